@@ -1,0 +1,45 @@
+# `make demo` and `make test` need python3, make and a package index; they set up .venv themselves.
+PY := .venv/bin/python
+BIN := .venv/bin
+.DEFAULT_GOAL := check
+
+.PHONY: demo test test-nightly check lint types layers budget lock bench clean
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	python3 -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	touch $@
+
+demo: .venv/ready
+	$(BIN)/stepdown demo
+
+test: .venv/ready
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report --include='src/stepdown/core/*' --fail-under=95
+	$(PY) tests/budget.py
+
+test-nightly: .venv/ready
+	$(PY) -m pytest -m nightly -s
+
+check: lint types layers test
+
+lint: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/ready
+	$(BIN)/basedpyright
+
+layers: .venv/ready
+	$(BIN)/lint-imports
+
+bench: .venv/ready
+	$(BIN)/stepdown bench
+
+lock:
+	uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements/base.txt
+	uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --all-extras --group dev pyproject.toml -o requirements/dev.txt
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

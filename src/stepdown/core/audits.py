@@ -1,0 +1,34 @@
+"""What an audit says of a log: what was read, and which tasks stand in it, ranked by money."""
+
+import msgspec
+
+from stepdown.core.tasks import Task
+
+__all__ = ["AuditReport", "SourceCoverage"]
+
+
+class SourceCoverage(msgspec.Struct):
+    """What one source gave: every line is a call, a duplicate, or rejected for a counted reason."""
+
+    source: str
+    format: str = ""
+    lines: int = 0
+    calls: int = 0
+    duplicates: int = 0
+    rejected: dict[str, int] = {}
+
+
+class AuditReport(msgspec.Struct, frozen=True):
+    """The result of `stepdown audit`; tasks are ranked by spend, then by volume.
+
+    `unpriced_models` maps each model without a known price to its calls: their cost is unknown, and
+    is in no total. `days` is the log's time span.
+    """
+
+    tasks: tuple[Task, ...]
+    sources: tuple[SourceCoverage, ...]
+    calls: int
+    spend_usd: float | None = None
+    days: float | None = None
+    unpriced_models: dict[str, int] = {}
+    prices_as_of: str = ""

@@ -1,0 +1,124 @@
+"""One logged exchange, in no provider's dialect. `wire` turns provider JSON into these values."""
+
+from typing import Any
+
+import msgspec
+
+__all__ = [
+    "NO_TOOLS",
+    "PLAIN_TEXT",
+    "Answer",
+    "Call",
+    "Message",
+    "OutputFormat",
+    "Request",
+    "Tool",
+    "ToolCall",
+    "Toolset",
+    "Usage",
+]
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """A tool that a model wants called; `arguments` is the JSON text exactly as the model sent it."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One turn of a conversation; `other_parts` names the kinds of parts that are not text."""
+
+    role: str
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    other_parts: tuple[str, ...] = ()
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """A function that the model may call; `parameters` is its JSON Schema."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}
+    strict: bool = False
+
+
+class Toolset(msgspec.Struct, frozen=True):
+    """The tools of a request, sorted by name; `hash` is "" when there are none."""
+
+    tools: tuple[Tool, ...] = ()
+    hash: str = ""
+
+    def get(self, name: str) -> Tool | None:
+        """Return the tool of that name, or None."""
+        return next((tool for tool in self.tools if tool.name == name), None)
+
+
+class OutputFormat(msgspec.Struct, frozen=True):
+    """What the caller asked the answer to look like: `kind` is text, json_object or json_schema.
+
+    `hash` covers the kind and the canonical schema; it is "" for plain text.
+    """
+
+    kind: str = "text"
+    schema: dict[str, Any] | None = None
+    strict: bool = False
+    hash: str = ""
+
+
+NO_TOOLS = Toolset()
+PLAIN_TEXT = OutputFormat()
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What was asked. `params` holds every other body field (temperature, n, stop, …) as sent."""
+
+    model: str
+    messages: tuple[Message, ...]
+    tools: Toolset = NO_TOOLS
+    output_format: OutputFormat = PLAIN_TEXT
+    tool_choice: Any = None
+    stream: bool = False
+    params: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back: text, or tool calls, or both."""
+
+    text: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    refusal: str | None = None
+    finish_reason: str | None = None
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens billed; `cached_tokens` is the part of `input_tokens` read from the provider's cache."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One exchange. None means *unknown*: a cost, a time or a token count is never invented.
+
+    `time` is in seconds since the epoch (UTC), `latency_ms` in milliseconds, `cost_usd` in US
+    dollars as the log itself states it. `task` and `group` are the caller's own hints. `tier` says
+    who answered when the call was captured by our own gateway ("" elsewhere).
+    """
+
+    id: str
+    request: Request
+    answer: Answer
+    model: str
+    time: float | None = None
+    latency_ms: float | None = None
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    task: str | None = None
+    group: str | None = None
+    tier: str = ""

@@ -1,0 +1,64 @@
+"""Examples of one task, split so that nothing stands on two sides."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from stepdown.core.tasks import Input
+
+__all__ = ["Dataset", "Example", "Split", "SplitReport"]
+
+Split = Literal["train", "calibration", "test"]
+
+
+class Example(msgspec.Struct, frozen=True):
+    """One call of a task as a student sees it.
+
+    `record` is the teacher's answer, flattened: field path → JSON value (see `core.records`); a
+    path that is absent was absent in the answer. `known` is False where the answer is not of the
+    task's shape: a student must abstain there, and any answer of its own counts as wrong. `group`
+    is the caller's group or "", `cluster` the near-duplicate cluster, `time` seconds since the
+    epoch or None.
+    """
+
+    id: str
+    input: Input
+    record: dict[str, Any]
+    known: bool = True
+    split: Split = "train"
+    cluster: str = ""
+    group: str = ""
+    time: float | None = None
+
+
+class SplitReport(msgspec.Struct, frozen=True):
+    """How the split was made and what was checked; all of it is printed in the proof.
+
+    `shared_inputs`, `shared_clusters`, `shared_groups` count what stands on both sides of any two
+    splits: zero each, or the split is refused. `by_time` says whether test is the latest part.
+    """
+
+    train: int
+    calibration: int
+    test: int
+    clusters: int = 0
+    groups: int = 0
+    by_time: bool = False
+    dropped_duplicates: int = 0
+    shared_inputs: int = 0
+    shared_clusters: int = 0
+    shared_groups: int = 0
+
+
+class Dataset(msgspec.Struct, frozen=True):
+    """Examples of one task, named by its fingerprint; `merged` maps a label's odd spellings."""
+
+    id: str
+    task: str
+    examples: tuple[Example, ...]
+    report: SplitReport
+    merged: dict[str, str] = {}
+
+    def part(self, split: Split) -> list[Example]:
+        """Return the examples of one split, in order."""
+        return [example for example in self.examples if example.split == split]

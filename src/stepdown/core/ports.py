@@ -1,0 +1,125 @@
+"""What rooms need of each other, as small protocols; `cli` alone wires them."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import msgspec
+
+from stepdown.core.calls import Answer, Call
+from stepdown.core.datasets import Example
+from stepdown.core.tasks import Input, Task
+
+__all__ = [
+    "Exchange",
+    "Family",
+    "Line",
+    "LogFormat",
+    "Prediction",
+    "Progress",
+    "Student",
+    "silent",
+]
+
+Progress = Callable[[str, int, int], None]
+"""progress(stage, done, total): long work tells how far it is; total 0 means unknown."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One raw line of a log with where it stood, for messages."""
+
+    data: bytes
+    source: str
+    number: int
+
+
+class LogFormat(Protocol):
+    """A log format: does a line look like mine, and what calls are in the lines.
+
+    `read` yields a Call, or a str: the reason why a line was rejected (counted, never fatal).
+    A format that joins lines (batch input with output) holds what waits for its other half.
+    """
+
+    name: str
+
+    def detect(self, sample: Sequence[dict[str, Any]]) -> bool:
+        """Say whether the first decoded lines of a file are of this format."""
+        ...
+
+    def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
+        """Yield each line's call, or the reason why there is none."""
+        ...
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """A student's answer to one input.
+
+    `record` is flattened as in `Example`; `answer` is the assembled, schema-valid answer, or None
+    when the student abstains, and then `abstained` says why. `confidence` in [0, 1] is that the
+    whole record equals the teacher's; `fields` has each field's own.
+    """
+
+    record: dict[str, Any]
+    answer: Answer | None
+    confidence: float
+    fields: dict[str, float] = {}
+    abstained: str = ""
+
+
+class Student(Protocol):
+    """A small model of one task, loaded and ready. `predict` raises nothing it can foresee."""
+
+    id: str
+    family: str
+
+    def predict(self, given: Input) -> Prediction:
+        """Answer one input; the hot path."""
+        ...
+
+
+class Family(Protocol):
+    """A kind of student: how to train, save and load one."""
+
+    name: str
+
+    def train(
+        self, task: Task, examples: Sequence[Example], progress: Progress = silent
+    ) -> Student:
+        """Train on the examples (all of split train).
+
+        Raises:
+            NotEnoughData: there are too few, or only one label where two are needed.
+        """
+        ...
+
+    def save(self, student: Student, folder: Path) -> None:
+        """Write the student's files (no manifest) into an existing empty folder."""
+        ...
+
+    def load(self, folder: Path, task: Task) -> Student:
+        """Load what `save` wrote.
+
+        Raises:
+            ArtefactError: a file is missing or is not what it has to be.
+        """
+        ...
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """One captured exchange, ready for the outbox: native log line plus the decision."""
+
+    id: str
+    time: float
+    line: bytes
+    task: str = ""
+    tier: str = ""
+    decision: str = ""
+    reason: str = ""
+    confidence: float | None = None
+
+
+Opener = Callable[[], BinaryIO]

@@ -1,0 +1,196 @@
+"""The certificate of one student on one task, and everything a reader needs to judge it.
+
+The guarantee is `statistics.md`'s: with probability at least `confidence` over the draw of the
+calibration rows, the risk that the contract names is at most `budget`. docs/guarantee.md says what
+that does not cover.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from stepdown.core.datasets import SplitReport
+
+__all__ = [
+    "Bin",
+    "Certificate",
+    "Confusion",
+    "ContractKind",
+    "CostRow",
+    "CurvePoint",
+    "Economics",
+    "FieldRow",
+    "Interval",
+    "Latency",
+    "Proof",
+    "SliceRow",
+    "TestResult",
+]
+
+ContractKind = Literal["joint", "selective"]
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """A share with its exact (Clopper-Pearson) 95 % interval; `count` of `total`."""
+
+    count: int
+    total: int
+    estimate: float
+    low: float
+    high: float
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    """What the calibration rows allow.
+
+    `threshold` is None when nothing passed; then `why` says what was tried and `remedy` what would
+    change it. `bound` is the upper confidence bound of the risk at the threshold, `errors` of
+    `accepted` of `rows` calibration rows were wrong there. `rows_needed` is the least number of
+    calibration rows with which the budget could be certified at all.
+    """
+
+    contract: ContractKind
+    budget: float
+    confidence: float
+    rows: int
+    threshold: float | None
+    accepted: int = 0
+    errors: int = 0
+    bound: float = 1.0
+    rows_needed: int = 0
+    why: str = ""
+    remedy: str = ""
+
+
+class CurvePoint(msgspec.Struct, frozen=True):
+    """One point of the risk-coverage curve on the test part."""
+
+    threshold: float
+    coverage: float
+    joint_risk: float
+    selective_risk: float
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """One bin of the reliability diagram on the test part: mean confidence against agreement."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    agreement: float
+
+
+class FieldRow(msgspec.Struct, frozen=True):
+    """One field on the test part: agreement over all rows and over the answered ones."""
+
+    path: str
+    kind: str
+    rows: int
+    agreement: float
+    answered_agreement: float | None
+
+
+class SliceRow(msgspec.Struct, frozen=True):
+    """One slice of the test part (a label, a tool), worst answered first."""
+
+    slice: str
+    rows: int
+    agreement: float
+    answered: int
+    answered_wrong: int
+
+
+class Confusion(msgspec.Struct, frozen=True):
+    """The teacher said `teacher`, the student `student`, `count` times; `answered` of them live."""
+
+    field: str
+    teacher: str
+    student: str
+    count: int
+    answered: int
+    example: str = ""
+
+
+class TestResult(msgspec.Struct, frozen=True):
+    """The untouched test part, opened once for this proof.
+
+    `agreement` is over all rows as if the student answered everything; `coverage` the share that
+    it answers above the threshold; `joint_risk` the share of all rows answered differently from the
+    teacher; `selective_risk` the same among the answered ones.
+    """
+
+    # Not a pytest class, whatever its name begins with.
+    __test__ = False
+
+    rows: int
+    agreement: Interval
+    coverage: Interval
+    joint_risk: Interval
+    selective_risk: Interval
+    curve: tuple[CurvePoint, ...] = ()
+    bins: tuple[Bin, ...] = ()
+    calibration_error: float = 0.0
+    fields: tuple[FieldRow, ...] = ()
+    slices: tuple[SliceRow, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
+
+
+class CostRow(msgspec.Struct, frozen=True):
+    """US dollars per 1,000 calls of one way to answer; None is unknown. `quality` is agreement."""
+
+    name: str
+    usd_per_1000: float | None
+    quality: float | None
+    note: str = ""
+
+
+class Economics(msgspec.Struct, frozen=True):
+    """Money. Every None is unknown, for the reason in `note`.
+
+    `calls_month` extrapolates the log's volume. `audit_usd_month` is the random audit of answered
+    calls, `labelling_usd` what labels cost once, `break_even_days` labelling over daily savings
+    (None with `note` when never or unknown).
+    """
+
+    rows: tuple[CostRow, ...] = ()
+    calls_month: float | None = None
+    saving_usd_month: float | None = None
+    audit_usd_month: float | None = None
+    labelling_usd: float | None = 0.0
+    break_even_days: float | None = None
+    note: str = ""
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Single-item latency in milliseconds, measured in process on the test inputs, on `hardware`."""
+
+    p50_ms: float
+    p99_ms: float
+    count: int
+    hardware: str
+    teacher_p50_ms: float | None = None
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """The whole certificate; `id` is the fingerprint of everything but the timing and the date."""
+
+    id: str
+    task: str
+    task_name: str
+    student: str
+    family: str
+    dataset: str
+    passed: bool
+    summary: str
+    reference: str
+    certificate: Certificate
+    test: TestResult
+    split: SplitReport
+    economics: Economics
+    latency: Latency
+    made_at: str
+    self_agreement: float | None = None
+    student_bytes: int = 0
+    not_covered: tuple[str, ...] = ()
+    extra: dict[str, Any] = {}

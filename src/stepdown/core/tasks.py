@@ -1,0 +1,191 @@
+"""A task: calls of one kind, the signature that recognises them, and the index that does so fast.
+
+A request has three texts: `system` (the leading system and developer messages), `history` (what was
+said between them and the last message, each turn marked with its role) and `user` (the last
+message). A signature is exact on tools and output format and has one template for each text; what
+stands in the templates' holes is the task's *input*, all that a student sees.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from stepdown.core.anatomy import Anatomy
+from stepdown.core.calls import Request
+from stepdown.core.templates import ANYTHING, Template, match
+
+__all__ = [
+    "Input",
+    "Segment",
+    "Signature",
+    "Task",
+    "TaskIndex",
+    "Verdict",
+    "input_text",
+    "texts",
+]
+
+Part = Literal["system", "history", "user"]
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """What stood in one hole of one template."""
+
+    part: Part
+    text: str
+
+
+Input = tuple[Segment, ...]
+"""The variable text of a request, in order: all that a student sees."""
+
+
+def input_text(parts: Input) -> str:
+    """Join the segments with newlines into the one text that features and spans refer to."""
+    return "\n".join(segment.text for segment in parts)
+
+
+def texts(request: Request) -> tuple[str, str, str]:
+    """Return the request's (system, history, user) texts.
+
+    History turns are written `role: text`, one after another on lines of their own; a tool call
+    in the history is written `assistant: name(arguments)`.
+    """
+    messages = request.messages
+    start = 0
+    while start < len(messages) and messages[start].role in ("system", "developer"):
+        start += 1
+    system = "\n".join(message.text for message in messages[:start])
+    if start == len(messages):
+        return system, "", ""
+    turns: list[str] = []
+    for message in messages[start:-1]:
+        turns.extend(f"{message.role}: {c.name}({c.arguments})" for c in message.tool_calls)
+        if message.text:
+            turns.append(f"{message.role}: {message.text}")
+    return system, "\n".join(turns), messages[-1].text
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """What makes a request one of this task's: exact hashes and three templates."""
+
+    tools: str = ""
+    output_format: str = ""
+    system: Template = ANYTHING
+    history: Template = ANYTHING
+    user: Template = ANYTHING
+
+    @property
+    def specificity(self) -> int:
+        """How many characters of the three templates are constant."""
+        return sum(t.constant_chars for t in (self.system, self.history, self.user))
+
+    def match(self, system: str, history: str, user: str) -> Input | None:
+        """Return the input that the three texts carry, or None when a template does not fit."""
+        segments: list[Segment] = []
+        for part, template, text in (
+            ("system", self.system, system),
+            ("history", self.history, history),
+            ("user", self.user, user),
+        ):
+            holes = match(template, text)
+            if holes is None:
+                return None
+            segments.extend(Segment(part, hole) for hole in holes if hole)
+        return tuple(segments)
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the audit advises for a task, with its reasons, each one a sentence.
+
+    `missing_calls` is how many more calls a certificate would need; `saving_usd_month` and
+    `break_even_days` are None when unknown.
+    """
+
+    decision: Literal["distil", "more data", "not worth it", "not possible"]
+    reasons: tuple[str, ...] = ()
+    missing_calls: int = 0
+    saving_usd_month: float | None = None
+    break_even_days: float | None = None
+
+
+class Task(msgspec.Struct, frozen=True):
+    """Calls of one kind, as the audit measured them over a log.
+
+    `spend_usd` is None when no call had a known price; `priced_calls` says how many had one.
+    `spend_usd_month` extrapolates by the log's own time span and is None without times. Latencies
+    are in milliseconds. `repeats` is the share of calls whose input stood in the log before,
+    `self_agreement` how often the teacher answered such a repeat alike (None without repeats).
+    `params` holds what the contract needs to know of the other body fields: for each field the
+    distinct values seen (at most 8), or `{"max": x}` for numbers.
+    """
+
+    id: str
+    name: str
+    signature: Signature
+    anatomy: Anatomy
+    verdict: Verdict
+    calls: int = 0
+    models: dict[str, int] = {}
+    tools_json: str = "[]"
+    output_format_json: str = "null"
+    examples: tuple[str, ...] = ()
+    first_time: float | None = None
+    last_time: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    spend_usd: float | None = None
+    spend_usd_month: float | None = None
+    priced_calls: int = 0
+    latency_p50_ms: float | None = None
+    latency_p99_ms: float | None = None
+    repeats: float = 0.0
+    self_agreement: float | None = None
+    hint: str | None = None
+    params: dict[str, Any] = {}
+    sources: tuple[str, ...] = ()
+
+
+class TaskIndex:
+    """Recognises a request's task: a dictionary look-up on the hashes, then few templates.
+
+    Within one pair of hashes the most specific signature comes first.
+    """
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self._by_hash: dict[tuple[str, str], list[Task]] = {}
+        self._by_name: dict[str, Task] = {}
+        for task in tasks:
+            key = (task.signature.tools, task.signature.output_format)
+            self._by_hash.setdefault(key, []).append(task)
+            self._by_name[task.name] = self._by_name[task.id] = task
+        for group in self._by_hash.values():
+            group.sort(key=lambda task: -task.signature.specificity)
+
+    def named(self, name: str) -> Task | None:
+        """Return the task of that name or id."""
+        return self._by_name.get(name)
+
+    def candidates(self, request: Request) -> Sequence[Task]:
+        """Return the tasks whose tools and output format are exactly the request's."""
+        return self._by_hash.get((request.tools.hash, request.output_format.hash), ())
+
+    def recognise(self, request: Request, hint: str | None = None) -> tuple[Task, Input] | None:
+        """Return the task of `request` and its input, or None.
+
+        With a `hint` (a task's name or id) that task alone is tried. Without one, a tie between
+        two tasks that the caller's hints alone tell apart is no match.
+        """
+        system, history, user = texts(request)
+        if hint is not None:
+            task = self.named(hint)
+            tasks = [task] if task in self.candidates(request) and task is not None else []
+        else:
+            tasks = self.candidates(request)
+        for at, task in enumerate(tasks):
+            found = task.signature.match(system, history, user)
+            if found is None:
+                continue
+            twin = at + 1 < len(tasks) and tasks[at + 1].signature == task.signature
+            return None if twin else (task, found)
+        return None

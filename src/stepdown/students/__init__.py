@@ -1,0 +1,1 @@
+"""Students: families of small models."""

@@ -1,0 +1,1 @@
+"""Provider JSON ⇄ core values: the only places that know a provider's dialect."""
