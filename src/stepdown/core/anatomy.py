@@ -1,4 +1,4 @@
-"""The anatomy of a task's answers: which fields there are, and what each one is made of (DESIGN §1)."""
+"""The anatomy of a task's answers: which fields there are, and what each is made of."""
 
 from typing import Any, Literal
 

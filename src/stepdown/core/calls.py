@@ -20,7 +20,7 @@ __all__ = [
 
 
 class ToolCall(msgspec.Struct, frozen=True):
-    """A tool that a model wants called; `arguments` is the JSON text exactly as the model sent it."""
+    """A tool that a model wants called; `arguments` is the JSON text exactly as it was sent."""
 
     name: str
     arguments: str
@@ -96,7 +96,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens billed; `cached_tokens` is the part of `input_tokens` read from the provider's cache."""
+    """Tokens billed; `cached_tokens` of the `input_tokens` came from the provider's cache."""
 
     input_tokens: int
     output_tokens: int

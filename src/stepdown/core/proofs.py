@@ -163,7 +163,7 @@ class Economics(msgspec.Struct, frozen=True):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Single-item latency in milliseconds, measured in process on the test inputs, on `hardware`."""
+    """Single-item latency in milliseconds, measured in process on test inputs, on `hardware`."""
 
     p50_ms: float
     p99_ms: float

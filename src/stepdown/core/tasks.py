@@ -83,11 +83,12 @@ class Signature(msgspec.Struct, frozen=True):
     def match(self, system: str, history: str, user: str) -> Input | None:
         """Return the input that the three texts carry, or None when a template does not fit."""
         segments: list[Segment] = []
-        for part, template, text in (
+        parts: tuple[tuple[Part, Template, str], ...] = (
             ("system", self.system, system),
             ("history", self.history, history),
             ("user", self.user, user),
-        ):
+        )
+        for part, template, text in parts:
             holes = match(template, text)
             if holes is None:
                 return None
@@ -147,45 +148,57 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class TaskIndex:
-    """Recognises a request's task: a dictionary look-up on the hashes, then few templates.
+    """Recognises a request's task: one dictionary look-up, then the few templates left.
 
-    Within one pair of hashes the most specific signature comes first.
+    The look-up is on tools, output format and, where a signature's system text has no hole, on that
+    text itself. Among the candidates the most specific signature comes first.
     """
 
     def __init__(self, tasks: Iterable[Task]) -> None:
-        self._by_hash: dict[tuple[str, str], list[Task]] = {}
+        self._exact: dict[tuple[str, str, str], list[Task]] = {}
+        self._open: dict[tuple[str, str], list[Task]] = {}
         self._by_name: dict[str, Task] = {}
-        for task in tasks:
-            key = (task.signature.tools, task.signature.output_format)
-            self._by_hash.setdefault(key, []).append(task)
+        for task in sorted(tasks, key=lambda task: (-task.signature.specificity, task.id)):
+            signature = task.signature
+            self._open.setdefault((signature.tools, signature.output_format), [])
+            if len(signature.system.fragments) == 1:
+                key = (signature.tools, signature.output_format, signature.system.fragments[0])
+                self._exact.setdefault(key, []).append(task)
+            else:
+                self._open[signature.tools, signature.output_format].append(task)
             self._by_name[task.name] = self._by_name[task.id] = task
-        for group in self._by_hash.values():
-            group.sort(key=lambda task: -task.signature.specificity)
 
     def named(self, name: str) -> Task | None:
         """Return the task of that name or id."""
         return self._by_name.get(name)
 
-    def candidates(self, request: Request) -> Sequence[Task]:
-        """Return the tasks whose tools and output format are exactly the request's."""
-        return self._by_hash.get((request.tools.hash, request.output_format.hash), ())
+    def tasks(self) -> Sequence[Task]:
+        """Return every task once, ordered by name."""
+        return sorted({task.id: task for task in self._by_name.values()}.values(), key=_name)
 
     def recognise(self, request: Request, hint: str | None = None) -> tuple[Task, Input] | None:
         """Return the task of `request` and its input, or None.
 
         With a `hint` (a task's name or id) that task alone is tried. Without one, a tie between
-        two tasks that the caller's hints alone tell apart is no match.
+        two tasks that only the caller's hint tells apart is no match.
         """
         system, history, user = texts(request)
+        hashes = (request.tools.hash, request.output_format.hash)
         if hint is not None:
-            task = self.named(hint)
-            tasks = [task] if task in self.candidates(request) and task is not None else []
+            named = self.named(hint)
+            if named is None or (named.signature.tools, named.signature.output_format) != hashes:
+                return None
+            candidates: Sequence[Task] = (named,)
         else:
-            tasks = self.candidates(request)
-        for at, task in enumerate(tasks):
+            exact = self._exact.get((*hashes, system), ())
+            candidates = (*exact, *self._open.get(hashes, ()))
+        for task in candidates:
             found = task.signature.match(system, history, user)
-            if found is None:
-                continue
-            twin = at + 1 < len(tasks) and tasks[at + 1].signature == task.signature
-            return None if twin else (task, found)
+            if found is not None:
+                twins = sum(other.signature == task.signature for other in candidates)
+                return (task, found) if twins == 1 else None
         return None
+
+
+def _name(task: Task) -> str:
+    return task.name
