@@ -1,0 +1,155 @@
+"""`stepdown.toml`: every key documented here, unknown keys refused.
+
+The nearest setting wins: a command's option, then `[tasks.<name>]`, then `[defaults]`, then what is
+built in.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from stepdown.core.proofs import ContractKind
+from stepdown.errors import ConfigError
+
+__all__ = [
+    "Config",
+    "Defaults",
+    "ServeConfig",
+    "StoreConfig",
+    "TaskConfig",
+    "Terms",
+    "TierConfig",
+    "load_config",
+    "terms_for",
+]
+
+Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file: a key it doesn't name is an error, not a surprise."""
+
+
+class TierConfig(_Section, frozen=True):
+    """`[tiers.frontier]` or `[tiers.mid]`: where that tier's model is reached.
+
+    `base_url` is the API's root, with or without `/v1`. `api_key_env` names the environment
+    variable that holds the key; without it the caller's own key is passed through. `model` is what
+    is asked for when the caller named none of its own (`auto`, `stepdown/<task>`).
+    """
+
+    base_url: str
+    api_key_env: str | None = None
+    model: str | None = None
+
+
+class Defaults(_Section, frozen=True):
+    """`[defaults]`: the promise made for every task that doesn't state its own.
+
+    `error_budget` is the share of calls that may be answered differently from the teacher,
+    `contract` what that share is of (all calls, or the answered ones), `confidence` how sure the
+    certificate is, `audit_share` the share of answered calls that is sent to the teacher as well.
+    """
+
+    error_budget: Share = 0.02
+    contract: ContractKind = "joint"
+    confidence: Share = 0.95
+    audit_share: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.02
+
+
+class TaskConfig(_Section, frozen=True):
+    """`[tasks.<name>]`: what this one task states differently; None falls back to the defaults."""
+
+    error_budget: Share | None = None
+    contract: ContractKind | None = None
+    confidence: Share | None = None
+
+
+class StoreConfig(_Section, frozen=True):
+    """`[store]`: where captured calls are kept: `sqlite` is the workspace's own `calls.db`."""
+
+    url: str = "sqlite"
+
+
+class ServeConfig(_Section, frozen=True):
+    """`[serve]`: the gateway's address and limits; sizes in bytes, times in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    max_body_bytes: Annotated[int, msgspec.Meta(gt=0)] = 4 * 1024 * 1024
+    first_byte_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    idle_seconds: Annotated[float, msgspec.Meta(gt=0)] = 15.0
+    drain_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+
+
+class Config(_Section, frozen=True):
+    """The whole file."""
+
+    tiers: dict[str, TierConfig] = {}
+    defaults: Defaults = Defaults()
+    tasks: dict[str, TaskConfig] = {}
+    store: StoreConfig = StoreConfig()
+    serve: ServeConfig = ServeConfig()
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """The promise for one task, settled: see `Defaults` for each value."""
+
+    error_budget: float
+    contract: ContractKind
+    confidence: float
+    audit_share: float
+
+
+def load_config(path: Path) -> Config:
+    """Read `stepdown.toml`; a missing file is the built-in configuration.
+
+    Raises:
+        ConfigError: it is not TOML, has an unknown key or tier, or a value of the wrong kind.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} can't be read ({error}); mend or remove it.") from error
+    try:
+        config = msgspec.convert(tomllib.loads(text), Config)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}.") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}; docs/configuration.md lists every key.") from error
+    return _checked(config, path)
+
+
+def _checked(config: Config, path: Path) -> Config:
+    for name in config.tiers:
+        if name not in ("frontier", "mid"):
+            raise ConfigError(f"{path}: there is no tier {name!r}; tiers are frontier and mid.")
+    if config.store.url != "sqlite":
+        raise ConfigError(
+            f"{path}: store.url {config.store.url!r} is not supported by this version; "
+            'use "sqlite", the workspace\'s own calls.db.'
+        )
+    return config
+
+
+def terms_for(
+    config: Config,
+    task: str,
+    *,
+    error_budget: float | None = None,
+    contract: ContractKind | None = None,
+    confidence: float | None = None,
+) -> Terms:
+    """Settle the promise for the task of that name; the arguments are a command's options."""
+    own = config.tasks.get(task, TaskConfig())
+    base = config.defaults
+    return Terms(
+        error_budget=error_budget or own.error_budget or base.error_budget,
+        contract=contract or own.contract or base.contract,
+        confidence=confidence or own.confidence or base.confidence,
+        audit_share=base.audit_share,
+    )

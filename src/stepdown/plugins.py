@@ -1,0 +1,53 @@
+"""Log formats, families and providers by entry point; the built-in ones use the same door."""
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from stepdown.core.ports import Family, LogFormat
+from stepdown.errors import PluginError
+
+__all__ = ["KINDS", "families", "family", "listed", "log_formats"]
+
+KINDS = {
+    "logs": "stepdown.logs",
+    "students": "stepdown.students",
+    "providers": "stepdown.providers",
+}
+"""What can be added from outside, and the entry-point group of each."""
+
+
+def listed(kind: str) -> list[EntryPoint]:
+    """Return the plug-ins of one kind, sorted by name; nothing is imported."""
+    return sorted(entry_points(group=KINDS[kind]), key=lambda point: point.name)
+
+
+def log_formats() -> list[LogFormat]:
+    """Load every log format, in order of name."""
+    return [_load(point) for point in listed("logs")]
+
+
+def families() -> list[str]:
+    """Return the names of the student families."""
+    return [point.name for point in listed("students")]
+
+
+def family(name: str) -> Family:
+    """Load the student family of that name.
+
+    Raises:
+        PluginError: there is none, or it can't be imported.
+    """
+    for point in listed("students"):
+        if point.name == name:
+            return _load(point)
+    raise PluginError(f"There is no student family {name!r}; there are: {', '.join(families())}.")
+
+
+def _load(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise PluginError(
+            f"Plug-in {point.name!r} of {point.group} can't be loaded ({error}); "
+            "reinstall the package it comes from."
+        ) from error

@@ -1,0 +1,95 @@
+"""A workspace: the folder that holds a team's tasks, datasets, students, proofs and policy.
+
+```
+calls.db · policy.json · tasks/<id>/{task.json, dataset-<id>.jsonl, students/<id>/, proofs/<id>.*}
+```
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from stepdown.core.fingerprint import canonical_json
+from stepdown.core.tasks import Task
+from stepdown.errors import ArtefactError, Refusal, UsageError
+from stepdown.workspace.files import publish_file
+
+__all__ = ["Workspace"]
+
+
+class Workspace(msgspec.Struct, frozen=True):
+    """The layout of one workspace folder; nothing is made on disk before something is written."""
+
+    root: Path
+
+    @property
+    def calls(self) -> Path:
+        """The captured calls of the gateway."""
+        return self.root / "calls.db"
+
+    @property
+    def policy(self) -> Path:
+        """The routes."""
+        return self.root / "policy.json"
+
+    @property
+    def spool(self) -> Path:
+        """Where a log that came on standard input is kept, to be read again."""
+        return self.root / "logs"
+
+    def folder(self, task: str) -> Path:
+        """The folder of the task of that id."""
+        return self.root / "tasks" / task
+
+    def students(self, task: str) -> Path:
+        """The folder that holds the task's students, one folder each."""
+        return self.folder(task) / "students"
+
+    def proofs(self, task: str) -> Path:
+        """The folder that holds the task's proofs."""
+        return self.folder(task) / "proofs"
+
+    def write_task(self, task: Task) -> None:
+        """Publish `task.json`."""
+        publish_file(self.folder(task.id) / "task.json", canonical_json(task))
+
+    def tasks(self) -> list[Task]:
+        """Return every task of the workspace, by name.
+
+        Raises:
+            ArtefactError: a task.json is not a task.
+        """
+        found = [_read_task(path) for path in self.root.glob("tasks/*/task.json")]
+        return sorted(found, key=lambda task: task.name)
+
+    def task(self, name: str) -> Task:
+        """Return the task of that name or id.
+
+        Raises:
+            Refusal: the workspace has no tasks yet.
+            UsageError: it has others.
+        """
+        tasks = self.tasks()
+        if not tasks:
+            raise Refusal(
+                f"Workspace {self.root} has no tasks yet; run `stepdown audit LOG` first."
+            )
+        for task in tasks:
+            if name in (task.name, task.id):
+                return task
+        known = ", ".join(task.name for task in tasks[:8])
+        raise UsageError(f"There is no task {name!r}; this workspace has: {known}.")
+
+    def newest(self, folder: Path, pattern: str) -> Path | None:
+        """Return the file or folder in `folder` that was published last, or None."""
+        found = [path for path in folder.glob(pattern) if not path.name.startswith(".")]
+        return max(found, key=lambda path: (path.stat().st_mtime_ns, path.name), default=None)
+
+
+def _read_task(path: Path) -> Task:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Task)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ArtefactError(
+            f"tasks/{path.parent.name}/task.json is not a task ({error}); audit the log again."
+        ) from error

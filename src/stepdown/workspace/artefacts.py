@@ -1,0 +1,126 @@
+"""Student artefacts: folders named by content, their manifest checked before anything is parsed.
+
+The manifest lists every file with its size and SHA-256 and states the contract that the student was
+trained under. A file that is missing, changed, extra or not a plain file refuses the whole folder.
+"""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from stepdown.core.fingerprint import canonical_json, digest, fingerprint
+from stepdown.core.ports import Family, Student
+from stepdown.errors import ArtefactError
+from stepdown.workspace.files import publish_folder
+
+__all__ = ["FileEntry", "Manifest", "publish_student", "verify_student"]
+
+_MANIFEST = "manifest.json"
+_MAX_MANIFEST_BYTES = 1024 * 1024
+
+
+class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of a student; `bytes` is its size."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a student folder holds and what it was trained under.
+
+    `id` is the fingerprint of everything else but `made_at` and `training`: the same files under
+    the same contract are the same student. `training` records rows, seconds and peak memory.
+    """
+
+    id: str
+    family: str
+    task: str
+    dataset: str
+    contract: dict[str, Any]
+    files: tuple[FileEntry, ...]
+    made_at: str
+    training: dict[str, Any] = {}
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of all files together."""
+        return sum(entry.bytes for entry in self.files)
+
+
+def publish_student(
+    parent: Path, family: Family, student: Student, draft: dict[str, Any]
+) -> tuple[Path, Manifest]:
+    """Save `student` as `parent/<id>/` in one step.
+
+    `draft` holds the manifest's fields but `id`, `family` and `files`.
+    """
+    made: list[Manifest] = []
+
+    def fill(folder: Path) -> str:
+        family.save(student, folder)
+        files = tuple(_entry(path) for path in sorted(folder.iterdir()))
+        bare = Manifest(id="", family=family.name, files=files, **draft)
+        manifest = msgspec.structs.replace(bare, id=_identity(bare))
+        (folder / _MANIFEST).write_bytes(canonical_json(manifest))
+        for path in folder.iterdir():
+            path.chmod(0o600)
+        made.append(manifest)
+        return manifest.id
+
+    return publish_folder(parent, fill), made[0]
+
+
+def verify_student(folder: Path) -> Manifest:
+    """Check every byte of a student folder against its manifest and return the manifest.
+
+    Raises:
+        ArtefactError: a file is missing, changed, extra, or not a plain file; or the manifest is.
+    """
+    manifest = _read_manifest(folder)
+    if manifest.id != _identity(manifest) or folder.name != manifest.id:
+        raise _changed(folder, "its manifest is not the one it was published with")
+    expected = {entry.name: entry for entry in manifest.files}
+    found = {path.name for path in folder.iterdir()} - {_MANIFEST}
+    if found != set(expected):
+        odd = sorted(found ^ set(expected))
+        raise _changed(folder, f"{odd[0]!r} is missing or should not be there")
+    for name, entry in expected.items():
+        path = folder / name
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            raise _changed(folder, f"{name!r} is a link, not a plain file")
+        if status.st_size != entry.bytes or digest(path.read_bytes()) != entry.sha256:
+            raise _changed(folder, f"{name!r} is not the file that was published")
+    return manifest
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    path = folder / _MANIFEST
+    try:
+        if path.is_symlink() or path.stat().st_size > _MAX_MANIFEST_BYTES:
+            raise _changed(folder, "its manifest is a link or too large")
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except OSError as error:
+        raise _changed(folder, f"its manifest can't be read ({error.strerror})") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _changed(folder, "its manifest is not a student's manifest") from error
+
+
+def _entry(path: Path) -> FileEntry:
+    data = path.read_bytes()
+    return FileEntry(path.name, len(data), digest(data))
+
+
+def _identity(manifest: Manifest) -> str:
+    facts = msgspec.to_builtins(manifest)
+    return fingerprint({k: v for k, v in facts.items() if k not in ("id", "made_at", "training")})
+
+
+def _changed(folder: Path, what: str) -> ArtefactError:
+    return ArtefactError(
+        f"Student {folder.name} is refused: {what}; train it again with `stepdown train`."
+    )

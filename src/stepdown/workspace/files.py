@@ -1,0 +1,79 @@
+"""Publishing files so that a reader sees all of one or nothing: write, fsync, rename, fsync."""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+__all__ = ["locked", "publish_file", "publish_folder"]
+
+_TEMPORARY = ".tmp-"
+
+
+def publish_file(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Put `data` at `path` in one step; whoever reads sees the old file or the new one whole."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f"{_TEMPORARY}{path.name}-{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def publish_folder(parent: Path, fill: Callable[[Path], str]) -> Path:
+    """Make a folder in `parent` in one step and return its path.
+
+    `fill` writes the files into an empty temporary folder and returns the name that the folder is
+    to have. A folder of that name is kept as it is: names are content hashes, so it is the same.
+    """
+    parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _collect_garbage(parent)
+    temporary = parent / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}"
+    temporary.mkdir(mode=0o700)
+    try:
+        name = fill(temporary)
+        for file in temporary.iterdir():
+            with open(file, "rb") as handle:
+                os.fsync(handle.fileno())
+        _sync_folder(temporary)
+        target = parent / name
+        if not target.exists():
+            temporary.rename(target)
+        _sync_folder(parent)
+        return target
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Generator[None]:
+    """Hold the advisory lock of `path` (made if missing); another process waits for it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(path, "a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _collect_garbage(parent: Path) -> None:
+    """Remove what a killed process of ours left; a live process's folder stays."""
+    for left in parent.glob(f"{_TEMPORARY}*-*"):
+        pid = left.name.removeprefix(_TEMPORARY).split("-")[0]
+        if left.is_dir() and pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(left, ignore_errors=True)

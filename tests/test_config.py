@@ -1,0 +1,78 @@
+"""stepdown.toml: every key is read, the nearest setting wins, anything else is refused."""
+
+import pytest
+
+from stepdown.config import Config, load_config, terms_for
+from stepdown.errors import ConfigError
+
+WHOLE = """
+[tiers.frontier]
+base_url = "https://llm.example/v1"
+api_key_env = "KEY"
+[tiers.mid]
+base_url = "http://127.0.0.1:11434/v1"
+model = "qwen2.5:7b"
+[defaults]
+error_budget = 0.03
+contract = "selective"
+confidence = 0.9
+audit_share = 0.05
+[tasks.ticket-routing]
+error_budget = 0.01
+[store]
+url = "sqlite"
+[serve]
+port = 9000
+"""
+
+
+def test_every_documented_key_is_read(tmp_path):
+    path = tmp_path / "stepdown.toml"
+    path.write_text(WHOLE)
+    config = load_config(path)
+    assert config.tiers["mid"].model == "qwen2.5:7b"
+    assert config.tiers["frontier"].api_key_env == "KEY"
+    assert config.serve.port == 9000
+    assert config.defaults.audit_share == 0.05
+
+
+def test_the_nearest_setting_wins(tmp_path):
+    path = tmp_path / "stepdown.toml"
+    path.write_text(WHOLE)
+    config = load_config(path)
+    assert terms_for(config, "other").error_budget == 0.03
+    assert terms_for(config, "ticket-routing").error_budget == 0.01
+    assert terms_for(config, "ticket-routing").contract == "selective"
+    assert terms_for(config, "ticket-routing", error_budget=0.005).error_budget == 0.005
+    assert terms_for(Config(), "x").error_budget == 0.02
+
+
+def test_a_missing_file_is_the_built_in_configuration(tmp_path):
+    assert load_config(tmp_path / "stepdown.toml") == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[defaults]\nbudget = 0.02\n", "budget"),
+        ("[defaults]\nerror_budget = 2.0\n", "error_budget"),
+        ("[defaults]\ncontract = 'maybe'\n", "contract"),
+        ("[tiers.huge]\nbase_url = 'http://x'\n", "huge"),
+        ("[tiers.mid]\nmodel = 'm'\n", "base_url"),
+        ("[store]\nurl = 'mysql://'\n", "mysql"),
+        ("not toml", "TOML"),
+        ("nonsense = 1\n", "nonsense"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_place(tmp_path, text, said):
+    path = tmp_path / "stepdown.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_config(path)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "stepdown.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="can't be read"):
+        load_config(path)

@@ -1,0 +1,30 @@
+"""Built-ins enter by the plug-in door, and the door says what is behind it."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from stepdown import plugins
+from stepdown.errors import PluginError
+
+
+def test_the_built_in_names_are_listed_once_each():
+    assert [point.name for point in plugins.listed("logs")] == [
+        "native",
+        "openai-batch",
+        "openai-finetune",
+        "openai-stored",
+    ]
+    assert plugins.families() == ["linear"]
+
+
+def test_an_unknown_family_names_the_known_ones():
+    with pytest.raises(PluginError, match="linear"):
+        plugins.family("giant")
+
+
+def test_a_plug_in_that_does_not_import_is_named(monkeypatch):
+    broken = EntryPoint("broken", "no_such_module:FAMILY", "stepdown.students")
+    monkeypatch.setattr(plugins, "listed", lambda kind: [broken])
+    with pytest.raises(PluginError, match="'broken'"):
+        plugins.family("broken")

@@ -1,0 +1,87 @@
+"""Publishing is all or nothing, also when it is killed half-way (M-5)."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from stepdown.workspace.files import locked, publish_file, publish_folder
+
+
+def test_a_file_is_replaced_whole_and_private(tmp_path):
+    path = tmp_path / "a" / "x.json"
+    publish_file(path, b"one")
+    publish_file(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in path.parent.iterdir()] == ["x.json"]
+
+
+def test_a_folder_that_fails_half_way_leaves_nothing(tmp_path):
+    def fill(folder):
+        (folder / "weights").write_bytes(b"half")
+        raise RuntimeError("disk on fire")
+
+    with pytest.raises(RuntimeError):
+        publish_folder(tmp_path, fill)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_name_is_kept_not_overwritten(tmp_path):
+    def fill(content):
+        def inner(folder):
+            (folder / "f").write_bytes(content)
+            return "same"
+
+        return inner
+
+    publish_folder(tmp_path, fill(b"first"))
+    publish_folder(tmp_path, fill(b"second"))
+    assert (tmp_path / "same" / "f").read_bytes() == b"first"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from stepdown.workspace.files import publish_folder
+def fill(folder):
+    (folder / "f").write_bytes(b"x")
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "never"
+publish_folder(Path(sys.argv[1]), fill)
+"""
+
+
+def test_m5_what_a_killed_publisher_left_is_collected(tmp_path):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert [p.name for p in tmp_path.iterdir() if not p.name.startswith(".")] == []
+
+    def fill(folder):
+        (folder / "f").write_bytes(b"y")
+        return "good"
+
+    publish_folder(tmp_path, fill)
+    assert [p.name for p in tmp_path.iterdir()] == ["good"]
+
+
+def _count(path, times):
+    for _ in range(times):
+        with locked(path.with_name("lock")):
+            path.write_text(str(int(path.read_text()) + 1))
+
+
+def test_a_lock_keeps_every_increment(tmp_path):
+    path = tmp_path / "n"
+    path.write_text("0")
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_count, args=(path, 50)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert path.read_text() == "100"
+    assert os.path.exists(tmp_path / "lock")
