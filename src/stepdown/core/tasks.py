@@ -157,7 +157,7 @@ class TaskIndex:
     def __init__(self, tasks: Iterable[Task]) -> None:
         self._exact: dict[tuple[str, str, str], list[Task]] = {}
         self._open: dict[tuple[str, str], list[Task]] = {}
-        self._by_name: dict[str, Task] = {}
+        self._named: dict[str, list[Task]] = {}
         for task in sorted(tasks, key=lambda task: (-task.signature.specificity, task.id)):
             signature = task.signature
             self._open.setdefault((signature.tools, signature.output_format), [])
@@ -166,29 +166,35 @@ class TaskIndex:
                 self._exact.setdefault(key, []).append(task)
             else:
                 self._open[signature.tools, signature.output_format].append(task)
-            self._by_name[task.name] = self._by_name[task.id] = task
+            for name in {task.id, task.name, task.hint or task.name}:
+                self._named.setdefault(name, []).append(task)
+        self._tasks = sorted(
+            {task.id: task for group in self._named.values() for task in group}.values(),
+            key=lambda task: task.name,
+        )
 
-    def named(self, name: str) -> Task | None:
-        """Return the task of that name or id."""
-        return self._by_name.get(name)
+    def named(self, name: str) -> Sequence[Task]:
+        """Return the tasks of that name, id or caller's hint: one hint may cover several."""
+        return self._named.get(name, ())
 
     def tasks(self) -> Sequence[Task]:
         """Return every task once, ordered by name."""
-        return sorted({task.id: task for task in self._by_name.values()}.values(), key=_name)
+        return self._tasks
 
     def recognise(self, request: Request, hint: str | None = None) -> tuple[Task, Input] | None:
         """Return the task of `request` and its input, or None.
 
-        With a `hint` (a task's name or id) that task alone is tried. Without one, a tie between
-        two tasks that only the caller's hint tells apart is no match.
+        With a `hint` (a task's name or id, or what the caller called it in the log) only tasks
+        of that name are tried. A tie between two tasks is no match.
         """
         system, history, user = texts(request)
         hashes = (request.tools.hash, request.output_format.hash)
         if hint is not None:
-            named = self.named(hint)
-            if named is None or (named.signature.tools, named.signature.output_format) != hashes:
-                return None
-            candidates: Sequence[Task] = (named,)
+            candidates: Sequence[Task] = [
+                task
+                for task in self.named(hint)
+                if (task.signature.tools, task.signature.output_format) == hashes
+            ]
         else:
             exact = self._exact.get((*hashes, system), ())
             candidates = (*exact, *self._open.get(hashes, ()))
@@ -199,6 +205,3 @@ class TaskIndex:
                 return (task, found) if twins == 1 else None
         return None
 
-
-def _name(task: Task) -> str:
-    return task.name

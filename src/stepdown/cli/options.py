@@ -1,0 +1,108 @@
+"""Options that every command takes, and what they settle into."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from stepdown.config import Config, Terms, load_config, terms_for
+from stepdown.core.proofs import ContractKind
+from stepdown.errors import PluginError
+from stepdown.workspace import Workspace
+
+__all__ = ["Session", "common", "print_json"]
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One command's workspace, configuration and common options."""
+
+    workspace: Workspace
+    config: Config
+    budget: float | None = None
+    contract: ContractKind | None = None
+    confidence: float | None = None
+    json: bool = False
+    yes: bool = False
+
+    def terms(self, task: str) -> Terms:
+        """The promise for the task of that name."""
+        return terms_for(
+            self.config,
+            task,
+            error_budget=self.budget,
+            contract=self.contract,
+            confidence=self.confidence,
+        )
+
+
+_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+_OPTIONS = (
+    click.option(
+        "--workspace",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=".stepdown",
+        envvar="STEPDOWN_WORKSPACE",
+        show_default=True,
+        help="Folder of tasks, datasets, students, proofs and captured calls.",
+    ),
+    click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default="stepdown.toml",
+        show_default=True,
+        help="Configuration file; none is fine.",
+    ),
+    click.option("--budget", type=_SHARE, help="Error budget, such as 0.02."),
+    click.option(
+        "--contract",
+        type=click.Choice(["joint", "selective"]),
+        help="What the budget is a share of: all calls, or the answered ones.",
+    ),
+    click.option("--confidence", type=_SHARE, help="Confidence of the certificate, such as 0.95."),
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Where the work runs.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
+    click.option("--yes", is_flag=True, help="Ask nothing."),
+)
+
+
+def common(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the common options; it gets them as one `session` argument."""
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> None:
+        if given.pop("engine") == "ray":
+            raise PluginError("This version runs on one machine only; use --engine local.")
+        session = Session(
+            workspace=Workspace(given.pop("workspace")),
+            config=load_config(given.pop("config_file")),
+            budget=given.pop("budget"),
+            contract=given.pop("contract"),
+            confidence=given.pop("confidence"),
+            json=given.pop("as_json"),
+            yes=given.pop("yes"),
+        )
+        command(session=session, **given)
+
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as the command's one JSON object on stdout."""
+    plain = msgspec.to_builtins(value)
+    sys.stdout.write(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
