@@ -1,0 +1,92 @@
+"""Adding up a stream: order, gaps, errors and nonsense."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepdown.wire.openai_streams import assemble
+
+
+def chunk(delta=None, finish=None, index=0, **top):
+    choice = {"index": index, "delta": delta or {}, "finish_reason": finish}
+    return json.dumps({"id": "c", "model": "m", "choices": [choice], **top}).encode()
+
+
+def test_text_over_several_chunks_and_the_usage_chunk():
+    frames = [
+        chunk({"role": "assistant", "content": ""}),
+        chunk({"content": "Hel"}),
+        chunk({"content": "lo"}),
+        chunk(finish="stop"),
+        json.dumps({"id": "c", "choices": [], "usage": {"prompt_tokens": 1}}).encode(),
+        b"[DONE]",
+    ]
+    found = assemble(frames)
+    assert found.finished
+    assert found.completion == {
+        "object": "chat.completion",
+        "id": "c",
+        "model": "m",
+        "usage": {"prompt_tokens": 1},
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "Hello"},
+                "finish_reason": "stop",
+            }
+        ],
+    }
+
+
+def test_tool_call_fragments():
+    def call(**fields):
+        return chunk({"tool_calls": [{"index": 0, **fields}]})
+
+    found = assemble(
+        [
+            chunk({"role": "assistant", "content": ""}),
+            call(id="1", type="function", function={"name": "f", "arguments": ""}),
+            call(function={"arguments": '{"a"'}),
+            call(function={"arguments": ":1}"}),
+            chunk(finish="tool_calls"),
+        ]
+    )
+    assert found.completion is not None
+    message = found.completion["choices"][0]["message"]
+    assert message["content"] is None
+    assert message["tool_calls"] == [
+        {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
+    ]
+
+
+def test_several_choices_and_one_unfinished():
+    found = assemble([chunk({"content": "b"}, "stop", 1), chunk({"content": "a"}, None, 0)])
+    assert found.completion is not None
+    assert [c["message"]["content"] for c in found.completion["choices"]] == ["a", "b"]
+    assert not found.finished
+
+
+def test_an_error_frame_and_frames_that_are_not_json():
+    found = assemble([b"{", b"[1]", b'{"error": {"message": "x"}}'])
+    assert (found.completion, found.finished, found.unreadable) == (None, False, 2)
+    assert found.error == {"message": "x"}
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["choices", "delta", "index", "tool_calls", "function", "content"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(st.binary() | json_values.map(lambda value: json.dumps(value).encode())))
+def test_s15_no_stream_can_break_the_reader(frames):
+    assemble(frames)
