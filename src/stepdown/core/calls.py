@@ -38,12 +38,16 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Tool(msgspec.Struct, frozen=True):
-    """A function that the model may call; `parameters` is its JSON Schema."""
+    """A function that the model may call; `parameters` is its JSON Schema.
+
+    A tool of another `kind` (web_search, custom, …) has its whole object, as sent, in `parameters`.
+    """
 
     name: str
     description: str = ""
     parameters: dict[str, Any] = {}
     strict: bool = False
+    kind: str = "function"
 
 
 class Toolset(msgspec.Struct, frozen=True):
