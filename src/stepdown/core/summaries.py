@@ -1,0 +1,68 @@
+"""The sentences at the top of a report: what an audit found and what a proof promises."""
+
+from stepdown.core import display
+from stepdown.core.audits import AuditReport
+from stepdown.core.proofs import Proof
+
+__all__ = ["audit_headline", "promise", "proof_headline"]
+
+
+def audit_headline(report: AuditReport) -> str:
+    """Return one sentence for a manager: how many tasks, and how much of the bill, look fit.
+
+    The share is of the spend where any is known, of the calls otherwise.
+    """
+    tasks = report.tasks
+    if not tasks:
+        if not report.calls:
+            return "No call could be read, so there is nothing to judge."
+        return f"No task was found among {display.plural(report.calls, 'call')}."
+    fit = [task for task in tasks if task.verdict.decision == "distil"]
+    whole = display.plural(len(tasks), "task")
+    if not fit:
+        waiting = sum(task.verdict.decision == "more data" for task in tasks)
+        only = "The only task does not look" if len(tasks) == 1 else f"None of the {whole} looks"
+        tail = f"; {waiting} could with more calls" if waiting else ""
+        return f"{only} fit for a small model yet{tail}."
+    if len(tasks) == 1:
+        return f"The only task, {_weight(report)}, looks fit for a small model."
+    looks = "looks" if len(fit) == 1 else "look"
+    return f"{len(fit):,} of {whole}, {_weight(report)}, {looks} fit for a small model."
+
+
+def _weight(report: AuditReport) -> str:
+    fit = [task for task in report.tasks if task.verdict.decision == "distil"]
+    spend = sum(task.spend_usd or 0.0 for task in fit)
+    if report.spend_usd and any(task.spend_usd is not None for task in fit):
+        known = "known spend" if report.unpriced_models else "spend"
+        return f"{display.share(min(spend / report.spend_usd, 1.0))} of the {known}"
+    calls = sum(task.calls for task in fit)
+    return f"{display.share(min(calls / max(report.calls, calls, 1), 1.0))} of the calls"
+
+
+def proof_headline(proof: Proof) -> str:
+    """Return the verdict as one sentence for a manager."""
+    name = proof.task_name or proof.task
+    if not proof.passed:
+        return (
+            f"Not certified: every call of “{name}” should stay with the model that answers it now."
+        )
+    coverage = display.share(proof.test.coverage.estimate)
+    return (
+        f"Certified: a small model can answer {coverage} of the calls of “{name}”; "
+        "the others go where they went before."
+    )
+
+
+def promise(proof: Proof) -> str:
+    """Return what the certificate promises, in words; without one, that nothing is promised."""
+    certificate = proof.certificate
+    if not proof.passed or certificate.threshold is None:
+        return "Nothing is promised, so nothing may be answered by this model."
+    level, budget = display.percent(certificate.confidence), display.percent(certificate.budget)
+    whose = (
+        "of all calls of this task are answered by the small model with something else than"
+        if certificate.contract == "joint"
+        else "of the calls that the small model answers get something else than"
+    )
+    return f"With {level} confidence, at most {budget} {whose} the reference answer."

@@ -1,0 +1,324 @@
+"""What the command line shows: tables, a proof's summary, progress, and lines for the reader.
+
+Functions that end in `_table` or `_summary` return something that `show` prints; they print
+nothing themselves. Text from a log is never read as markup and carries no control character.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+from rich.text import Text
+
+from stepdown.core import display
+from stepdown.core.audits import AuditReport
+from stepdown.core.ports import Progress
+from stepdown.core.proofs import Economics, Interval, Proof
+from stepdown.core.summaries import audit_headline, promise, proof_headline
+from stepdown.core.tasks import Task
+
+__all__ = [
+    "Cell",
+    "audit_table",
+    "console",
+    "next_step",
+    "progress_bar",
+    "proof_summary",
+    "say",
+    "show",
+    "table",
+]
+
+Cell = str | int | float | None
+"""A table's cell: text as it is, a number with separators, None as "unknown"."""
+
+_SHOWN_TASKS = 20
+_VERDICT_STYLE = {
+    "distil": "green",
+    "more data": "yellow",
+    "not worth it": "dim",
+    "not possible": "red",
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console on stdout (or stderr) that takes text literally: no markup, no emoji."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def show(what: RenderableType, to: Console | None = None) -> None:
+    """Print a table or summary, on stdout unless told otherwise."""
+    (to or console()).print(what)
+
+
+def say(text: str, to: Console | None = None, *, style: str = "") -> None:
+    """Print one line for the reader, on stderr unless told otherwise; it is never hard-wrapped."""
+    (to or console(stderr=True)).print(_text(text, style), soft_wrap=True)
+
+
+def next_step(command: str, to: Console | None = None) -> None:
+    """Name the command to go on with, on stderr unless told otherwise."""
+    line = Text.assemble(("Next: ", "bold"), (display.visible(command), "cyan"))
+    (to or console(stderr=True)).print(line, soft_wrap=True)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Table:
+    """Return a table; a column whose heading starts with `>` is set flush right.
+
+    Where the terminal is too narrow the first column is cut with an ellipsis, and other columns
+    that are not flush right wrap; figures are never cut.
+    """
+    made = _bare(title)
+    for heading in columns:
+        right = heading.startswith(">")
+        made.add_column(
+            _text(heading.removeprefix(">")),
+            justify="right" if right else "left",
+            no_wrap=right,
+            overflow="fold",
+        )
+    for first, *others in rows:
+        made.add_row(_one_line(_cell(first)), *map(_cell, others))
+    return made
+
+
+def _bare(title: str = "") -> Table:
+    return Table(
+        box=SIMPLE_HEAD,
+        title=_text(title) if title else None,
+        title_justify="left",
+        title_style="bold",
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _one_line(text: Text) -> Text:
+    # Set on the text, not on its column: rich narrows only columns that may wrap.
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(display.visible(text), style=style)
+
+
+def _cell(value: Cell) -> Text:
+    if value is None:
+        return Text(display.UNKNOWN, style="dim")
+    if isinstance(value, int):
+        return Text(display.count(value))
+    return _text(value) if isinstance(value, str) else Text(f"{value:,.4g}")
+
+
+def audit_table(report: AuditReport) -> RenderableType:
+    """Return the audit for a terminal: headline, tasks ranked by money, reasons, what was read."""
+    shown = report.tasks[:_SHOWN_TASKS]
+    parts: list[RenderableType] = [_text(audit_headline(report), "bold")]
+    if shown:
+        parts += [_tasks(shown), _reasons(shown)]
+    left_out = len(report.tasks) - len(shown)
+    if left_out:
+        parts.append(Text(f"… and {display.plural(left_out, 'task')} more, smaller ones."))
+    parts += [_text(line, "dim") for line in (*_what_was_read(report), *_unpriced(report))]
+    return Group(*parts)
+
+
+def _tasks(tasks: Sequence[Task]) -> RenderableType:
+    made = _bare()
+    made.add_column("#", justify="right", no_wrap=True)
+    made.add_column("Task")
+    made.add_column("Verdict", no_wrap=True)
+    for heading in ("Calls", "Spend", "A month", "Not free"):
+        made.add_column(heading, justify="right", no_wrap=True)
+    for rank, task in enumerate(tasks, 1):
+        decision = task.verdict.decision
+        made.add_row(
+            str(rank),
+            _one_line(_text(task.name)),
+            Text(decision, style=_VERDICT_STYLE[decision]),
+            display.count(task.calls),
+            _unless_unknown(display.money(task.spend_usd)),
+            _unless_unknown(display.money(task.spend_usd_month)),
+            display.share(task.anatomy.bound_calls),
+        )
+    return Padding(made, (1, 0))
+
+
+def _unless_unknown(text: str) -> Text:
+    return Text(text, style="dim" if text == display.UNKNOWN else "")
+
+
+def _reasons(tasks: Sequence[Task]) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for rank, task in enumerate(tasks, 1):
+        if task.verdict.reasons:
+            grid.add_row(str(rank), _text(" ".join(task.verdict.reasons)))
+    return Padding(grid, (0, 0, 1, 0)) if grid.row_count else Text()
+
+
+def _what_was_read(report: AuditReport) -> Iterator[str]:
+    lines = sum(source.lines for source in report.sources)
+    duplicates = sum(source.duplicates for source in report.sources)
+    rejected: dict[str, int] = {}
+    for source in report.sources:
+        for reason, number in source.rejected.items():
+            rejected[reason] = rejected.get(reason, 0) + number
+    if not report.sources:
+        yield f"Read {display.plural(report.calls, 'call')}."
+        return
+    yield (
+        f"Read {display.plural(report.calls, 'call')} in {display.plural(lines, 'line')} of "
+        f"{display.plural(len(report.sources), 'source')}: "
+        f"{display.plural(duplicates, 'duplicate')} and "
+        f"{display.plural(sum(rejected.values()), 'rejected line')} among them."
+    )
+    for reason, number in sorted(rejected.items(), key=lambda item: -item[1]):
+        yield f"  {display.count(number)} × {reason}"
+
+
+def _unpriced(report: AuditReport) -> Iterator[str]:
+    if report.unpriced_models:
+        models = ", ".join(
+            f"{model} ({display.plural(calls, 'call')})"
+            for model, calls in sorted(report.unpriced_models.items(), key=lambda item: -item[1])
+        )
+        yield f"No known price, so in no total: {models}."
+
+
+def proof_summary(proof: Proof) -> RenderableType:
+    """Return a proof for a terminal: the verdict, the promise, and the figures behind both."""
+    style = "bold green" if proof.passed else "bold yellow"
+    parts: list[RenderableType] = [_text(proof_headline(proof), style), _text(promise(proof))]
+    if not proof.passed:
+        parts += [
+            Text.assemble((heading, "bold"), display.visible(line))
+            for heading, line in (
+                ("Why: ", proof.certificate.why),
+                ("What would change it: ", proof.certificate.remedy),
+            )
+            if line.strip()
+        ]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in (*_quality(proof), *_money_and_time(proof)):
+        grid.add_row(name, _text(value))
+    parts.append(Padding(grid, (1, 0)))
+    if proof.economics.rows:
+        parts.append(_cost_table(proof.economics))
+    return Group(*parts)
+
+
+def _with_interval(interval: Interval) -> str:
+    if not interval.total:
+        return f"{display.UNKNOWN} (no rows)"
+    return (
+        f"{display.share(interval.estimate)}  ({display.share_range(interval.low, interval.high)}; "
+        f"{display.count(interval.count)} of {display.count(interval.total)})"
+    )
+
+
+def _quality(proof: Proof) -> Iterator[tuple[str, str]]:
+    certificate, test = proof.certificate, proof.test
+    size = f", {display.bytes_size(proof.student_bytes)}" if proof.student_bytes else ""
+    yield "student", f"{proof.family} {proof.student}{size}"
+    yield "reference", proof.reference
+    yield (
+        "contract",
+        f"{certificate.contract}, budget {display.percent(certificate.budget)}, "
+        f"confidence {display.percent(certificate.confidence)}",
+    )
+    if certificate.threshold is None:
+        least = certificate.rows_needed
+        needed = f"; at least {display.count(least)} are needed" if least else ""
+        yield "threshold", f"none  ({display.count(certificate.rows)} calibration rows{needed})"
+    else:
+        yield (
+            "threshold",
+            f"{certificate.threshold:.4g}  (risk bound {display.share(certificate.bound, 2)}; "
+            f"{display.count(certificate.errors)} wrong of {display.count(certificate.accepted)} "
+            f"answered, {display.count(certificate.rows)} calibration rows)",
+        )
+    yield "coverage (test)", _with_interval(test.coverage)
+    yield "agreement (test)", _with_interval(test.agreement) + ", if it answered all"
+    yield "joint risk", _with_interval(test.joint_risk)
+    yield "selective risk", _with_interval(test.selective_risk)
+
+
+def _money_and_time(proof: Proof) -> Iterator[tuple[str, str]]:
+    latency, economics = proof.latency, proof.economics
+    measured = (
+        f"p50 {display.milliseconds(latency.p50_ms)}, p99 {display.milliseconds(latency.p99_ms)}"
+    )
+    if not latency.count:
+        measured = display.UNKNOWN
+    yield "latency", f"{measured}; now p50 {display.milliseconds(latency.teacher_p50_ms)}"
+    yield (
+        "saving a month",
+        f"{display.money(economics.saving_usd_month)}"
+        f"  (break-even: {display.days(economics.break_even_days)})",
+    )
+    if economics.note:
+        yield "money", economics.note
+
+
+def _cost_table(economics: Economics) -> Table:
+    rows = [
+        (row.name, display.money(row.usd_per_1000), display.share(row.quality), row.note)
+        for row in economics.rows
+    ]
+    return table("", ("Answered by", ">$ per 1,000 calls", ">Agreement", "Note"), rows)
+
+
+@contextmanager
+def progress_bar(to: Console | None = None) -> Generator[Progress]:
+    """Yield a `Progress` that draws one bar a stage, on stderr unless told otherwise.
+
+    Where nobody watches (not a terminal) each stage is one plain line when it begins.
+    """
+    out = to or console(stderr=True)
+    if not out.is_terminal:
+        yield _sparse(out)
+        return
+    bars = RichProgress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=out,
+    )
+    with bars:
+        yield _drawn(bars)
+
+
+def _sparse(out: Console) -> Progress:
+    seen: set[str] = set()
+
+    def report(stage: str, done: int, total: int) -> None:
+        if stage in seen:
+            return
+        seen.add(stage)
+        size = f" ({display.count(total)})" if total else ""
+        out.print(_text(f"{stage}{size} …"), soft_wrap=True)
+
+    return report
+
+
+def _drawn(bars: RichProgress) -> Progress:
+    stages: dict[str, TaskID] = {}
+
+    def report(stage: str, done: int, total: int) -> None:
+        if stage not in stages:
+            stages[stage] = bars.add_task(display.visible(stage), total=None)
+        bars.update(stages[stage], completed=done, total=total or None)
+
+    return report
