@@ -1,0 +1,147 @@
+"""The anatomy of a task: its sampled answers, aligned field by field with their inputs."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from stepdown.audit.declared import declared_fields
+from stepdown.audit.fields import Column, measure_field, prose
+from stepdown.audit.sample import Sampled
+from stepdown.core.anatomy import Anatomy, Field, Shape
+from stepdown.core.calls import OutputFormat, Toolset
+from stepdown.core.records import escape, infer_shape, read_answer, style_of
+from stepdown.core.tasks import Signature, input_text
+
+__all__ = ["Dissection", "dissect"]
+
+_MAX_FIELDS = 200
+"""Answers with more leaf fields than this have keys made up as they go: the rarer ones are free."""
+
+_EXAMPLES = 3
+_EXAMPLE_CHARS = 200
+
+_Record = dict[str, Any]
+
+
+class Dissection(msgspec.Struct, frozen=True):
+    """The anatomy, the free fields that hold sentences, and a few "input → answer" lines."""
+
+    anatomy: Anatomy
+    prose: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+
+
+def dissect(
+    sample: Iterable[Sampled], signature: Signature, tools: Toolset, output_format: OutputFormat
+) -> Dissection:
+    """Measure the anatomy on sampled calls.
+
+    Values are sought in the task's input alone (what stands in the templates' holes): what the
+    prompt's constant part says is said to every call. Calls that do not fit the signature are left
+    out.
+    """
+    inputs: list[str] = []
+    calls: list[Sampled] = []
+    for call in sample:
+        found = signature.match(*call.texts)
+        if found is not None:
+            inputs.append(input_text(found))
+            calls.append(call)
+    answers = [call.answer for call in calls]
+    shape = infer_shape(answers, bool(tools.tools))
+    records = [read_answer(answer, shape) for answer in answers]
+    read = [
+        (record, text) for record, text in zip(records, inputs, strict=True) if record is not None
+    ]
+    columns = _columns(read, shape)
+    declared = declared_fields(tools, output_format)
+    fields = tuple(measure_field(column, declared.get(column.path)) for column in columns)
+    free = {field.path for field in fields if field.kind == "free"}
+    bound_calls, bound_fields = _bound([record for record, _ in read], fields)
+    total = len(calls)
+    anatomy = Anatomy(
+        shape=shape,
+        fields=fields,
+        sampled=total,
+        bound_calls=bound_calls / total if total else 0.0,
+        bound_fields=bound_fields,
+        none_share=_share(record.get("/tool") is None for record, _ in read)
+        if shape == "tool"
+        else 0.0,
+        several_calls_share=_share(len(answer.tool_calls) > 1 for answer in answers),
+        unreadable=total - len(read),
+        style=style_of(_written(calls)) if shape != "text" else {},
+    )
+    return Dissection(
+        anatomy,
+        tuple(column.path for column in columns if column.path in free and prose(column)),
+        _examples(zip(inputs, calls, strict=True)),
+    )
+
+
+def _columns(read: Sequence[tuple[_Record, str]], shape: Shape) -> list[Column]:
+    """Return the commonest fields, in the order of their first appearance."""
+    seen = Counter(path for record, _ in read for path in record)
+    kept = {path for path, _ in seen.most_common(_MAX_FIELDS)}
+    tools = Counter(record.get("/tool") for record, _ in read) if shape == "tool" else Counter()
+    columns: dict[str, Column] = {}
+    for record, text in read:
+        tool = record.get("/tool") if shape == "tool" else None
+        # An argument's records are those of its tool: it is not absent where another is called.
+        prefix = f"/{escape(tool)}/" if isinstance(tool, str) else None
+        for path, value in record.items():
+            if path not in kept:
+                continue
+            records = tools[tool] if prefix and path.startswith(prefix) else len(read)
+            column = columns.setdefault(path, Column(path, records, [], []))
+            column.values.append(value)
+            column.inputs.append(text)
+    return list(columns.values())
+
+
+def _bound(records: Sequence[_Record], fields: Sequence[Field]) -> tuple[int, float]:
+    """Return how many records have no free value, and the share of values that are not free.
+
+    A null is never free: that there is nothing to say is a choice.
+    """
+    bound = {field.path for field in fields if field.kind != "free"}
+    calls = values = free = 0
+    for record in records:
+        unbound = sum(value is not None and path not in bound for path, value in record.items())
+        calls += not unbound
+        values += len(record)
+        free += unbound
+    return calls, 1 - free / values if values else 0.0
+
+
+def _share(flags: Iterable[bool]) -> float:
+    marks = list(flags)
+    return sum(marks) / len(marks) if marks else 0.0
+
+
+def _written(calls: Sequence[Sampled]) -> list[str]:
+    tool_calls = [tool_call.arguments for call in calls for tool_call in call.answer.tool_calls]
+    return tool_calls or [call.answer.text for call in calls if call.answer.text]
+
+
+def _examples(pairs: Iterable[tuple[str, Sampled]]) -> tuple[str, ...]:
+    shown: dict[str, None] = {}
+    for text, call in pairs:
+        shown[f"{_cut(text)} → {_cut(_answer(call))}"] = None
+        if len(shown) == _EXAMPLES:
+            break
+    return tuple(shown)
+
+
+def _answer(call: Sampled) -> str:
+    answer = call.answer
+    if answer.tool_calls:
+        return " ".join(f"{tool.name}({tool.arguments})" for tool in answer.tool_calls)
+    return answer.text or answer.refusal or ""
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text[: 4 * _EXAMPLE_CHARS].split())
+    return line if len(line) <= _EXAMPLE_CHARS else line[: _EXAMPLE_CHARS - 1] + "…"
