@@ -1,0 +1,218 @@
+"""The template that all of some texts share: constant fragments found by alignment, with holes."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from os.path import commonprefix
+
+from stepdown.audit.tokens import mask, moving_spans, tokens
+from stepdown.core.templates import ANYTHING, Template, match
+
+__all__ = ["align", "generalise", "generalises", "words"]
+
+_REFERENCES = 40  # texts that are tokenised to find what may be constant
+_WINDOW = 4000  # characters at either end of a long text in which constants are looked for
+_TRIES = 12  # candidate fragments tried at each level of the alignment
+_SURE = 100  # so many texts do not begin alike by chance
+_CONSTANT_DATES = 6  # a prompt with more dates and numbers in it than this has them in examples
+_HOLE = "\x00"  # stands for a hole where a template is treated as a text
+
+_WORD = re.compile(r"[^\W\d_]+")
+_DELIMITER = re.compile(r"[\n:\"'`<>\[\](){}|#*=“”]|--")
+
+
+def words(template: Template) -> int:
+    """Count the words that stand in the constant fragments."""
+    return sum(len(_WORD.findall(fragment)) for fragment in template.fragments)
+
+
+def align(texts: Sequence[str]) -> Template:
+    """Return the most specific template that safely fits every one of `texts`.
+
+    A fragment is kept where it is really delimited from the free text beside it; dates, ids and the
+    like are holes even where all texts have the same.
+    """
+    if not texts:
+        return ANYTHING
+    fragments = _common(list(texts), 0)
+    template = _tidy(fragments, len(texts))
+    return template if all(match(template, text) is not None for text in texts) else ANYTHING
+
+
+def generalises(wide: Template, narrow: Template) -> bool:
+    """Say whether every text that `narrow` matches is matched by `wide`."""
+    return match(wide, _HOLE.join(narrow.fragments)) is not None
+
+
+def generalise(templates: Sequence[Template]) -> Template:
+    """Return one template that matches whatever any of `templates` matches."""
+    if all(template == templates[0] for template in templates):
+        return templates[0]
+    shown = [_HOLE.join(template.fragments) for template in templates]
+    fragments: list[str] = []
+    for fragment in _common(shown, 0):
+        fragments.extend(fragment.split(_HOLE))
+    wide = _tidy(fragments, _SURE)
+    return wide if all(match(wide, text) is not None for text in shown) else ANYTHING
+
+
+def _common(texts: list[str], depth: int) -> list[str]:
+    """Return the fragments that all texts have in order; holes stand between them."""
+    head, texts = _cut_prefix(texts)
+    tail, texts = _cut_suffix(texts)
+    if not any(texts):
+        return [head + tail]
+    fragment = _inner_fragment(texts) if depth < 40 and all(texts) else ""
+    if not fragment:
+        return [head, tail]
+    places = [text.find(fragment) for text in texts]
+    size = len(fragment)
+    before = _common([t[:at] for t, at in zip(texts, places, strict=True)], depth + 1)
+    after = _common([t[at + size :] for t, at in zip(texts, places, strict=True)], depth + 1)
+    joined = [*before[:-1], before[-1] + fragment + after[0], *after[1:]]
+    joined[0] = head + joined[0]
+    joined[-1] += tail
+    return joined
+
+
+def _cut_prefix(texts: list[str]) -> tuple[str, list[str]]:
+    prefix = commonprefix(texts)
+    if len(prefix) < min(map(len, texts)) or any(len(t) != len(prefix) for t in texts):
+        ends = {text[len(prefix) : len(prefix) + 1] for text in texts}
+        if prefix[-1:].isalnum() and any(end.isalnum() for end in ends):
+            prefix = prefix[: -len(tokens(prefix)[-1])]
+    return prefix, [text[len(prefix) :] for text in texts]
+
+
+def _cut_suffix(texts: list[str]) -> tuple[str, list[str]]:
+    suffix = commonprefix([text[::-1] for text in texts])[::-1]
+    size = len(suffix)
+    if size and any(len(text) != size for text in texts):
+        starts = {text[-size - 1 : -size] for text in texts}
+        if suffix[0].isalnum() and any(start.isalnum() for start in starts):
+            suffix = suffix[len(tokens(suffix)[0]) :]
+    size = len(suffix)
+    return suffix, [text[: len(text) - size] for text in texts] if size else texts
+
+
+def _window_tokens(text: str) -> list[str]:
+    if len(text) <= 2 * _WINDOW:
+        return tokens(text)
+    return [*tokens(text[:_WINDOW]), "", *tokens(text[-_WINDOW:])]
+
+
+def _inner_fragment(texts: list[str]) -> str:
+    """Return the longest run of tokens that stands in all texts equally often, or ""."""
+    step = max(1, len(texts) // _REFERENCES)
+    references = sorted(set(texts[::step]), key=len)[:_REFERENCES]
+    shortest = _window_tokens(references[0])
+    shared = set(pairwise(map(mask, shortest)))
+    for text in references[1:]:
+        shared &= set(pairwise(map(mask, _window_tokens(text))))
+    runs = sorted(set(_runs(shortest, shared)), key=lambda run: (-len(run), run))
+    for run in runs[:_TRIES]:
+        if _is_structural(run, texts):
+            return run
+    return ""
+
+
+def _runs(shortest: list[str], shared: set[tuple[str, str]]) -> list[str]:
+    """Return the stretches of the reference whose neighbouring tokens are shared by all."""
+    runs: list[str] = []
+    run: list[str] = []
+    for left, right in pairwise([*shortest, ""]):
+        if (mask(left), mask(right)) in shared:
+            run = run or [left]
+            run.append(right)
+        elif run:
+            runs.extend(_constant_pieces(run))
+            run = []
+    return runs
+
+
+def _constant_pieces(run: list[str]) -> list[str]:
+    """Return a run whole, and cut at its numbers and dates, which may differ between texts."""
+    pieces, piece = ["".join(run)], ""
+    for token in run:
+        if mask(token) == "0":
+            pieces.append(piece)
+            piece = ""
+        else:
+            piece += token
+    pieces.append(piece)
+    return [piece for piece in pieces if _is_solid(piece)]
+
+
+def _is_solid(fragment: str) -> bool:
+    """Say whether a fragment may stand between two holes: it has words, or it ends a line."""
+    found = _WORD.findall(fragment)
+    return len(found) >= 2 or (bool(_DELIMITER.search(fragment)) and len(fragment.strip(" ")) >= 2)
+
+
+def _is_structural(run: str, texts: list[str]) -> bool:
+    """Say whether `run` is the template's: in all texts, and equally often in nearly all.
+
+    A phrase of free text that all texts happen to share comes once in one and five times in another.
+    """
+    counts = Counter(text.count(run) for text in texts)
+    if 0 in counts:
+        return False
+    most = counts.most_common(1)[0][1]
+    return most >= 0.9 * len(texts) or len(_WORD.findall(run)) >= 6
+
+
+def _tidy(fragments: list[str], count: int) -> Template:
+    """Cut fragments back to where they are delimited, and open holes at what will not stay."""
+    last = len(fragments) - 1
+    kept: list[str] = []
+    for at, fragment in enumerate(fragments):
+        if at > 0:
+            fragment = _trim_head(fragment, count)
+        if at < last:
+            fragment = _trim_tail(fragment, count)
+        kept.append(fragment)
+    kept = _open_moving(kept)
+    if len(kept) == 1:
+        return Template((kept[0],))
+    inner = [fragment for fragment in kept[1:-1] if _is_solid(fragment)]
+    return Template((kept[0], *inner, kept[-1]))
+
+
+def _trim_tail(fragment: str, count: int) -> str:
+    """Cut what a fragment took of the hole after it: few words behind its last delimiter."""
+    ends = [found.end() for found in _DELIMITER.finditer(fragment)]
+    end = ends[-1] if ends else 0
+    # A blank behind the delimiter is the template's: "Text: {text}".
+    while end < len(fragment) and fragment[end] == " ":
+        end += 1
+    rest = fragment[end:]
+    if rest and count < _SURE and len(_WORD.findall(rest)) < 3 and (ends or not fragment[:end]):
+        return fragment[:end]
+    return fragment
+
+
+def _trim_head(fragment: str, count: int) -> str:
+    """Cut what a fragment took of the hole before it: a final stop, or few words and a delimiter."""
+    found = _DELIMITER.search(fragment)
+    start = found.start() if found else len(fragment)
+    head = fragment[:start]
+    number = len(_WORD.findall(head))
+    if number == 0 or (count < _SURE and number < 3 and found is not None):
+        return fragment[start:]
+    return fragment
+
+
+def _open_moving(fragments: list[str]) -> list[str]:
+    """Open a hole at each date, time, amount, id and address."""
+    spans = [moving_spans(fragment) for fragment in fragments]
+    if sum(map(len, spans)) > _CONSTANT_DATES:
+        return fragments
+    opened: list[str] = []
+    for fragment, moving in zip(fragments, spans, strict=True):
+        at = 0
+        for start, end in moving:
+            opened.append(fragment[at:start])
+            at = end
+        opened.append(fragment[at:])
+    return opened

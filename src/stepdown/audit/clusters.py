@@ -1,0 +1,94 @@
+"""Texts of one template found among many: by pairs of tokens that always come together.
+
+Free text has frequent phrases, but it does not have long sets of neighbouring tokens that stand in
+exactly the same texts. A template's constant part is such a set.
+"""
+
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from stepdown.audit.tokens import is_name, mask, tokens
+
+__all__ = ["cluster"]
+
+_WINDOW = 1500  # characters at either end of a text that are looked at
+_BASE = 1 << 31
+_LONG_ENOUGH = 20  # more shared pairs than this are no stronger evidence
+_MIN_TEXTS = 8
+_MIN_SHARE = 0.003
+_COMMON_SHARE = 0.03
+
+Ints = npt.NDArray[np.int64]
+
+
+def cluster(texts: Sequence[str], common: Collection[str]) -> Ints:
+    """Return each text's cluster number, or -1: those that share a long constant part.
+
+    `common` holds words known in lower case: what looks like a name is no evidence.
+    """
+    labels = np.full(len(texts), -1, dtype=np.int64)
+    least = max(_MIN_TEXTS, int(_MIN_SHARE * len(texts)))
+    if len(texts) < least:
+        return labels
+    pairs, rows, weights = _pairs(texts, common)
+    order = np.argsort(pairs, kind="stable")
+    pairs, rows = pairs[order], rows[order]
+    starts = np.flatnonzero(np.r_[True, pairs[1:] != pairs[:-1]])
+    counts = np.diff(np.r_[starts, len(pairs)])
+    # A set of texts is named by the wrapping sum of its members' random numbers.
+    names = np.random.default_rng(0).integers(0, 2**63, len(texts), dtype=np.uint64)
+    sets = np.add.reduceat(names[rows], starts)
+    kept = np.flatnonzero(counts >= least)
+    unique, first, inverse = np.unique(sets[kept], return_index=True, return_inverse=True)
+    strength = np.bincount(
+        inverse, [weights[int(pair)] for pair in pairs[starts[kept]]], minlength=len(unique)
+    )
+    size = counts[kept[first]]
+    enough = strength >= np.where(size >= max(least, _COMMON_SHARE * len(texts)), 3, 6)
+    score = size * np.minimum(strength, _LONG_ENOUGH)
+    number = 0
+    for at in np.lexsort((unique, -score)):
+        if not enough[at]:
+            continue
+        begin = starts[kept[first[at]]]
+        members = rows[begin : begin + size[at]]
+        free = members[labels[members] < 0]
+        if len(free) >= max(least, 0.5 * len(members)):
+            labels[free] = number
+            number += 1
+    return labels
+
+
+def _pairs(texts: Sequence[str], common: Collection[str]) -> tuple[Ints, Ints, dict[int, float]]:
+    """Return the distinct neighbouring pairs of each text, their texts' rows, and their weights."""
+    ids: dict[str, int] = {"\x02": 0, "\x03": 1}
+    telling = [True, True]
+    found: list[int] = []
+    sizes: list[int] = []
+    for text in texts:
+        sequence = [0]
+        for token in map(mask, _window(text)):
+            number = ids.get(token)
+            if number is None:
+                number = ids[token] = len(ids)
+                telling.append(token not in ("0", "") and not is_name(token, common))
+            sequence.append(number)
+        sequence.append(1)
+        unique = {a * _BASE + b for a, b in pairwise(sequence)}
+        found.extend(unique)
+        sizes.append(len(unique))
+    pairs = np.array(found, dtype=np.int64)
+    rows = np.repeat(np.arange(len(texts)), sizes)
+    distinct = np.unique(pairs)
+    flags = np.array(telling)
+    weights = (flags[distinct // _BASE] & flags[distinct % _BASE]).astype(float)
+    return pairs, rows, dict(zip(distinct.tolist(), weights.tolist(), strict=True))
+
+
+def _window(text: str) -> list[str]:
+    if len(text) <= 2 * _WINDOW:
+        return tokens(text)
+    return [*tokens(text[:_WINDOW]), "", *tokens(text[-_WINDOW:])]

@@ -1,0 +1,123 @@
+"""Signatures mined from a bounded sample of calls: common templates, divided while tasks differ."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from stepdown.audit.alignment import align, words
+from stepdown.audit.slots import Slot, divide
+from stepdown.audit.tokens import common_words
+from stepdown.core.templates import ANYTHING, Template, match
+
+__all__ = ["Mined", "Texts", "mine"]
+
+Texts = tuple[str, str, str]
+"""A request's system, history and user text."""
+
+_LEAST = 5  # calls that make a template of their own
+_DEEPEST = 12
+_BINDING = 8  # constant words that say what a task is
+_EMPTY = Template(("",))
+_GENERIC = frozenset("you are a an helpful assistant the ai chatbot".split())
+
+
+class Mined(msgspec.Struct, frozen=True):
+    """Templates for system, history and user text, and the sample's rows that they stand for."""
+
+    templates: tuple[Template, Template, Template]
+    rows: tuple[int, ...]
+    found: bool = True
+
+
+def mine(calls: Sequence[Texts]) -> list[Mined]:
+    """Divide the calls into tasks; every call is in exactly one, and is matched by its templates.
+
+    `found` is False for what is left over: calls that share no template with enough others.
+    """
+    common = common_words(text[:2000] for call in calls for text in (call[0], call[2]))
+    out: list[Mined] = []
+    todo = [(list(range(len(calls))), 0)]
+    while todo:
+        rows, depth = todo.pop()
+        texts = [calls[row] for row in rows]
+        templates = _templates(texts)
+        labels = _divide(texts, templates, common) if depth < _DEEPEST else None
+        if labels is None:
+            found = len(rows) >= _LEAST and any(map(words, templates))
+            out.append(Mined(templates, tuple(rows), found))
+            continue
+        parts: dict[str, list[int]] = {}
+        for row, label in zip(rows, labels, strict=True):
+            parts.setdefault(label, []).append(row)
+        todo.extend((part, depth + 1) for part in parts.values())
+    return out
+
+
+def _templates(texts: Sequence[Texts]) -> tuple[Template, Template, Template]:
+    few = len(texts) < _LEAST
+    system = align([text[0] for text in texts])
+    user = ANYTHING if few else align([text[2] for text in texts])
+    return system, _history([text[1] for text in texts]), user
+
+
+def _history(texts: Sequence[str]) -> Template:
+    """Return the history's template: none at all, constant examples first, or anything."""
+    if not any(texts):
+        return _EMPTY
+    if len(texts) < _LEAST:
+        return ANYTHING
+    if len(set(texts)) == 1:
+        return Template((texts[0],))
+    first = align(texts).fragments[0]
+    whole_turns = first[: first.rfind("\n") + 1]
+    return Template((whole_turns, "")) if whole_turns.count("\n") >= 2 else ANYTHING
+
+
+def _divide(
+    texts: Sequence[Texts],
+    templates: tuple[Template, Template, Template],
+    common: Collection[str],
+) -> list[str] | None:
+    """Return labels that divide the calls, by the first hole that tells tasks apart."""
+    if len(texts) < 2 * _LEAST:
+        return None
+    binding = _binding(templates[0])
+    for part, bound in ((0, 0), (2, binding)):
+        own = bound + _binding(templates[part])
+        for slot in _slots([text[part] for text in texts], templates[part], own >= _BINDING):
+            labels = divide(slot, common)
+            if labels is not None:
+                return labels
+    return _by_examples([text[1] for text in texts])
+
+
+def _binding(template: Template) -> int:
+    generic = sum(
+        word.strip(".,!").lower() in _GENERIC for f in template.fragments for word in f.split()
+    )
+    return max(0, words(template) - generic)
+
+
+def _slots(texts: Sequence[str], template: Template, bound: bool) -> list[Slot]:
+    holes = [match(template, text) for text in texts]
+    fragments = template.fragments
+    whole = not any(fragments)
+    return [
+        Slot(
+            values=[hole[at] for hole in holes if hole is not None],
+            before=fragments[at],
+            after=fragments[at + 1],
+            whole=whole,
+            bound=bound,
+        )
+        for at in range(len(fragments) - 1)
+    ]
+
+
+def _by_examples(histories: Sequence[str]) -> list[str] | None:
+    """Divide by the first two turns where few sets of them open all conversations: examples."""
+    heads = ["\n".join(history.split("\n", 2)[:2]) for history in histories]
+    sizes = Counter(heads)
+    few = len(sizes) <= 8 and min(sizes.values()) >= max(_LEAST, 0.02 * len(heads))
+    return heads if few and len(sizes) > 1 and "" not in sizes else None

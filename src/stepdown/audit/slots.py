@@ -1,0 +1,169 @@
+"""What stands in one hole of a template: data, or one of a few instructions that make tasks apart."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from stepdown.audit.alignment import align, words
+from stepdown.audit.clusters import cluster
+from stepdown.audit.tokens import skeleton
+
+__all__ = ["Slot", "divide"]
+
+Labels = list[str]
+
+_MOST_VALUES = 60  # distinct values of a slot that may still be a closed set
+_LONGEST = 4000  # characters of a value that may still be an instruction
+_COVER = 0.98  # a closed set covers nearly all texts
+_FEW = 4  # short lower-case values that count as different instructions
+_SEVERAL = 14  # the same for sentences
+_SENTENCE = 3  # words that make a value a sentence
+_NUMBERS = 3  # distinct lone numbers that count as different instructions
+
+_WORD = re.compile(r"[^\W\d_]+")
+_LOWER = re.compile(r"(?<![^\W\d_])[a-zß-öø-ÿ]+")
+_QUOTED = re.compile(r"(?:[:\"'`>*#=|(\[{“]|---+)\s*$|^$")
+_LABELLED = re.compile(r"[:\"'`>*#=|(\[{“-]\s*$")
+_NUMBER = re.compile(r"\d{1,3}")
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """One hole: its text in every call, the constant text at its sides, and how special that is.
+
+    `whole` says that the hole is a whole system prompt or message; `bound` that the template around
+    it already says what the task is, so that this may well be the data.
+    """
+
+    values: Sequence[str]
+    before: str = ""
+    after: str = ""
+    whole: bool = False
+    bound: bool = False
+
+
+def divide(slot: Slot, common: Collection[str]) -> Labels | None:
+    """Return a label for each call where the hole tells tasks apart, or None where it is data.
+
+    The label "" is for calls that belong to none of the tasks found.
+    """
+    if len(slot.values) < 2:
+        return None
+    distinct = Counter(slot.values)
+    if len(distinct) == 1:
+        return None
+    closed = _closed(slot, distinct, common)
+    if closed is not None:
+        return closed or None
+    return _open(slot, common)
+
+
+def _closed(slot: Slot, distinct: Counter[str], common: Collection[str]) -> Labels | None:
+    """Divide by the value itself where there are few; [] where these are data; None: not closed."""
+    total = len(slot.values)
+    least = max(3, 0.005 * total)
+    if len(distinct) > max(_MOST_VALUES, total // 4) or max(map(len, distinct)) > _LONGEST:
+        return None
+    numbers = _numbers(slot, distinct, least)
+    if numbers:
+        return numbers
+    # Where most values are single capitalised words, the position is a name's, not a sentence's.
+    shapes = {value: skeleton(value, common, anywhere=False) for value in distinct}
+    names = sum(n for v, n in distinct.items() if skeleton(v, (), anywhere=True) == "*")
+    if names >= 0.9 * total and _starts_inside(slot.before):
+        return []
+    sizes: Counter[str] = Counter()
+    for value, count in distinct.items():
+        sizes[shapes[value]] += count
+    solid = {shape: count for shape, count in sizes.items() if count >= least}
+    if sum(solid.values()) < _COVER * total:
+        return None
+    if len(solid) == 1 or not _are_instructions(slot, solid):
+        return []
+    return [shapes[value] + "\x00" if shapes[value] in solid else "" for value in slot.values]
+
+
+def _starts_inside(before: str) -> bool:
+    """Say whether what follows `before` is inside a sentence, where a capital marks a name."""
+    return bool(before.strip()) and before.strip()[-1] not in ".!?" and not before.endswith("\n")
+
+
+def _numbers(slot: Slot, distinct: Counter[str], least: float) -> Labels | None:
+    """Divide by a lone small number inside an instruction ("at most 3 words")."""
+    if len(distinct) > _NUMBERS or min(distinct.values()) < least:
+        return None
+    inside = re.search(r"[a-z] ?$", slot.before) and re.match(r"[ -][a-z]", slot.after)
+    if not inside or not all(_NUMBER.fullmatch(value.strip()) for value in distinct):
+        return None
+    return list(slot.values)
+
+
+def _are_instructions(slot: Slot, solid: dict[str, int]) -> bool:
+    """Say whether the shapes of a closed set read as instructions, not as a parameter's values."""
+    said = [shape for shape in solid if shape]
+    sizes = [len(_WORD.findall(shape)) for shape in said]
+    short = sum(size < _SENTENCE for size in sizes) > len(sizes) / 2
+    if slot.whole and slot.bound and short:
+        return False
+    if "*" in solid and max(sizes) < _SENTENCE:
+        return False
+    if short and (_LABELLED.search(slot.before) or len(solid) > _FEW):
+        return False
+    return len(solid) <= _SEVERAL
+
+
+def _open(slot: Slot, common: Collection[str]) -> Labels | None:
+    """Divide an open hole by the templates that its texts are made with, if they are."""
+    data = slot.bound and not slot.whole and _QUOTED.search(slot.before)
+    if data and (not slot.after or _LABELLED.match(slot.after.strip()[:1] + " ")):
+        return None
+    found = cluster(slot.values, common).tolist()
+    if max(found) < 0:
+        return None
+    labels = [str(number) if number >= 0 else "" for number in found]
+    labels = _drop_weak(slot, labels)
+    kept = Counter(label for label in labels if label)
+    if not kept:
+        return None
+    if slot.bound and not _tiles(slot, labels, kept):
+        return None
+    if len(kept) == 1 and "" not in labels:
+        return None
+    return labels
+
+
+def _drop_weak(slot: Slot, labels: Labels) -> Labels:
+    """Dissolve clusters that share too little, or that are one text repeated."""
+    members: dict[str, list[str]] = {}
+    for label, value in zip(labels, slot.values, strict=True):
+        members.setdefault(label, []).append(value)
+    weak = {""}
+    for label, values in members.items():
+        if label and not _is_template(values, slot):
+            weak.add(label)
+    return ["" if label in weak else label for label in labels]
+
+
+def _is_template(values: list[str], slot: Slot) -> bool:
+    if len(set(values)) == 1:
+        return slot.whole and len(values) >= 0.05 * len(slot.values)
+    template = align(values)
+    edges = bool(template.fragments[0].strip() or template.fragments[-1].strip())
+    return words(template) >= (2 if not slot.bound else 3) and (edges or not slot.bound)
+
+
+def _tiles(slot: Slot, labels: Labels, kept: Counter[str]) -> bool:
+    """Say whether clusters divide a bound hole like instructions do: few, and nothing beside them.
+
+    One cluster beside the rest is a sentence that some calls have and others lack.
+    """
+    total = len(labels)
+    share = sum(kept.values()) / total
+    if len(kept) > 1:
+        return share >= _COVER and len(kept) <= _SEVERAL
+    if not 0.1 <= share <= 0.9 or _QUOTED.search(slot.before):
+        return False
+    (label,) = kept
+    template = align([v for v, own in zip(slot.values, labels, strict=True) if own == label])
+    return len(_LOWER.findall(template.fragments[0])) >= 4
