@@ -1,4 +1,4 @@
-"""Make the bundled demo log from the three public data sets: `python -m stepdown.cli.demo.make_log DATA`.
+"""Make the demo log from three public data sets: `python -m stepdown.cli.demo.make_log DATA`.
 
 What is real: every customer text and every answer (people labelled them). What stands in: the
 people's labels are in the place of a frontier model's answers, the prompts are ours, token counts

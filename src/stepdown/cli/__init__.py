@@ -1,0 +1,97 @@
+"""The command line: one module a command, imported when it is called."""
+
+import importlib
+import sys
+from typing import NamedTuple
+
+import click
+
+from stepdown import __version__
+from stepdown.errors import StepdownError
+
+__all__ = ["COMMANDS", "main"]
+
+
+class _Entry(NamedTuple):
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS = {
+    "demo": _Entry("demo", "demo", "The whole story on a bundled real log; no key, no network."),
+    "run": _Entry("run", "run", "Audit a log, then train, prove and promote every candidate task."),
+    "audit": _Entry("audit", "audit", "Tasks in a log: anatomy, spend and a verdict for each."),
+    "label": _Entry("label", "label", "Make a task's dataset from the teacher's logged answers."),
+    "train": _Entry("train", "train", "Train the smallest student that the data allows."),
+    "prove": _Entry("prove", "prove", "Certify a student against the error budget, with a report."),
+    "promote": _Entry("routes", "promote", "Let a proven student answer its task."),
+    "shadow": _Entry("routes", "shadow", "Let a proven student answer nobody, and be recorded."),
+    "canary": _Entry(
+        "routes", "canary", "Let a proven student answer a share of its task's calls."
+    ),
+    "rollback": _Entry("routes", "rollback", "Go back to the route before this one."),
+    "serve": _Entry("serve", "serve", "The gateway: the API that you call already."),
+    "status": _Entry("status", "status", "Tasks, students, proofs, routes and captured calls."),
+    "models": _Entry(
+        "models", "models", "The students of this workspace and the families there are."
+    ),
+    "bench": _Entry("bench", "bench", "Measure what docs/benchmarks.md prints."),
+    "plugins": _Entry(
+        "plugins", "plugins", "Log formats, families and providers that are installed."
+    ),
+}
+"""Every command, in the order of the story; `--help` is made from this table alone."""
+
+
+class _Commands(click.Group):
+    """Knows the commands by the table and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        return getattr(importlib.import_module(f"stepdown.cli.{entry.module}"), entry.attribute)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="stepdown")
+def _stepdown() -> None:
+    """Find the narrow calls in your LLM log, train the smallest model for each, prove it, serve it.
+
+    Start with `stepdown demo`, or with your own log: `stepdown audit LOG`.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit with its status: 0 done, 1 no and why, 2 bad usage or input."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        status = _stepdown.main(given, prog_name="stepdown", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except click.Abort:
+        status = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        status = 0
+    except StepdownError as error:
+        status = _refuse(error, "--json" in given)
+    sys.exit(status or 0)
+
+
+def _refuse(error: StepdownError, as_json: bool) -> int:
+    if as_json:
+        from stepdown.cli.options import print_json
+
+        print_json({"error": {"type": type(error).__name__, "message": str(error)}})
+    sys.stderr.write(f"stepdown: {error}\n")
+    return error.exit_status

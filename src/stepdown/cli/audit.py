@@ -1,0 +1,37 @@
+"""`stepdown audit`: what a log is made of, and what to do about it."""
+
+from pathlib import Path
+
+import click
+
+from stepdown import __version__
+from stepdown.cli import steps
+from stepdown.cli.options import Session, common, print_json
+from stepdown.render import audit_table, next_step, progress_bar, say, show
+from stepdown.web import audit_page
+from stepdown.workspace.files import publish_file
+
+__all__ = ["audit"]
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True, metavar="LOG…")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report.")
+@common
+def audit(session: Session, logs: tuple[str, ...], html: Path | None) -> None:
+    """Find the tasks in LOG (files, folders, globs, or - for standard input) and judge each."""
+    with progress_bar() as progress:
+        report = steps.audit_log(session, logs, progress)
+    if html is not None:
+        page = audit_page(report, made_at=steps.now(), version=__version__)
+        publish_file(html, page.encode(), mode=0o644)
+        say(f"The report lies in {html}.")
+    if session.json:
+        print_json(report)
+    else:
+        show(audit_table(report))
+    first = next((t.name for t in report.tasks if t.verdict.decision == "distil"), None)
+    if first:
+        next_step(f"stepdown run {logs[0]}   or, step by step: stepdown label {first}")
+    elif any(t.verdict.decision == "more data" for t in report.tasks):
+        next_step("stepdown serve    to collect more calls")

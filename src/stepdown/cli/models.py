@@ -1,0 +1,68 @@
+"""`stepdown models`: the families that can be trained, and the students that were."""
+
+from typing import Any
+
+import click
+
+from stepdown import plugins
+from stepdown.cli.options import Session, common, print_json
+from stepdown.core import display
+from stepdown.core.tasks import Task
+from stepdown.render import next_step, say, show, table
+from stepdown.workspace.artefacts import verify_student
+from stepdown.workspace.policies import read_policy
+
+__all__ = ["models"]
+
+
+@click.command()
+@common
+def models(session: Session) -> None:
+    """List student families, and every student of the workspace with its size and route."""
+    families = plugins.families()
+    policy = read_policy(session.workspace.policy)
+    routed = {route.student for route in policy.routes.values()}
+    rows = [row for task in session.workspace.tasks() for row in _students(session, task, routed)]
+    if session.json:
+        print_json({"families": families, "students": rows})
+        return
+    say(f"Families: {', '.join(families)}.")
+    columns = ["task", "student", "family", ">size", ">rows", "made", "routed"]
+    show(
+        table(
+            "Students",
+            columns,
+            [
+                [
+                    row["task"],
+                    row["student"],
+                    row["family"],
+                    display.bytes_size(row["bytes"]),
+                    display.count(row["rows"]),
+                    row["made_at"][:10],
+                    "yes" if row["routed"] else "",
+                ]
+                for row in rows
+            ],
+        )
+    )
+    next_step("stepdown status")
+
+
+def _students(session: Session, task: Task, routed: set[str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for folder in sorted(session.workspace.students(task.id).glob("[!.]*")):
+        manifest = verify_student(folder)
+        found.append(
+            {
+                "task": task.name,
+                "student": manifest.id,
+                "family": manifest.family,
+                "dataset": manifest.dataset,
+                "bytes": manifest.size_bytes,
+                "rows": manifest.training.get("rows"),
+                "made_at": manifest.made_at,
+                "routed": manifest.id in routed,
+            }
+        )
+    return found

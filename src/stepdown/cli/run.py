@@ -1,0 +1,100 @@
+"""`stepdown run`: the whole flow on a log, one task after another, ending in a policy."""
+
+from typing import Any, Literal
+
+import click
+import msgspec
+
+from stepdown.cli import steps
+from stepdown.cli.options import Session, common, print_json
+from stepdown.core import display
+from stepdown.core.ports import Progress
+from stepdown.core.proofs import Proof
+from stepdown.core.tasks import Task
+from stepdown.errors import Refusal
+from stepdown.render import next_step, progress_bar, say, show, table
+
+__all__ = ["Outcome", "run", "run_log"]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one task: promoted with its proof, or not, and why in one sentence."""
+
+    task: str
+    name: str
+    calls: int
+    verdict: str
+    result: Literal["promoted", "not certified", "refused", "not tried"]
+    why: str = ""
+    proof: Proof | None = None
+
+
+def run_log(session: Session, logs: tuple[str, ...], progress: Progress) -> list[Outcome]:
+    """Audit, then label, train, prove and promote every task whose verdict is `distil`."""
+    report = steps.audit_log(session, logs, progress)
+    return [_one(session, task, progress) for task in report.tasks]
+
+
+def _one(session: Session, task: Task, progress: Progress) -> Outcome:
+    def outcome(
+        result: Literal["promoted", "not certified", "refused", "not tried"],
+        why: str,
+        proof: Proof | None = None,
+    ) -> Outcome:
+        return Outcome(task.id, task.name, task.calls, task.verdict.decision, result, why, proof)
+
+    if task.verdict.decision != "distil":
+        return outcome("not tried", " ".join(task.verdict.reasons))
+    try:
+        dataset = steps.label_task(session, task, progress)
+        steps.train_task(session, task, dataset, None, progress)
+        proof = steps.certify(session, task, progress)
+        if not proof.passed:
+            return outcome("not certified", proof.summary, proof)
+        steps.promote(session, task)
+    except Refusal as error:
+        return outcome("refused", str(error))
+    return outcome("promoted", proof.summary, proof)
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True, metavar="LOG…")
+@common
+def run(session: Session, logs: tuple[str, ...]) -> None:
+    """Audit LOG, then train, prove and promote every task that is worth it.
+
+    Exit status 1 when no task could be certified.
+    """
+    with progress_bar() as progress:
+        outcomes = run_log(session, logs, progress)
+    if session.json:
+        print_json({"tasks": outcomes})
+    else:
+        show_outcomes(outcomes)
+    if not any(outcome.result == "promoted" for outcome in outcomes):
+        say("No task was certified, so nothing is answered locally; the reasons are above.")
+        raise SystemExit(1)
+    next_step("stepdown serve --upstream https://api.openai.com/v1")
+
+
+def show_outcomes(outcomes: list[Outcome]) -> None:
+    """Print a table of what became of each task, and the reasons of those that stay."""
+    rows: list[list[Any]] = []
+    for outcome in outcomes:
+        proof = outcome.proof
+        rows.append(
+            [
+                outcome.name,
+                display.count(outcome.calls),
+                outcome.result,
+                display.share(proof.test.agreement.estimate) if proof else "",
+                display.share(proof.test.coverage.estimate) if outcome.result == "promoted" else "",
+                display.milliseconds(proof.latency.p50_ms) if proof else "",
+                display.money(proof.economics.saving_usd_month) if proof else "",
+            ]
+        )
+    columns = ["task", ">calls", "result", ">agreement", ">answered", ">p50", ">saving/month"]
+    show(table("What became of each task", columns, rows))
+    for outcome in outcomes:
+        if outcome.result != "promoted" and outcome.why:
+            say(f"{outcome.name}: {outcome.why}")

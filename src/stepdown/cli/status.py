@@ -1,0 +1,102 @@
+"""`stepdown status`: where every task stands, and what the gateway has captured."""
+
+from typing import Any
+
+import click
+import msgspec
+
+from stepdown.cli import steps
+from stepdown.cli.options import Session, common, print_json
+from stepdown.core import display
+from stepdown.core.tasks import Task
+from stepdown.errors import ArtefactError, Refusal
+from stepdown.render import next_step, say, show, table
+from stepdown.store.sqlite import Tally, read_tallies
+from stepdown.workspace.policies import read_policy
+
+__all__ = ["status"]
+
+
+class TaskStatus(msgspec.Struct, frozen=True):
+    """One task: what was measured, made and decided; None where a step was not done yet.
+
+    `answered` is how many captured calls its student answered, of `captured`.
+    """
+
+    task: str
+    name: str
+    verdict: str
+    dataset: str | None
+    student: str | None
+    certified: bool | None
+    mode: str | None
+    threshold: float | None
+    captured: int
+    answered: int
+
+
+@click.command()
+@common
+def status(session: Session) -> None:
+    """Print each task's dataset, student, proof and route, and its captured calls."""
+    tasks = session.workspace.tasks()
+    if not tasks:
+        raise Refusal(
+            f"Workspace {session.workspace.root} has no tasks yet; run `stepdown audit LOG` first."
+        )
+    policy = read_policy(session.workspace.policy)
+    captured = read_tallies(session.workspace.calls)
+    rows = [_status(session, task, captured) for task in tasks]
+    total = sum(tally.count for tally in captured)
+    if session.json:
+        print_json(
+            {
+                "generation": policy.generation,
+                "captured": total,
+                "tasks": rows,
+                "decisions": captured,
+            }
+        )
+    else:
+        columns = ["task", "verdict", "dataset", "student", "certified", "route", ">answered"]
+        show(table("Tasks", columns, [_cells(row) for row in rows]))
+        say(f"{display.count(total)} calls captured; policy generation {policy.generation}.")
+    waiting = next((row for row in rows if row.verdict == "distil" and not row.mode), None)
+    next_step(f"stepdown label {waiting.name}" if waiting else "stepdown serve")
+
+
+def _status(session: Session, task: Task, captured: list[Tally]) -> TaskStatus:
+    workspace = session.workspace
+    dataset = workspace.newest(workspace.folder(task.id), "dataset-*.jsonl")
+    student = workspace.newest(workspace.students(task.id), "[!.]*")
+    try:
+        proof = steps.current_proof(workspace, task)
+    except ArtefactError:
+        proof = None
+    route = read_policy(workspace.policy).routes.get(task.id)
+    mine = [tally for tally in captured if tally.task == task.id]
+    return TaskStatus(
+        task=task.id,
+        name=task.name,
+        verdict=task.verdict.decision,
+        dataset=dataset.stem.removeprefix("dataset-") if dataset else None,
+        student=student.name if student else None,
+        certified=proof.passed if proof else None,
+        mode=route.mode if route else None,
+        threshold=route.threshold if route else None,
+        captured=sum(tally.count for tally in mine),
+        answered=sum(tally.count for tally in mine if tally.decision == "answered"),
+    )
+
+
+def _cells(row: TaskStatus) -> list[Any]:
+    certified = {None: "", True: "yes", False: "no"}[row.certified]
+    return [
+        row.name,
+        row.verdict,
+        row.dataset or "",
+        row.student or "",
+        certified,
+        row.mode or "upstream",
+        f"{row.answered:,} of {row.captured:,}" if row.captured else "",
+    ]

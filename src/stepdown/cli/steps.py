@@ -1,0 +1,238 @@
+"""The flow of DESIGN §2 wired together: each step reads, calls one room, and publishes.
+
+Commands, `run` and `demo` are made of these; nothing here prints.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from stepdown import plugins
+from stepdown.audit import AuditTerms, audit
+from stepdown.cli.options import Session
+from stepdown.core.audits import AuditReport, SourceCoverage
+from stepdown.core.calls import Call
+from stepdown.core.contracts import contract_of
+from stepdown.core.datasets import Dataset
+from stepdown.core.ports import Progress, Student, silent
+from stepdown.core.proofs import Proof
+from stepdown.core.routes import Policy, Route
+from stepdown.core.tasks import Task, TaskIndex
+from stepdown.errors import ArtefactError, Refusal
+from stepdown.label import build_dataset, load_dataset, save_dataset
+from stepdown.logs import read_calls
+from stepdown.logs.sources import spool
+from stepdown.prove import ProofTerms, load_proof, prove, save_proof
+from stepdown.train import Rung, climb
+from stepdown.web import proof_page
+from stepdown.workspace import Workspace
+from stepdown.workspace.artefacts import Manifest, publish_student, verify_student
+from stepdown.workspace.files import publish_file
+from stepdown.workspace.policies import change_policy
+
+__all__ = [
+    "Trained",
+    "audit_log",
+    "certify",
+    "current_dataset",
+    "current_proof",
+    "current_student",
+    "label_task",
+    "now",
+    "open_student",
+    "promote",
+    "train_task",
+]
+
+
+class Trained(msgspec.Struct, frozen=True):
+    """A published student with how it came to be."""
+
+    folder: Path
+    manifest: Manifest
+    student: Student
+    rungs: tuple[Rung, ...]
+
+
+def now() -> str:
+    """Return the time as ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _sources(session: Session, logs: Sequence[str]) -> list[str]:
+    """Make each source one that can be read again, from any folder: stdin is kept in a file."""
+    found: list[str] = []
+    for log in logs:
+        if log == "-":
+            found.append(str(spool(sys.stdin.buffer, session.workspace.spool).resolve()))
+        else:
+            found.append(str(Path(log).absolute()))
+    return found
+
+
+def audit_log(session: Session, logs: Sequence[str], progress: Progress = silent) -> AuditReport:
+    """Audit the logs and publish each task's `task.json`."""
+    sources = _sources(session, logs)
+    coverage: list[SourceCoverage] = []
+    terms = session.terms("")
+    report = audit(
+        read_calls(sources, plugins.log_formats(), coverage, progress),
+        coverage,
+        AuditTerms(
+            budget=terms.error_budget, confidence=terms.confidence, audit_share=terms.audit_share
+        ),
+        progress,
+    )
+    tasks = tuple(msgspec.structs.replace(task, sources=tuple(sources)) for task in report.tasks)
+    for task in tasks:
+        session.workspace.write_task(task)
+    return msgspec.structs.replace(report, tasks=tasks)
+
+
+def _calls_of(task: Task, index: TaskIndex, progress: Progress) -> Iterator[Call]:
+    for call in read_calls(task.sources, plugins.log_formats(), [], progress):
+        found = index.recognise(call.request, call.task)
+        if found is not None and found[0].id == task.id:
+            yield call
+
+
+def label_task(session: Session, task: Task, progress: Progress = silent) -> Dataset:
+    """Make the task's dataset from the teacher's logged answers and publish it.
+
+    Raises:
+        LogError: a log that the audit read is no longer there.
+        NotEnoughData: too few examples for a certificate.
+    """
+    index = TaskIndex(session.workspace.tasks())
+    terms = session.terms(task.name)
+    dataset = build_dataset(
+        task,
+        _calls_of(task, index, progress),
+        budget=terms.error_budget,
+        confidence=terms.confidence,
+    )
+    path = session.workspace.folder(task.id) / f"dataset-{dataset.id}.jsonl"
+    publish_file(path, save_dataset(dataset))
+    return dataset
+
+
+def current_dataset(workspace: Workspace, task: Task) -> Dataset:
+    """Return the task's newest dataset.
+
+    Raises:
+        Refusal: it has none yet.
+    """
+    path = workspace.newest(workspace.folder(task.id), "dataset-*.jsonl")
+    if path is None:
+        raise Refusal(f"{task.name} has no dataset yet; run `stepdown label {task.name}` first.")
+    return load_dataset(path.read_bytes())
+
+
+def train_task(
+    session: Session, task: Task, dataset: Dataset, family: str | None, progress: Progress = silent
+) -> Trained:
+    """Climb the ladder on the dataset and publish the student.
+
+    Raises:
+        Refusal: no family could be trained.
+    """
+    names = [family] if family else plugins.families()
+    rungs = climb(task, dataset, [plugins.family(name) for name in names], progress)
+    taken = rungs[-1]
+    assert taken.student is not None  # climb raises when no rung was taken
+    draft = {
+        "task": task.id,
+        "dataset": dataset.id,
+        "contract": msgspec.to_builtins(contract_of(task, dataset.id)),
+        "made_at": now(),
+        "training": {
+            "rows": taken.rows,
+            "seconds": round(taken.seconds, 2),
+            "peak_megabytes": round(taken.peak_megabytes),
+        },
+    }
+    folder, manifest = publish_student(
+        session.workspace.students(task.id), plugins.family(taken.family), taken.student, draft
+    )
+    return Trained(folder, manifest, open_student(session.workspace, task, manifest.id), (*rungs,))
+
+
+def open_student(workspace: Workspace, task: Task, student: str) -> Student:
+    """Verify and load the student of that id.
+
+    Raises:
+        ArtefactError: it is missing, changed or unreadable.
+    """
+    folder = workspace.students(task.id) / student
+    manifest = verify_student(folder)
+    return plugins.family(manifest.family).load(folder, task)
+
+
+def current_student(workspace: Workspace, task: Task) -> Manifest:
+    """Return the manifest of the task's newest student.
+
+    Raises:
+        Refusal: it has none yet.
+    """
+    folder = workspace.newest(workspace.students(task.id), "[!.]*")
+    if folder is None:
+        raise Refusal(f"{task.name} has no student yet; run `stepdown train {task.name}` first.")
+    return verify_student(folder)
+
+
+def certify(session: Session, task: Task, progress: Progress = silent) -> Proof:
+    """Prove the task's newest student on the dataset it was trained from; publish JSON and page."""
+    workspace = session.workspace
+    manifest = current_student(workspace, task)
+    path = workspace.folder(task.id) / f"dataset-{manifest.dataset}.jsonl"
+    if not path.is_file():
+        raise ArtefactError(f"{path.name} is gone; run `stepdown label {task.name}` again.")
+    terms = session.terms(task.name)
+    proof = prove(
+        task,
+        load_dataset(path.read_bytes()),
+        open_student(workspace, task, manifest.id),
+        ProofTerms(
+            budget=terms.error_budget,
+            confidence=terms.confidence,
+            contract=terms.contract,
+            audit_share=terms.audit_share,
+        ),
+        student_id=manifest.id,
+        student_bytes=manifest.size_bytes,
+        made_at=now(),
+        progress=progress,
+    )
+    folder = workspace.proofs(task.id)
+    publish_file(folder / f"{proof.id}.json", save_proof(proof))
+    publish_file(folder / f"{proof.id}.html", proof_page(proof, task).encode())
+    return proof
+
+
+def current_proof(workspace: Workspace, task: Task) -> Proof | None:
+    """Return the task's newest proof, or None."""
+    path = workspace.newest(workspace.proofs(task.id), "*.json")
+    return load_proof(path.read_bytes()) if path else None
+
+
+def promote(session: Session, task: Task, mode: str = "live", share: float = 1.0) -> Policy:
+    """Route the task to the student of its newest proof.
+
+    Raises:
+        Refusal: it has no proof, or the proof did not pass. There is no way around this.
+    """
+    proof = current_proof(session.workspace, task)
+    if proof is None:
+        raise Refusal(f"{task.name} has no proof yet; run `stepdown prove {task.name}` first.")
+    threshold = proof.certificate.threshold
+    if not proof.passed or threshold is None:
+        raise Refusal(f"{task.name} is not certified: {proof.summary}")
+    open_student(session.workspace, task, proof.student)
+
+    def change(old: Route | None) -> Route:
+        return Route(task.id, proof.student, proof.id, threshold, mode, share, old)
+
+    return change_policy(session.workspace.policy, task.id, change)
