@@ -145,10 +145,17 @@ _HONOURED: Mapping[str, Callable[[Any], bool]] = {
 }
 """Fields that a student honours whatever the log held, and for which values."""
 
-_NEVER = frozenset(
-    """audio functions logprobs modalities n prediction store top_logprobs
-    web_search_options""".split()
-)
+_NEVER = {
+    "audio",
+    "functions",
+    "logprobs",
+    "modalities",
+    "n",
+    "prediction",
+    "store",
+    "top_logprobs",
+    "web_search_options",
+}
 """Fields whose effect no student has, even where the log held the very same value."""
 
 

@@ -1,0 +1,1 @@
+"""Where captured calls are kept until an audit reads them again."""

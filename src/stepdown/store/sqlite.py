@@ -1,0 +1,376 @@
+"""The SQLite outbox: every exchange of the gateway, committed before its last byte goes out.
+
+Exactly one read-write connection exists per file, in one thread, and a lock file keeps a second
+process out: SQLite releases before 3.51.3 can lose a write when two connections reset the WAL at
+once. Readers open the file read-only. A commit (WAL, synchronous=NORMAL) survives the death of the
+process; what a power loss may take is the last moments before it.
+
+When the disk fails, serving goes on: exchanges wait in a queue that is bounded in items and bytes,
+what does not fit is dropped and counted, and once writing works again a row in `gaps` says how many
+are missing.
+"""
+
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from itertools import count
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from stepdown.core.ports import Exchange
+from stepdown.errors import InputError, UsageError
+
+__all__ = ["Health", "SqliteOutbox", "Tally", "read_lines", "read_tallies"]
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = (
+    """CREATE TABLE calls (
+        seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, time REAL NOT NULL, task TEXT NOT NULL,
+        tier TEXT NOT NULL, decision TEXT NOT NULL, reason TEXT NOT NULL, confidence REAL,
+        line BLOB NOT NULL)""",
+    "CREATE TABLE gaps (time REAL NOT NULL, dropped INTEGER NOT NULL, cause TEXT NOT NULL)",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+_INSERT = """INSERT OR IGNORE INTO calls (id, time, task, tier, decision, reason, confidence, line)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_INSERT_GAP = "INSERT INTO gaps (time, dropped, cause) VALUES (?, ?, ?)"
+_PAGE = """SELECT seq, line FROM calls
+    WHERE seq > ? AND (? = '' OR task = ?) AND (? = '' OR tier = ?) ORDER BY seq LIMIT 500"""
+_TALLY = """SELECT task, tier, decision, reason, count(*), min(time), max(time) FROM calls
+    GROUP BY task, tier, decision, reason ORDER BY count(*) DESC"""
+
+_BATCH = 256
+_STALL_S = 0.25
+_RETRY_S = (0.05, 0.2, 1.0)
+
+_log = logging.getLogger(__name__)
+
+Done = Callable[[bool], None]
+"""Told once, from any thread: True when the exchange is committed, False when the caller must not
+wait for it (it may still be committed later, or was dropped and counted)."""
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How capture is doing; `error` is "" while it works."""
+
+    committed: int
+    dropped: int
+    waiting: int
+    waiting_bytes: int
+    error: str
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """How many captured calls share a task, a tier, a decision and a reason, and since when."""
+
+    task: str
+    tier: str
+    decision: str
+    reason: str
+    count: int
+    first_time: float
+    last_time: float
+
+
+class SqliteOutbox:
+    """The one writer of a workspace's `calls.db`; `close` commits what waits.
+
+    Raises:
+        UsageError: another process writes to the file, or it can't be opened.
+        InputError: the file is not a store of calls, or of a newer version.
+    """
+
+    def __init__(
+        self, path: Path, *, max_items: int = 10_000, max_bytes: int = 64 * 1024 * 1024
+    ) -> None:
+        self._path = path
+        self._max_items = max_items
+        self._max_bytes = max_bytes
+        self._queue: SimpleQueue[tuple[Exchange, Done] | None] = SimpleQueue()
+        self._count_lock = threading.Lock()
+        self._waiting = self._waiting_bytes = self._committed = 0
+        self._dropped = self._unmarked = 0
+        self._error = ""
+        self._busy_since: float | None = None
+        self._closing = threading.Event()
+        self._lock_file = _lock(path)
+        try:
+            self._connection: sqlite3.Connection | None = _open(path)
+        except BaseException:
+            os.close(self._lock_file)
+            raise
+        self._thread = threading.Thread(target=self._write_all, name="outbox", daemon=True)
+        self._thread.start()
+
+    def submit(self, exchange: Exchange, done: Done) -> None:
+        """Queue an exchange; returns at once, `done` tells how it went."""
+        size = len(exchange.line)
+        with self._count_lock:
+            full = (
+                self._waiting >= self._max_items
+                or self._waiting_bytes + size > self._max_bytes
+                or self._closing.is_set()
+            )
+            if full:
+                self._dropped += 1
+                self._unmarked += 1
+            else:
+                self._waiting += 1
+                self._waiting_bytes += size
+        if full:
+            done(False)
+        elif self._error or self._stalled():
+            self._queue.put((exchange, _nobody))
+            done(False)
+        else:
+            self._queue.put((exchange, done))
+
+    def health(self) -> Health:
+        """Return the counts since start, and what is wrong if anything is."""
+        stalled = "the disk takes long to write" if self._stalled() else ""
+        return Health(
+            self._committed,
+            self._dropped,
+            self._waiting,
+            self._waiting_bytes,
+            self._error or stalled,
+        )
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Commit what waits, for at most `timeout` seconds, and let go of the file."""
+        with self._count_lock:
+            if self._closing.is_set():
+                return
+            self._closing.set()
+        self._queue.put(None)
+        self._thread.join(timeout)
+        if not self._thread.is_alive():
+            os.close(self._lock_file)
+
+    def _stalled(self) -> bool:
+        since = self._busy_since
+        return since is not None and time.monotonic() - since > _STALL_S
+
+    def _write_all(self) -> None:
+        last = False
+        while not last:
+            batch, last = self._next_batch()
+            if batch:
+                self._write(batch)
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+
+    def _next_batch(self) -> tuple[list[tuple[Exchange, Done]], bool]:
+        """Wait for an exchange and take all that queued up behind it: one commit serves them all.
+
+        The second value says that nothing comes after this batch.
+        """
+        batch: list[tuple[Exchange, Done]] = []
+        item = self._queue.get()
+        while item is not None:
+            batch.append(item)
+            if len(batch) == _BATCH:
+                return batch, False
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return batch, False
+        return batch, True
+
+    def _write(self, batch: list[tuple[Exchange, Done]]) -> None:
+        """Commit a batch, trying again until it works, or until closing and it still fails."""
+        exchanges = [exchange for exchange, _ in batch]
+        waiting = [done for _, done in batch]
+        for attempt in count():
+            try:
+                self._commit(exchanges)
+                break
+            except sqlite3.Error as problem:
+                self._fail(problem)
+                for done in waiting:
+                    done(False)
+                waiting = []
+            if self._closing.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)]) and attempt > 2:
+                self._settle(exchanges, dropped=len(exchanges))
+                return
+        self._settle(exchanges, committed=len(exchanges))
+        for done in waiting:
+            done(True)
+
+    def _commit(self, exchanges: list[Exchange]) -> None:
+        self._busy_since = time.monotonic()
+        try:
+            connection = self._connection
+            if connection is None:
+                connection = self._connection = _connect(self._path)
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(_INSERT, map(_row, exchanges))
+            missing = self._unmarked
+            if missing:
+                connection.execute(_INSERT_GAP, (time.time(), missing, self._error or "full"))
+            connection.execute("COMMIT")
+        finally:
+            self._busy_since = None
+        self._error = ""
+        with self._count_lock:
+            self._unmarked -= missing
+
+    def _fail(self, problem: sqlite3.Error) -> None:
+        """Note the failure and drop the connection: after a failed fsync it must not be trusted."""
+        if not self._error:
+            _log.warning("Capture stopped (%s); serving goes on, calls are queued.", problem)
+        self._error = f"{self._path.name} can't be written: {problem}"
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _settle(self, exchanges: list[Exchange], committed: int = 0, dropped: int = 0) -> None:
+        with self._count_lock:
+            self._committed += committed
+            self._dropped += dropped
+            self._waiting -= len(exchanges)
+            self._waiting_bytes -= sum(len(exchange.line) for exchange in exchanges)
+
+
+def read_lines(path: Path, *, task: str = "", tier: str = "") -> Iterator[bytes]:
+    """Yield the captured native log lines, oldest first; a live file can be read.
+
+    `task` (an id) and `tier` pick some of them. A missing file has none.
+
+    Raises:
+        InputError: the file is not a store of calls.
+    """
+    if not path.exists():
+        return
+    last = -1
+    with closing(_reader(path)) as connection:
+        while True:
+            # A page at a time: one long read would keep the writer's WAL from being reset.
+            rows = _rows(connection, path, _PAGE, (last, task, task, tier, tier))
+            if not rows:
+                return
+            for _, line in rows:
+                yield line
+            last = rows[-1][0]
+
+
+def read_tallies(path: Path) -> list[Tally]:
+    """Return the number of captured calls by task, tier, decision and reason, most first.
+
+    Raises:
+        InputError: the file is not a store of calls.
+    """
+    if not path.exists():
+        return []
+    with closing(_reader(path)) as connection:
+        return [Tally(*row) for row in _rows(connection, path, _TALLY, ())]
+
+
+def _nobody(committed: bool) -> None:
+    """Stand in for a caller who was told already."""
+
+
+def _row(exchange: Exchange) -> tuple[object, ...]:
+    return (
+        exchange.id,
+        exchange.time,
+        exchange.task,
+        exchange.tier,
+        exchange.decision,
+        exchange.reason,
+        exchange.confidence,
+        exchange.line,
+    )
+
+
+def _lock(path: Path) -> int:
+    """Take the lock beside the database: a descriptor of the file itself, when closed, would drop
+    the POSIX locks that SQLite holds on it."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as problem:
+        raise UsageError(
+            f"{path} can't be opened ({problem.strerror}); choose another --workspace."
+        ) from problem
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        os.close(held)
+        raise UsageError(
+            f"Another gateway writes to {path}; stop it, or choose another --workspace."
+        ) from problem
+    return held
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Open the database, private to its owner, with its schema in place."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        connection = _connect(path)
+    except sqlite3.Error as problem:
+        raise _not_a_store(path, problem) from problem
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA:
+                connection.execute(statement)
+            connection.execute("COMMIT")
+    except sqlite3.Error as problem:
+        raise _not_a_store(path, problem) from problem
+    if version > SCHEMA_VERSION:
+        raise InputError(f"{path} was written by a newer stepdown; upgrade to read it.")
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)
+    except sqlite3.Error as problem:
+        raise _not_a_store(path, problem) from problem
+
+
+def _rows(
+    connection: sqlite3.Connection, path: Path, query: str, values: tuple[object, ...]
+) -> list[tuple[Any, ...]]:
+    try:
+        return connection.execute(query, values).fetchall()
+    except sqlite3.Error as problem:
+        raise _not_a_store(path, problem) from problem
+
+
+def _not_a_store(path: Path, problem: sqlite3.Error) -> InputError:
+    return InputError(f"{path} is not a store of calls ({problem}); move it away.")

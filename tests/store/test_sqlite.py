@@ -1,0 +1,229 @@
+"""The outbox: what is acknowledged is kept, what is lost is counted, whoever dies or fails."""
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+from stepdown.core.ports import Exchange
+from stepdown.errors import InputError, UsageError
+from stepdown.store import sqlite as module
+from stepdown.store.sqlite import SqliteOutbox, read_lines, read_tallies
+
+
+def exchange(index, task="t", tier="small", line=None):
+    data = b'{"id":"%d"}' % index if line is None else line
+    return Exchange(f"id-{index}", float(index), data, task, tier, "answered", "confident", 0.9)
+
+
+def put(outbox, *exchanges):
+    """Submit and wait; return what each caller was told."""
+    told = {}
+    all_told = threading.Event()
+
+    def tell(key, committed):
+        told[key] = committed
+        if len(told) == len(exchanges):
+            all_told.set()
+
+    for key, item in enumerate(exchanges):
+        outbox.submit(item, lambda committed, key=key: tell(key, committed))
+    assert all_told.wait(10)
+    return [told[key] for key in range(len(exchanges))]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "ws" / "calls.db"
+
+
+@pytest.fixture
+def outbox(path):
+    with closing(SqliteOutbox(path)) as made:
+        yield made
+
+
+def test_lines_come_back_in_order_by_task_and_tier(path, outbox):
+    assert put(outbox, *(exchange(i) for i in range(1200))) == [True] * 1200
+    put(outbox, exchange(2000, task="u"), exchange(2001, tier="frontier"))
+    assert list(read_lines(path))[:1200] == [b'{"id":"%d"}' % i for i in range(1200)]
+    assert list(read_lines(path, task="u")) == [b'{"id":"2000"}']
+    assert list(read_lines(path, tier="frontier")) == [b'{"id":"2001"}']
+    assert outbox.health().committed == 1202
+    assert (outbox.health().waiting, outbox.health().waiting_bytes) == (0, 0)
+
+
+def test_tallies(path, outbox):
+    put(outbox, exchange(1), exchange(2), exchange(3, tier="frontier"))
+    first, second = read_tallies(path)
+    assert (first.tier, first.count, first.first_time, first.last_time) == ("small", 2, 1.0, 2.0)
+    assert (second.tier, second.count) == ("frontier", 1)
+
+
+def test_d9_the_same_id_twice_is_one_row(path, outbox):
+    assert put(outbox, exchange(1), exchange(1)) == [True, True]
+    assert len(list(read_lines(path))) == 1
+
+
+def test_a_closed_store_is_read_and_appended_to(path):
+    for index in range(2):
+        with closing(SqliteOutbox(path)) as outbox:
+            put(outbox, exchange(index))
+        assert len(list(read_lines(path))) == index + 1
+
+
+def test_close_commits_what_waits_and_refuses_what_comes_after(path):
+    outbox = SqliteOutbox(path)
+    for index in range(500):
+        outbox.submit(exchange(index), lambda committed: None)
+    outbox.close()
+    outbox.close()
+    assert len(list(read_lines(path))) == 500
+    assert put(outbox, exchange(501)) == [False]
+
+
+def test_a_missing_store_has_no_lines(tmp_path):
+    assert list(read_lines(tmp_path / "calls.db")) == []
+    assert read_tallies(tmp_path / "calls.db") == []
+
+
+def test_p5_files_are_private(path, outbox):
+    put(outbox, exchange(1))
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_d11_a_second_writer_is_refused(path, outbox):
+    with pytest.raises(UsageError, match="Another gateway writes"):
+        SqliteOutbox(path)
+    put(outbox, exchange(1))
+
+
+def test_o2_what_is_not_a_store_is_refused_and_left_alone(path):
+    path.parent.mkdir()
+    path.write_bytes(b"not a database " * 100)
+    with pytest.raises(InputError, match="not a store"):
+        SqliteOutbox(path)
+    with pytest.raises(InputError, match="not a store"):
+        list(read_lines(path))
+    assert path.read_bytes() == b"not a database " * 100
+
+
+def test_d12_a_newer_schema_is_refused(path):
+    SqliteOutbox(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(InputError, match="newer"):
+        SqliteOutbox(path)
+
+
+def test_o2_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(UsageError, match="can't be opened"):
+        SqliteOutbox(tmp_path / "file" / "calls.db")
+
+
+def test_d6_a_locked_database_holds_nobody_up_and_loses_nothing(path, outbox):
+    put(outbox, exchange(0))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert put(outbox, exchange(1), exchange(2)) == [False, False]
+        assert "locked" in outbox.health().error
+        assert put(outbox, exchange(3)) == [False]
+        other.execute("ROLLBACK")
+    outbox.close()
+    assert len(list(read_lines(path))) == 4
+    assert outbox.health().error == ""
+    assert outbox.health().dropped == 0
+
+
+def test_d4_a_full_queue_drops_counts_and_marks(path):
+    outbox = SqliteOutbox(path, max_items=3)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert put(outbox, *(exchange(i) for i in range(5))) == [False] * 5
+        assert outbox.health().dropped == 2
+        other.execute("ROLLBACK")
+    outbox.close()
+    with closing(sqlite3.connect(path)) as reader:
+        assert reader.execute("SELECT sum(dropped) FROM gaps").fetchone() == (2,)
+    assert len(list(read_lines(path))) == 3
+
+
+def test_the_queue_is_bounded_in_bytes(path):
+    with closing(SqliteOutbox(path, max_bytes=100)) as outbox:
+        assert put(outbox, exchange(1, line=b"x" * 101)) == [False]
+        assert put(outbox, exchange(2, line=b"x" * 100)) == [True]
+
+
+def test_a_disk_that_stays_broken_does_not_hold_up_the_exit(path, monkeypatch):
+    monkeypatch.setattr(module, "_RETRY_S", (0.01,))
+    outbox = SqliteOutbox(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert put(outbox, exchange(1)) == [False]
+        outbox.close()
+    assert outbox.health().dropped == 1
+
+
+WRITER = """
+import sys, threading
+from pathlib import Path
+from stepdown.core.ports import Exchange
+from stepdown.store.sqlite import SqliteOutbox
+outbox = SqliteOutbox(Path(sys.argv[1]))
+lock = threading.Lock()
+def tell(key, committed):
+    with lock:
+        print(key, committed, flush=True)
+for index in range(10_000_000):
+    key = f"{sys.argv[2]}-{index}"
+    if outbox.health().waiting > 500:
+        import time; time.sleep(0.001)
+    outbox.submit(Exchange(key, 0.0, key.encode()), lambda ok, key=key: tell(key, ok))
+"""
+
+
+def kill_while_writing(path, round_, seconds):
+    """Return the ids that the writer acknowledged before it was killed."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), str(round_)], stdout=subprocess.PIPE
+    )
+    assert writer.stdout is not None
+    first = writer.stdout.readline()
+    time.sleep(seconds)
+    os.kill(writer.pid, signal.SIGKILL)
+    rest = writer.stdout.read()
+    writer.stdout.close()
+    writer.wait()
+    lines = (first + rest).decode().split("\n")[:-1]
+    return [line.removesuffix(" True") for line in lines if line.endswith(" True")]
+
+
+def lost_after_kills(path, kills):
+    acknowledged = []
+    for round_ in range(kills):
+        acknowledged += kill_while_writing(path, round_, 0.02 + 0.013 * (round_ % 7))
+    stored = [line.decode() for line in read_lines(path)]
+    assert len(stored) == len(set(stored))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert acknowledged
+    return set(acknowledged) - set(stored)
+
+
+def test_d1_kill_9_loses_nothing_acknowledged(path):
+    assert lost_after_kills(path, 3) == set()
+
+
+@pytest.mark.nightly
+def test_d1_kill_9_loses_nothing_acknowledged_100_times(path):
+    assert lost_after_kills(path, 100) == set()
