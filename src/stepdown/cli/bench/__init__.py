@@ -1,0 +1,80 @@
+"""`stepdown bench`: measure what docs/benchmarks.md prints, and print only what was measured."""
+
+import importlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from stepdown.cli.bench.figures import Figure, hardware, markdown, met
+from stepdown.cli.options import Session, common, print_json
+from stepdown.core.ports import Progress
+from stepdown.errors import InputError
+from stepdown.render import next_step, progress_bar, say, show, table
+from stepdown.workspace.files import publish_file
+
+__all__ = ["BENCHMARKS", "Benchmark", "bench"]
+
+Benchmark = Callable[[Path, Progress], Sequence[Figure]]
+
+BENCHMARKS = {
+    "banking77": "stepdown.cli.bench.classification:banking77",
+    "spans": "stepdown.cli.bench.extraction:spans",
+    "receipts": "stepdown.cli.bench.extraction:receipts",
+    "snips": "stepdown.cli.bench.tools:snips",
+    "sgd": "stepdown.cli.bench.tools:sgd",
+    "latency": "stepdown.cli.bench.classification:latency",
+    "http": "stepdown.cli.bench.http:http",
+    "audit": "stepdown.cli.bench.scale:audit_rate",
+    "grouping": "stepdown.cli.bench.grouping:grouping",
+}
+"""Each benchmark by name; it gets the data folder and says how far it is."""
+
+
+def _load(name: str) -> Benchmark:
+    module, _, attribute = BENCHMARKS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="../shared/data",
+    show_default=True,
+    help="Folder of the data sets, one <name>/<name>.jsonl.zst each.",
+)
+@click.option("--only", multiple=True, type=click.Choice(list(BENCHMARKS)), help="Run these alone.")
+@click.option(
+    "--markdown", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write the page."
+)
+@common
+def bench(session: Session, data: Path, only: tuple[str, ...], page: Path | None) -> None:
+    """Measure accuracy, guarantee, latency and scale on the data sets of DIR."""
+    if not data.is_dir():
+        raise InputError(f"There is no folder {data}; name the data sets' folder with --data DIR.")
+    measured: list[tuple[str, Sequence[Figure]]] = []
+    with progress_bar() as progress:
+        for name in only or BENCHMARKS:
+            began = time.monotonic()
+            figures = _load(name)(data, progress)
+            measured.append((name, figures))
+            say(f"{name}: {time.monotonic() - began:.0f} s")
+    if session.json:
+        print_json({"hardware": hardware(), "figures": dict(measured)})
+    else:
+        for name, figures in measured:
+            rows = [[f.name, f.value, _target(f), met(f), f.spread, f.note] for f in figures]
+            show(table(name, ["figure", ">measured", ">target", "met", "spread", "note"], rows))
+        say(f"Measured on {hardware()}.")
+    if page is not None:
+        publish_file(page, markdown(measured).encode(), mode=0o644)
+        say(f"The page lies in {page}.")
+    next_step("stepdown audit LOG, with a log of your own")
+
+
+def _target(figure: Figure) -> str:
+    if figure.target is None:
+        return ""
+    return f"{'≤' if figure.at_most else '≥'} {figure.target:g}"

@@ -1,0 +1,70 @@
+"""A measured figure, the machine it was measured on, and how figures are written down."""
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+__all__ = ["Figure", "hardware", "markdown", "met"]
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One figure: what was measured, its value and spread as text, and the target, if one is set.
+
+    `number` is the value to compare with `target`; `at_most` says on which side it has to be.
+    """
+
+    name: str
+    value: str
+    number: float
+    target: float | None = None
+    at_most: bool = False
+    spread: str = ""
+    note: str = ""
+
+
+def met(figure: Figure) -> str:
+    """Say whether the target is met: "yes", "no", or "" without one."""
+    if figure.target is None:
+        return ""
+    right = figure.number <= figure.target if figure.at_most else figure.number >= figure.target
+    return "yes" if right else "no"
+
+
+def hardware() -> str:
+    """Name the processor, the cores that this process may use, and the Python version."""
+    model = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    cores = len(os.sched_getaffinity(0))
+    return f"{model}, {cores} cores, Python {platform.python_version()}"
+
+
+def markdown(measured: Sequence[tuple[str, Sequence[Figure]]]) -> str:
+    """Return the page docs/benchmarks.md: one table a benchmark, each with its command."""
+    today = datetime.now(UTC).date().isoformat()
+    parts = [
+        "# Benchmarks\n\n"
+        "Every figure here was printed by `stepdown bench --data DIR --markdown FILE` from the "
+        "public data sets in DIR, on\n"
+        f"{hardware()}, on {today}. Times are medians on a shared machine: read ratios, not "
+        "absolutes.\nThe reference of every agreement is the data sets' human labels, standing in "
+        "for a teacher's answers.\n"
+    ]
+    for name, figures in measured:
+        parts.append(f"\n## {name}\n\n`stepdown bench --data DIR --only {name}`\n\n")
+        parts.append(
+            "| figure | measured | target | met | spread | note |\n"
+            "| --- | --- | --- | --- | --- | --- |\n"
+        )
+        for figure in figures:
+            sign = "≤" if figure.at_most else "≥"
+            target = "" if figure.target is None else f"{sign} {figure.target:g}"
+            row = (figure.name, figure.value, target, met(figure), figure.spread, figure.note)
+            parts.append("| " + " | ".join(row) + " |\n")
+    return "".join(parts)
