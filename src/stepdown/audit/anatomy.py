@@ -85,7 +85,7 @@ def _columns(read: Sequence[tuple[_Record, str]], shape: Shape) -> list[Column]:
     """Return the commonest fields, in the order of their first appearance."""
     seen = Counter(path for record, _ in read for path in record)
     kept = {path for path, _ in seen.most_common(_MAX_FIELDS)}
-    tools = Counter(record.get("/tool") for record, _ in read) if shape == "tool" else Counter()
+    tools = Counter[Any](record.get("/tool") for record, _ in read if shape == "tool")
     columns: dict[str, Column] = {}
     for record, text in read:
         tool = record.get("/tool") if shape == "tool" else None

@@ -15,14 +15,17 @@ from stepdown.core.normalise import IDENTITY, best_normaliser
 
 __all__ = ["Column", "measure_field", "prose", "unseen_mass"]
 
-_ALIGNED = 0.85
-"""The least share of values that must stand in the input: what is left makes a student abstain,
-and below this too much would be left."""
+_ALIGNED = 0.7
+"""The least share of values that must stand in the input to be copied from it: for the others a
+student abstains, and below this too many would be others."""
+_VERBATIM = 0.98
+"""From this share on, values are copied even where they are few: no other explanation is needed."""
 _UNSEEN_CLOSED = 0.05
 """Up to this chance that the next value is new, the set is closed."""
 _UNSEEN_TINY = 0.01
-_TINY = 12
-"""A set this small and this well known is chosen from even where its values could be copied."""
+"""Up to this chance, choosing beats copying what at times can't be copied."""
+_MENU_ROWS = 40
+_MENU_VALUES = 12
 _UNSEEN_OPEN = 0.25
 """Short values that can't be copied are still chosen from when three in four are known."""
 _SHORT_WORDS = 6
@@ -75,8 +78,10 @@ def measure_field(column: Column, declared: Declared | None) -> Field:
         )
     if any(isinstance(value, list | dict) for value, _ in pairs) or not pairs:
         return field
-    aligned, normaliser = (0.0, "") if _is_closed(pairs, declared) else _alignment(pairs)
-    kind = _kind(census, aligned, normaliser, _is_closed(pairs, declared))
+    closed = _is_closed(pairs, declared)
+    aligned, normaliser = (0.0, "") if closed else _alignment(pairs)
+    chosen = closed or _is_chosen(census, aligned, pairs)
+    kind = "choice" if chosen else _copied(aligned, normaliser)
     return msgspec.structs.replace(
         field,
         kind=kind,
@@ -127,16 +132,29 @@ def _folded(value: Any, exact: bytes) -> bytes:
     return canonical_json(" ".join(value.split()).casefold()) if isinstance(value, str) else exact
 
 
-def _kind(census: _Census, aligned: float, normaliser: str, closed: bool) -> FieldKind:
-    if closed:
-        return "choice"
-    copyable = aligned >= _ALIGNED
-    tiny = census.distinct <= _TINY and census.unseen <= _UNSEEN_TINY
-    if census.unseen <= _UNSEEN_CLOSED and (tiny or not copyable):
-        return "choice"
-    if copyable:
-        return "copy" if normaliser == IDENTITY else "derived"
-    return "choice" if census.short and census.unseen <= _UNSEEN_OPEN else "free"
+def _is_chosen(census: _Census, aligned: float, pairs: Sequence[tuple[Any, str]]) -> bool:
+    """Say whether the values come from a closed set rather than from the input."""
+    if aligned >= _VERBATIM:
+        return census.unseen <= _UNSEEN_CLOSED and _is_menu(census, pairs)
+    if aligned >= _ALIGNED:
+        return census.unseen <= _UNSEEN_TINY
+    return census.unseen <= (_UNSEEN_OPEN if census.short else _UNSEEN_CLOSED)
+
+
+def _copied(aligned: float, normaliser: str) -> FieldKind:
+    if aligned < _ALIGNED:
+        return "free"
+    return "copy" if normaliser == IDENTITY else "derived"
+
+
+def _is_menu(census: _Census, pairs: Sequence[tuple[Any, str]]) -> bool:
+    """Say whether inputs hold the other values too, as where they list what to choose from."""
+    values = census.values[:_MENU_VALUES]
+    rows = pairs[:: -(-len(pairs) // _MENU_ROWS)]
+    others = sum(
+        bool(align(other, text)) for value, text in rows for other in values if other != value
+    )
+    return others >= len(rows)
 
 
 def _is_scalar_list(value: Any) -> bool:
@@ -150,7 +168,7 @@ def _items(rows: Sequence[tuple[Any, str]]) -> Iterator[tuple[Any, str]]:
 
 
 def _type(pairs: Sequence[tuple[Any, str]]) -> str:
-    kinds = Counter(_TYPES.get(type(value), "object") for value, _ in pairs)
+    kinds = Counter(_TYPES.get(cast("type[Any]", type(value)), "object") for value, _ in pairs)
     if kinds["integer"] and kinds["number"]:
         kinds["number"] += kinds.pop("integer")
     return kinds.most_common(1)[0][0] if kinds else "null"

@@ -116,7 +116,8 @@ class Task(msgspec.Struct, frozen=True):
     `spend_usd` is None when no call had a known price; `priced_calls` says how many had one.
     `spend_usd_month` extrapolates by the log's own time span and is None without times. Latencies
     are in milliseconds. `repeats` is the share of calls whose input stood in the log before,
-    `self_agreement` how often the teacher answered such a repeat alike (None without repeats).
+    `self_agreement` how often the teacher answered such a repeat alike (None without repeats), as
+    measured on `self_agreement_repeats` of them.
     `params` holds what the contract needs to know of the other body fields: for each field the
     distinct values seen (at most 8), or `{"max": x}` for numbers.
     """
@@ -142,6 +143,7 @@ class Task(msgspec.Struct, frozen=True):
     latency_p99_ms: float | None = None
     repeats: float = 0.0
     self_agreement: float | None = None
+    self_agreement_repeats: int = 0
     hint: str | None = None
     params: dict[str, Any] = {}
     sources: tuple[str, ...] = ()
@@ -204,4 +206,3 @@ class TaskIndex:
                 twins = sum(other.signature == task.signature for other in candidates)
                 return (task, found) if twins == 1 else None
         return None
-

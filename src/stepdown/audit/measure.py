@@ -1,0 +1,174 @@
+"""The audit: one pass over the calls of a log, then a report of its tasks, ranked by money."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from stepdown.audit.anatomy import dissect
+from stepdown.audit.grouping import Grouper
+from stepdown.audit.naming import name_of, task_id, unique
+from stepdown.audit.prices import ATTODOLLARS, prices_as_of
+from stepdown.audit.tally import Tally
+from stepdown.audit.verdicts import MONTH_DAYS, AuditTerms, Evidence, judge
+from stepdown.core.audits import AuditReport, SourceCoverage
+from stepdown.core.calls import Call
+from stepdown.core.ports import Progress, silent
+from stepdown.core.tasks import Signature, Task
+
+__all__ = ["audit"]
+
+_DAY = 86_400.0
+_SHORTEST_DAYS = 1 / 24
+"""A shorter log says nothing of a month: it is a burst, a test or a batch."""
+_CHECKED_EVERY = 2_048
+_SAMPLE_BYTES = 120_000_000
+_REPEAT_ENTRIES = 400_000
+
+
+def audit(
+    calls: Iterable[Call],
+    coverage: Sequence[SourceCoverage],
+    terms: AuditTerms | None = None,
+    progress: Progress = silent,
+) -> AuditReport:
+    """Find the tasks in `calls`, measure each and judge it.
+
+    One pass, in memory that does not grow with the log: totals are exact, the anatomy is measured
+    on a sample. `coverage` is read after the calls, when whoever reads the log has filled it in.
+    """
+    tallies, grouper = _tally(calls, progress)
+    for number, into in grouper.merged().items():
+        other = tallies.pop(number, None)
+        if other is not None and into in tallies:
+            tallies[into].merge(other)
+        elif other is not None:
+            tallies[into] = other
+    days = _days(tallies.values())
+    signatures = grouper.groups()
+    tasks = []
+    for done, (number, tally) in enumerate(sorted(tallies.items())):
+        progress("anatomy", done, len(tallies))
+        hint = grouper.hint_of(number)
+        tasks.append(_task(tally, signatures[number], hint, days, terms or AuditTerms()))
+    progress("anatomy", len(tallies), len(tallies))
+    unpriced: Counter[str] = Counter()
+    for tally in tallies.values():
+        unpriced.update(tally.unpriced)
+    priced = any(tally.priced_calls for tally in tallies.values())
+    return AuditReport(
+        tasks=_ranked(tasks),
+        sources=tuple(coverage),
+        calls=sum(tally.calls for tally in tallies.values()),
+        spend_usd=sum(t.cost for t in tallies.values()) / ATTODOLLARS if priced else None,
+        days=days,
+        unpriced_models=dict(unpriced.most_common()),
+        prices_as_of=prices_as_of(),
+    )
+
+
+def _tally(calls: Iterable[Call], progress: Progress) -> tuple[dict[int, Tally], Grouper]:
+    grouper = Grouper()
+    tallies: dict[int, Tally] = {}
+    done = 0
+    for call in calls:
+        for settled, number in grouper.add(call):
+            _count(tallies, settled, number)
+        done += 1
+        if done % _CHECKED_EVERY == 0:
+            progress("calls", done, 0)
+            _bound_memory(tallies.values())
+    for settled, number in grouper.finish():
+        _count(tallies, settled, number)
+    progress("calls", done, done)
+    return tallies, grouper
+
+
+def _count(tallies: dict[int, Tally], call: Call, number: int) -> None:
+    tally = tallies.get(number)
+    if tally is None:
+        tally = tallies[number] = Tally(call)
+    tally.add(call)
+
+
+def _bound_memory(tallies: Iterable[Tally]) -> None:
+    """Shrink the largest sketches while all of them together are too large."""
+    held = list(tallies)
+    while sum(tally.sample.bytes for tally in held) > _SAMPLE_BYTES:
+        max(held, key=lambda tally: tally.sample.bytes).sample.halve()
+    while sum(tally.repeats.size for tally in held) > _REPEAT_ENTRIES:
+        max(held, key=lambda tally: tally.repeats.size).repeats.thin()
+
+
+def _days(tallies: Iterable[Tally]) -> float | None:
+    """Return the log's time span in days, or None when no call has a time."""
+    held = list(tallies)
+    first = min((tally.first_time for tally in held), default=math.inf)
+    last = max((tally.last_time for tally in held), default=-math.inf)
+    return (last - first) / _DAY if first <= last else None
+
+
+def _task(
+    tally: Tally, signature: Signature, hint: str | None, days: float | None, terms: AuditTerms
+) -> Task:
+    found = dissect(tally.sample.calls(), signature, tally.tools, tally.output_format)
+    agreement, repeats = tally.repeats.self_agreement()
+    evidence = Evidence(
+        calls=tally.calls,
+        repeats=tally.repeats.share(),
+        dissection=found,
+        spend_usd=tally.spend_usd,
+        spend_usd_month=_month(tally.spend_usd, days),
+        priced_calls=tally.priced_calls,
+        days=days,
+        self_agreement=agreement,
+    )
+    return Task(
+        id=task_id(signature, hint),
+        name=name_of(signature, hint, tally.tools, tally.output_format),
+        signature=signature,
+        anatomy=found.anatomy,
+        verdict=judge(evidence, terms),
+        calls=tally.calls,
+        models=dict(tally.models.most_common()),
+        tools_json=tally.tools_json,
+        output_format_json=tally.output_format_json,
+        examples=found.examples,
+        first_time=_finite(tally.first_time),
+        last_time=_finite(tally.last_time),
+        input_tokens=tally.input_tokens if tally.counted_calls else None,
+        output_tokens=tally.output_tokens if tally.counted_calls else None,
+        spend_usd=evidence.spend_usd,
+        spend_usd_month=evidence.spend_usd_month,
+        priced_calls=tally.priced_calls,
+        latency_p50_ms=tally.latencies.quantile(0.5),
+        latency_p99_ms=tally.latencies.quantile(0.99),
+        repeats=evidence.repeats,
+        self_agreement=agreement,
+        self_agreement_repeats=repeats,
+        hint=hint,
+        params=tally.params.summary(),
+    )
+
+
+def _finite(time: float) -> float | None:
+    return time if math.isfinite(time) else None
+
+
+def _month(spend: float | None, days: float | None) -> float | None:
+    if spend is None or days is None or days < _SHORTEST_DAYS:
+        return None
+    return spend / days * MONTH_DAYS
+
+
+def _ranked(tasks: Iterable[Task]) -> tuple[Task, ...]:
+    """Order by spend, known ones first, then by volume; give tasks of one name a number each."""
+    order = sorted(
+        tasks,
+        key=lambda task: (task.spend_usd is None, -(task.spend_usd or 0.0), -task.calls, task.id),
+    )
+    names = unique(task.name for task in order)
+    return tuple(
+        msgspec.structs.replace(task, name=name) for task, name in zip(order, names, strict=True)
+    )
