@@ -20,7 +20,7 @@ from stepdown.core.calls import (
 from stepdown.errors import InputError
 from stepdown.wire.openai_tools import (
     UNREADABLE,
-    check_sane,
+    check_nesting,
     dump_toolset,
     not_a_request,
     parse_output_format,
@@ -44,8 +44,6 @@ __all__ = [
 ChatBody = dict[str, msgspec.Raw]
 """A request body with each field still raw: what is asked for often is parsed once (tools), what
 is forwarded stays bytes, and a field that nobody foresaw is kept."""
-
-_LONGEST_SCALAR = 19  # bytes that can't hold an integer beyond 64 bits
 
 
 class _Part(msgspec.Struct, gc=False):
@@ -102,7 +100,7 @@ class ChatCompletion(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
     model: str | None = None
     usage: _Usage | None = None
-    error: msgspec.Raw | None = None
+    error: Any = None
 
 
 _body = msgspec.json.Decoder(ChatBody)
@@ -176,12 +174,12 @@ def parse_messages(raw: bytes | msgspec.Raw) -> tuple[Message, ...]:
         InputError: it is not a list with at least one message.
     """
     try:
-        sent = _messages.decode(raw)
+        messages = tuple(map(_message, _messages.decode(raw)))
     except UNREADABLE as problem:
         raise not_a_request(f"in `messages`, {problem}") from problem
-    if not sent:
+    if not messages:
         raise not_a_request("`messages` is empty")
-    return tuple(map(_message, sent))
+    return messages
 
 
 def parse_answer(body: bytes | msgspec.Raw) -> tuple[Answer, Usage | None, str]:
@@ -241,8 +239,7 @@ def _optional(body: ChatBody, name: str, kind: Any, default: Any) -> Any:
 def _value(raw: msgspec.Raw) -> Any:
     data = bytes(raw)
     value = _anything.decode(data)
-    if len(data) > _LONGEST_SCALAR:
-        check_sane(data, value)
+    check_nesting(data, value)
     return value
 
 
