@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
-from os.path import commonprefix
 
 from stepdown.audit.tokens import mask, moving_spans, tokens
 from stepdown.core.templates import ANYTHING, Template, match
@@ -15,6 +14,7 @@ _REFERENCES = 40  # texts that are tokenised to find what may be constant
 _WINDOW = 4000  # characters at either end of a long text in which constants are looked for
 _TRIES = 12  # candidate fragments tried at each level of the alignment
 _SURE = 100  # so many texts do not begin alike by chance
+_FAIRLY_SURE = 30  # so many whole prompts do not
 _CONSTANT_DATES = 6  # a prompt with more dates and numbers in it than this has them in examples
 _HOLE = "\x00"  # stands for a hole where a template is treated as a text
 
@@ -76,8 +76,15 @@ def _common(texts: list[str], depth: int) -> list[str]:
     return joined
 
 
+def _shared_head(texts: list[str]) -> str:
+    low, high = min(texts), max(texts)
+    if high.startswith(low):
+        return low
+    return low[: next(at for at, char in enumerate(low) if char != high[at])]
+
+
 def _cut_prefix(texts: list[str]) -> tuple[str, list[str]]:
-    prefix = commonprefix(texts)
+    prefix = _shared_head(texts)
     if len(prefix) < min(map(len, texts)) or any(len(t) != len(prefix) for t in texts):
         ends = {text[len(prefix) : len(prefix) + 1] for text in texts}
         if prefix[-1:].isalnum() and any(end.isalnum() for end in ends):
@@ -86,7 +93,7 @@ def _cut_prefix(texts: list[str]) -> tuple[str, list[str]]:
 
 
 def _cut_suffix(texts: list[str]) -> tuple[str, list[str]]:
-    suffix = commonprefix([text[::-1] for text in texts])[::-1]
+    suffix = _shared_head([text[::-1] for text in texts])[::-1]
     size = len(suffix)
     if size and any(len(text) != size for text in texts):
         starts = {text[-size - 1 : -size] for text in texts}
@@ -153,7 +160,7 @@ def _is_solid(fragment: str) -> bool:
 def _is_structural(run: str, texts: list[str]) -> bool:
     """Say whether `run` is the template's: in all texts, and equally often in nearly all.
 
-    A phrase of free text that all texts happen to share comes once in one and five times in another.
+    A phrase of free text that all texts happen to share comes once here and five times there.
     """
     counts = Counter(text.count(run) for text in texts)
     if 0 in counts:
@@ -187,13 +194,13 @@ def _trim_tail(fragment: str, count: int) -> str:
     while end < len(fragment) and fragment[end] == " ":
         end += 1
     rest = fragment[end:]
-    if rest and count < _SURE and len(_WORD.findall(rest)) < 3 and (ends or not fragment[:end]):
-        return fragment[:end]
-    return fragment
+    few = len(_WORD.findall(rest)) < (3 if ends else 2)
+    unsure = count < (_SURE if ends else _FAIRLY_SURE)
+    return fragment[:end] if rest and few and unsure else fragment
 
 
 def _trim_head(fragment: str, count: int) -> str:
-    """Cut what a fragment took of the hole before it: a final stop, or few words and a delimiter."""
+    """Cut what a fragment took of the hole before it: a full stop, or few words and a delimiter."""
     found = _DELIMITER.search(fragment)
     start = found.start() if found else len(fragment)
     head = fragment[:start]

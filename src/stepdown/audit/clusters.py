@@ -49,6 +49,9 @@ def cluster(texts: Sequence[str], common: Collection[str]) -> Ints:
     size = counts[kept[first]]
     enough = strength >= np.where(size >= max(least, _COMMON_SHARE * len(texts)), 3, 6)
     score = size * np.minimum(strength, _LONG_ENOUGH)
+    # Of two ways to divide the same texts the outer one counts: what a text begins with first.
+    opening = np.bincount(inverse, pairs[starts[kept]] < _BASE, minlength=len(unique)) > 0
+    score = score * np.where(opening, 2, 1)
     number = 0
     for at in np.lexsort((unique, -score)):
         if not enough[at]:
@@ -64,17 +67,20 @@ def cluster(texts: Sequence[str], common: Collection[str]) -> Ints:
 
 def _pairs(texts: Sequence[str], common: Collection[str]) -> tuple[Ints, Ints, dict[int, float]]:
     """Return the distinct neighbouring pairs of each text, their texts' rows, and their weights."""
-    ids: dict[str, int] = {"\x02": 0, "\x03": 1}
+    ids: dict[str, int] = {}
+    known: dict[str, int] = {}
     telling = [True, True]
     found: list[int] = []
     sizes: list[int] = []
     for text in texts:
         sequence = [0]
-        for token in map(mask, _window(text)):
+        for token in _window(text):
             number = ids.get(token)
             if number is None:
-                number = ids[token] = len(ids)
-                telling.append(token not in ("0", "") and not is_name(token, common))
+                masked = mask(token)
+                number = ids[token] = known.setdefault(masked, len(known) + 2)
+                if number == len(telling):
+                    telling.append(masked not in ("0", "") and not is_name(masked, common))
             sequence.append(number)
         sequence.append(1)
         unique = {a * _BASE + b for a, b in pairwise(sequence)}

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from stepdown.audit.alignment import align, words
-from stepdown.audit.slots import Slot, divide
+from stepdown.audit.slots import Slot, divide, is_free
 from stepdown.audit.tokens import common_words
 from stepdown.core.templates import ANYTHING, Template, match
 
@@ -17,9 +17,14 @@ Texts = tuple[str, str, str]
 
 _LEAST = 5  # calls that make a template of their own
 _DEEPEST = 12
-_BINDING = 8  # constant words that say what a task is
+_BINDING = 3  # constant words that say what a task is
 _EMPTY = Template(("",))
-_GENERIC = frozenset("you are a an helpful assistant the ai chatbot".split())
+_GENERIC_WORDS = (
+    "you are a an the helpful assistant ai chatbot today is current date time now user name your "
+    "work for of on at and to from customer client company id ref request message text input "
+    "question answer document wrote received"
+)
+_GENERIC = frozenset(_GENERIC_WORDS.split())
 
 
 class Mined(msgspec.Struct, frozen=True):
@@ -85,7 +90,8 @@ def _divide(
     binding = _binding(templates[0])
     for part, bound in ((0, 0), (2, binding)):
         own = bound + _binding(templates[part])
-        for slot in _slots([text[part] for text in texts], templates[part], own >= _BINDING):
+        slots = _slots([text[part] for text in texts], templates[part], own >= _BINDING)
+        for slot in _outside_data(slots):
             labels = divide(slot, common)
             if labels is not None:
                 return labels
@@ -93,10 +99,8 @@ def _divide(
 
 
 def _binding(template: Template) -> int:
-    generic = sum(
-        word.strip(".,!").lower() in _GENERIC for f in template.fragments for word in f.split()
-    )
-    return max(0, words(template) - generic)
+    said = (word.strip(".,!:\"'()[]<>#").lower() for f in template.fragments for word in f.split())
+    return sum(word.isalpha() and word not in _GENERIC for word in said)
 
 
 def _slots(texts: Sequence[str], template: Template, bound: bool) -> list[Slot]:
@@ -113,6 +117,15 @@ def _slots(texts: Sequence[str], template: Template, bound: bool) -> list[Slot]:
         )
         for at in range(len(fragments) - 1)
     ]
+
+
+def _outside_data(slots: list[Slot]) -> list[Slot]:
+    """Leave out what stands between the first and the last hole with free text in it.
+
+    Instructions come before or after the data; what is constant between is the data's own form.
+    """
+    free = [at for at, slot in enumerate(slots) if is_free(slot)]
+    return [s for at, s in enumerate(slots) if not free or at <= free[0] or at >= free[-1]]
 
 
 def _by_examples(histories: Sequence[str]) -> list[str] | None:

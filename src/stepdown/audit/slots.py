@@ -1,4 +1,4 @@
-"""What stands in one hole of a template: data, or one of a few instructions that make tasks apart."""
+"""What stands in one hole of a template: data, or one of a few instructions that differ."""
 
 import re
 from collections import Counter
@@ -10,7 +10,7 @@ from stepdown.audit.alignment import align, words
 from stepdown.audit.clusters import cluster
 from stepdown.audit.tokens import skeleton
 
-__all__ = ["Slot", "divide"]
+__all__ = ["Slot", "divide", "is_free"]
 
 Labels = list[str]
 
@@ -18,14 +18,18 @@ _MOST_VALUES = 60  # distinct values of a slot that may still be a closed set
 _LONGEST = 4000  # characters of a value that may still be an instruction
 _COVER = 0.98  # a closed set covers nearly all texts
 _FEW = 4  # short lower-case values that count as different instructions
-_SEVERAL = 14  # the same for sentences
+_SEVERAL = 60  # the same for sentences
 _SENTENCE = 3  # words that make a value a sentence
 _NUMBERS = 3  # distinct lone numbers that count as different instructions
 
+_BRIEF = 300  # constant characters of an instruction in the middle of a prompt
+
 _WORD = re.compile(r"[^\W\d_]+")
 _LOWER = re.compile(r"(?<![^\W\d_])[a-zß-öø-ÿ]+")
+_TASK = re.compile(r"(?:task|instructions?|goal|role)\W*$", re.IGNORECASE)
 _QUOTED = re.compile(r"(?:[:\"'`>*#=|(\[{“]|---+)\s*$|^$")
-_LABELLED = re.compile(r"[:\"'`>*#=|(\[{“-]\s*$")
+_LABELLED = re.compile(r"(?:[:\"'`>*#=|(\[{“-]|(?:^|\n)#+[^\n]*\n)\s*$")
+_BLOCK = re.compile(r"(?:[\"'`>=|(\[{“]|---+|[:*#]\s*\n|\n#+[^\n]*\n)\s*$")
 _NUMBER = re.compile(r"\d{1,3}")
 
 
@@ -59,6 +63,15 @@ def divide(slot: Slot, common: Collection[str]) -> Labels | None:
     return _open(slot, common)
 
 
+def is_free(slot: Slot) -> bool:
+    """Say whether a hole holds free text: many different values, and not just names and dates."""
+    if len(set(slot.values)) <= 0.3 * len(slot.values):
+        return False
+    some = slot.values[:: max(1, len(slot.values) // 20)]
+    plain = sum(skeleton(value[:400], (), anywhere=True) in ("", "*") for value in some)
+    return plain < 0.5 * len(some)
+
+
 def _closed(slot: Slot, distinct: Counter[str], common: Collection[str]) -> Labels | None:
     """Divide by the value itself where there are few; [] where these are data; None: not closed."""
     total = len(slot.values)
@@ -73,6 +86,7 @@ def _closed(slot: Slot, distinct: Counter[str], common: Collection[str]) -> Labe
     names = sum(n for v, n in distinct.items() if skeleton(v, (), anywhere=True) == "*")
     if names >= 0.9 * total and _starts_inside(slot.before):
         return []
+    shapes = _same_but_for_names(shapes)
     sizes: Counter[str] = Counter()
     for value, count in distinct.items():
         sizes[shapes[value]] += count
@@ -82,6 +96,13 @@ def _closed(slot: Slot, distinct: Counter[str], common: Collection[str]) -> Labe
     if len(solid) == 1 or not _are_instructions(slot, solid):
         return []
     return [shapes[value] + "\x00" if shapes[value] in solid else "" for value in slot.values]
+
+
+def _same_but_for_names(shapes: dict[str, str]) -> dict[str, str]:
+    """Take a sentence's first word as a name where others have a name in its place."""
+    known = set(shapes.values())
+    bare = {value: skeleton(value, (), anywhere=True) for value in shapes}
+    return {value: bare[value] if bare[value] in known else shapes[value] for value in shapes}
 
 
 def _starts_inside(before: str) -> bool:
@@ -101,6 +122,8 @@ def _numbers(slot: Slot, distinct: Counter[str], least: float) -> Labels | None:
 
 def _are_instructions(slot: Slot, solid: dict[str, int]) -> bool:
     """Say whether the shapes of a closed set read as instructions, not as a parameter's values."""
+    if _BLOCK.search(slot.before):
+        return False
     said = [shape for shape in solid if shape]
     sizes = [len(_WORD.findall(shape)) for shape in said]
     short = sum(size < _SENTENCE for size in sizes) > len(sizes) / 2
@@ -115,8 +138,7 @@ def _are_instructions(slot: Slot, solid: dict[str, int]) -> bool:
 
 def _open(slot: Slot, common: Collection[str]) -> Labels | None:
     """Divide an open hole by the templates that its texts are made with, if they are."""
-    data = slot.bound and not slot.whole and _QUOTED.search(slot.before)
-    if data and (not slot.after or _LABELLED.match(slot.after.strip()[:1] + " ")):
+    if _LABELLED.search(slot.before) and not _TASK.search(slot.before):
         return None
     found = cluster(slot.values, common).tolist()
     if max(found) < 0:
@@ -158,12 +180,25 @@ def _tiles(slot: Slot, labels: Labels, kept: Counter[str]) -> bool:
 
     One cluster beside the rest is a sentence that some calls have and others lack.
     """
-    total = len(labels)
-    share = sum(kept.values()) / total
-    if len(kept) > 1:
-        return share >= _COVER and len(kept) <= _SEVERAL
+    bare = sum(
+        not label and skeleton(value, (), anywhere=True) in ("", "*", ".", "* .")
+        for label, value in zip(labels, slot.values, strict=True)
+    )
+    share = (sum(kept.values()) + bare) / len(labels)
+    if len(kept) > 1 or bare:
+        few = share >= _COVER and len(kept) <= _SEVERAL
+        return few and (slot.whole or _are_brief(slot, labels, kept))
     if not 0.1 <= share <= 0.9 or _QUOTED.search(slot.before):
         return False
     (label,) = kept
     template = align([v for v, own in zip(slot.values, labels, strict=True) if own == label])
     return len(_LOWER.findall(template.fragments[0])) >= 4
+
+
+def _are_brief(slot: Slot, labels: Labels, kept: Counter[str]) -> bool:
+    """Say whether clusters differ in a sentence or two; longer forms are those of documents."""
+    for label in kept:
+        members = [v for v, own in zip(slot.values, labels, strict=True) if own == label]
+        if align(members).constant_chars > _BRIEF:
+            return False
+    return True

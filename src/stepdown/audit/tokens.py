@@ -5,7 +5,9 @@ breaks stand alone.
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 __all__ = ["common_words", "is_moving", "is_name", "mask", "moving_spans", "skeleton", "tokens"]
 
@@ -18,13 +20,15 @@ _DATE_WORDS = frozenset(_DATES.split())
 _MONTHS = "|".join(_DATES.split()[:23])
 
 # Capitalised words that name a language or a format: changing one changes the instruction.
-_SETTINGS = frozenset(
-    "english french german spanish italian portuguese dutch polish russian ukrainian turkish arabic "
-    "hebrew hindi bengali chinese mandarin japanese korean vietnamese thai indonesian malay swedish "
-    "danish norwegian finnish greek czech romanian hungarian json yaml xml csv html markdown sql "
-    "python javascript typescript java latex toml plain yes no true false none null".split()
+_SETTING_NAMES = (
+    "english french german spanish italian portuguese dutch polish russian ukrainian turkish "
+    "arabic hebrew hindi bengali chinese mandarin japanese korean vietnamese thai indonesian "
+    "malay swedish danish norwegian finnish greek czech romanian hungarian json yaml xml csv html "
+    "markdown sql python javascript typescript java latex toml plain yes no true false none null"
 )
-_LINKING = frozenset("of and the de la van von der den di da du al bin el & le".split())
+_SETTINGS = frozenset(_SETTING_NAMES.split())
+_LINKING_WORDS = "of and the de la van von der den di da du al bin el & le"
+_LINKING = frozenset(_LINKING_WORDS.split())
 
 _TOKEN = re.compile(
     r" ?https?://[^\s<>\"')\]]+[\w/]"  # an address
@@ -33,13 +37,15 @@ _TOKEN = re.compile(
     r"| ?\w*\d[\w.,:/+-]*\w| ?\d"  # a date, time, number or id
     r"| ?[^\W\d]+| ?[^\w\s]|\n+|\s"
 )
+_WORDS = re.compile(r"[^\W\d_]{2,}")
 _MOVING = re.compile(
     r"https?://\S+\d\S*[\w/]"
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
     r"|[0-9a-fA-F]{8}-[0-9a-fA-F-]*[0-9a-fA-F]"
     rf"|\b(?:{_MONTHS})\.? \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?\b"
     rf"|\b\d{{1,2}}(?:st|nd|rd|th)?\.? (?:{_MONTHS})\b(?:,? \d{{4}})?"
-    r"|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]?\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
+    r"(?:[T ]?\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\b\d{1,2}:\d\d(?::\d\d)?\b"
     r"|\b(?:19|20)\d\d\b"
     r"|[$€£] ?\d[\d,.]*\d|\b\d[\d,]*\.\d\d\b"
@@ -55,6 +61,7 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
+@lru_cache(maxsize=1 << 16)
 def mask(token: str) -> str:
     """Return what a token counts as in mining: all numbers, ids, dates and addresses are alike."""
     if token.isalpha() and token not in _DATE_WORDS:
@@ -76,14 +83,19 @@ def is_moving(text: str) -> bool:
 
 
 def common_words(texts: Iterable[str]) -> frozenset[str]:
-    """Return the words that stand in lower case somewhere: capitalised ones of them are no names."""
+    """Return the words that stand in lower case often: their capitalised forms are no names."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(_WORDS.findall(text))
     return frozenset(
-        word for text in texts for word in re.findall(r"(?<!\w)[^\W\dA-Z_]{2,}(?!\w)", text)
+        word
+        for word, count in counts.items()
+        if word.islower() and 4 * count >= counts[word.title()]
     )
 
 
 def is_name(word: str, common: Collection[str]) -> bool:
-    """Say whether a word looks like a (part of a) proper name: capitalised, and never seen small."""
+    """Say whether a word looks like part of a proper name: capitalised, and never seen small."""
     word = word.strip()
     if not word[:1].isupper():
         return False
@@ -105,9 +117,8 @@ def skeleton(text: str, common: Collection[str], anywhere: bool) -> str:
         named = is_name(word, () if not sentence else common)
         if named or mask(word) == "0":
             word = "*"
-        elif word in _LINKING or word in ",.-'’":
-            if out[-1:] == ["*"]:
-                continue
+        elif out[-1:] == ["*"] and (word in _LINKING or word in ",.-'’"):
+            continue
         if word and (word != "*" or out[-1:] != ["*"]):
             out.append(word)
         sentence = not anywhere and (word in ".!?:-" or token.isspace())
