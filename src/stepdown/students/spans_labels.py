@@ -1,0 +1,131 @@
+"""From the teacher's values to token labels: where each field's values stand in each text."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+
+from stepdown.core.align import align
+from stepdown.core.anatomy import Field
+from stepdown.core.normalise import best_normaliser
+from stepdown.students.spans_features import Places
+
+__all__ = ["LabelledField", "Placed", "fits", "label_fields", "layers_of", "tags"]
+
+_MAX_CONFLICTS = 0.05
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """Where one field's value stands in one text, in characters; `missed` where it stands nowhere."""
+
+    spans: tuple[tuple[int, int], ...] = ()
+    missed: bool = False
+
+
+class LabelledField(msgspec.Struct, frozen=True):
+    """A field with its place in every training text and the normaliser that reads the spans.
+
+    `rate` is the share of aligned values that the normaliser reproduces, in [0, 1].
+    """
+
+    path: str
+    many: bool
+    normaliser: str
+    rate: float
+    places: tuple[Placed, ...]
+
+
+def _place(value: Any, text: str) -> tuple[Placed, list[tuple[Any, str]]]:
+    """Return a value's spans and the (value, span) pairs that a normaliser has to reproduce."""
+    if value is None:
+        return Placed(), []
+    found = align(value, text)
+    if not found:
+        return Placed(missed=value != []), []
+    spans = tuple((a.start, a.end) for a in found)
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        return Placed(spans), [
+            (item, text[a:b]) for item, (a, b) in zip(items, spans, strict=True)
+        ]
+    return Placed(spans), [(value, text[slice(*spans[0])])]
+
+
+def label_fields(
+    texts: Sequence[str], records: Sequence[dict[str, Any]], fields: Sequence[Field]
+) -> list[LabelledField]:
+    """Align every field's value with its text; each field gets one normaliser for all rows."""
+    labelled: list[LabelledField] = []
+    for field in fields:
+        pairs: list[tuple[Any, str]] = []
+        places: list[Placed] = []
+        for text, record in zip(texts, records, strict=True):
+            place, found = _place(record.get(field.path), text)
+            places.append(place)
+            pairs.extend(found)
+        name, rate = best_normaliser(pairs)
+        labelled.append(LabelledField(field.path, field.many, name, rate, tuple(places)))
+    return labelled
+
+
+def _tokens_of(span: tuple[int, int], tokens: Places) -> tuple[int, int] | None:
+    """Return the tokens [first, stop) that cover exactly `span`, or None."""
+    first = bisect_left(tokens, (span[0], -1))
+    stop = bisect_left(tokens, (span[1], -1))
+    if first < stop and tokens[first][0] == span[0] and tokens[stop - 1][1] == span[1]:
+        return first, stop
+    return None
+
+
+def fits(fields: Sequence[LabelledField], tokens: Sequence[Places]) -> float:
+    """Return the share of spans that begin and end where tokens do, in [0, 1]."""
+    total = fit = 0
+    for field in fields:
+        for place, row in zip(field.places, tokens, strict=True):
+            for span in place.spans:
+                total += 1
+                fit += _tokens_of(span, row) is not None
+    return fit / total if total else 1.0
+
+
+def _overlap(a: Placed, b: Placed) -> bool:
+    return any(s < d and c < e for s, e in a.spans for c, d in b.spans)
+
+
+def layers_of(fields: Sequence[LabelledField]) -> list[list[int]]:
+    """Group fields so that those of one group rarely claim the same words.
+
+    One sequence of labels can't say that a word belongs to two fields, so each group is a model of
+    its own; nearly always there is one group.
+    """
+    conflicts: Counter[tuple[int, int]] = Counter()
+    for a, field in enumerate(fields):
+        for b in range(a):
+            conflicts[a, b] = sum(map(_overlap, field.places, fields[b].places))
+    counts = [sum(bool(place.spans) for place in field.places) for field in fields]
+    layers: list[list[int]] = []
+    for a in range(len(fields)):
+        for layer in layers:
+            if all(conflicts[a, b] <= _MAX_CONFLICTS * min(counts[a], counts[b]) for b in layer):
+                layer.append(a)
+                break
+        else:
+            layers.append([a])
+    return layers
+
+
+def tags(
+    fields: Sequence[tuple[str, Placed]], tokens: Places
+) -> tuple[list[str], list[tuple[int, int, str]]]:
+    """Return BIO labels and the labelled (first, stop, name); longer spans win over shorter."""
+    spans = [(*covered, name) for name, place in fields for span in place.spans
+             if (covered := _tokens_of(span, tokens))]  # fmt: skip
+    labels = ["O"] * len(tokens)
+    placed: list[tuple[int, int, str]] = []
+    for first, stop, name in sorted(spans, key=lambda s: (s[0] - s[1], s)):
+        if all(label == "O" for label in labels[first:stop]):
+            labels[first:stop] = [f"B-{name}"] + [f"I-{name}"] * (stop - first - 1)
+            placed.append((first, stop, name))
+    return labels, placed
