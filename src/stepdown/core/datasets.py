@@ -36,6 +36,11 @@ class SplitReport(msgspec.Struct, frozen=True):
 
     `shared_inputs`, `shared_clusters`, `shared_groups` count what stands on both sides of any two
     splits: zero each, or the split is refused. `by_time` says whether test is the latest part.
+    `dropped_duplicates` rows repeat another row that is held out, or are like one on another side;
+    `dropped_late` rows belong to a group or cluster that began before the test part and went on
+    in it. `similarity` is the Jaccard similarity (of character 4-grams) from which two inputs count
+    as near-duplicates; `largest_group` the share of the rows that the caller's largest group holds.
+    `notes` are sentences on how the split was made.
     """
 
     train: int
@@ -48,6 +53,10 @@ class SplitReport(msgspec.Struct, frozen=True):
     shared_inputs: int = 0
     shared_clusters: int = 0
     shared_groups: int = 0
+    dropped_late: int = 0
+    similarity: float = 1.0
+    largest_group: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 class Dataset(msgspec.Struct, frozen=True):

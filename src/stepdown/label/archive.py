@@ -1,0 +1,70 @@
+"""A dataset as JSON lines: a header, then one example a line; its name is the hash of both."""
+
+from typing import Any
+
+import msgspec
+
+from stepdown.core.datasets import Dataset, Example, SplitReport
+from stepdown.core.fingerprint import canonical_json, digest
+from stepdown.errors import ArtefactError
+
+__all__ = ["load_dataset", "named", "save_dataset"]
+
+_VERSION = 1
+_ID_LENGTH = 12
+
+
+class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: int
+    id: str
+    task: str
+    rows: int
+    report: SplitReport
+    merged: dict[str, str]
+
+
+def _lines(dataset: Dataset) -> list[bytes]:
+    return [canonical_json(example) for example in dataset.examples]
+
+
+def _header(dataset: Dataset) -> _Header:
+    rows = len(dataset.examples)
+    return _Header(_VERSION, dataset.id, dataset.task, rows, dataset.report, dataset.merged)
+
+
+def _identity(header: _Header, lines: list[bytes]) -> str:
+    nameless = canonical_json(msgspec.structs.replace(header, id=""))
+    return digest(b"\n".join([nameless, *lines]))[:_ID_LENGTH]
+
+
+def named(dataset: Dataset) -> Dataset:
+    """Return the dataset under the name that its content gives it."""
+    name = _identity(_header(dataset), _lines(dataset))
+    return msgspec.structs.replace(dataset, id=name)
+
+
+def save_dataset(dataset: Dataset) -> bytes:
+    """Return the bytes of `dataset-<id>.jsonl`."""
+    return b"\n".join([canonical_json(_header(dataset)), *_lines(dataset), b""])
+
+
+def load_dataset(data: bytes) -> Dataset:
+    """Read what `save_dataset` wrote.
+
+    Raises:
+        ArtefactError: it is not a dataset, or not the one that was saved, to the byte.
+    """
+    first, *lines = data.split(b"\n")
+    try:
+        header = msgspec.json.decode(first, type=_Header)
+        decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Example)
+        examples = tuple(decoder.decode(line) for line in lines[:-1])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ArtefactError(f"This is not a dataset ({error}); {_FIX}") from error
+    whole = header.version == _VERSION and header.rows == len(examples) and lines[-1:] == [b""]
+    if not whole or _identity(header, lines[:-1]) != header.id:
+        raise ArtefactError(f"Dataset {header.id} was changed after it was made; {_FIX}")
+    return Dataset(header.id, header.task, examples, header.report, header.merged)
+
+
+_FIX = "make it again with `stepdown label`."

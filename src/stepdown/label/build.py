@@ -1,0 +1,115 @@
+"""A task's dataset from its logged calls."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from stepdown.core.calls import Call
+from stepdown.core.datasets import Dataset, Example, SplitReport
+from stepdown.core.stats import cp_upper, rows_needed
+from stepdown.core.tasks import Task
+from stepdown.errors import NotEnoughData
+from stepdown.label.archive import named
+from stepdown.label.check import check_split
+from stepdown.label.sample import examples_of, sample
+from stepdown.label.spelling import merge_spellings
+from stepdown.label.split import SIMILARITY, Splitting, shares, split_examples
+
+__all__ = ["build_dataset"]
+
+_LEAST = 60
+_BYTE_CAP = 512 * 1024 * 1024
+_CALIBRATION_SHARE = 0.4
+
+
+def build_dataset(
+    task: Task,
+    calls: Iterable[Call],
+    *,
+    budget: float = 0.02,
+    confidence: float = 0.95,
+    cap: int = 60_000,
+) -> Dataset:
+    """Make the dataset of `task`: the teacher's logged answers, split with nothing on two sides.
+
+    Calls of other tasks and a student's own answers are passed over; above `cap` calls a sample is
+    kept that depends on their ids alone. `split.shares` says how large the parts are, and
+    `split_examples` how they are made. Labels that differ in case or outer space are merged.
+
+    Raises:
+        NotEnoughData: fewer than 60 calls can be used, or too few to calibrate with for `budget`.
+    """
+    delta = 1.0 - confidence
+    found = sample(examples_of(task, calls), cap, _BYTE_CAP)
+    usable = sum(example.known for example in found)
+    needed = rows_needed(budget, delta)
+    least = max(_LEAST, math.ceil(needed / _CALIBRATION_SHARE))
+    if usable < _LEAST:
+        raise NotEnoughData(_too_few(task, usable, len(found), least))
+    examples, merged = merge_spellings(found, task.anatomy)
+    made = split_examples(examples, shares(len(examples), budget, delta))
+    report = _report(made, examples)
+    if report.calibration < needed:
+        raise NotEnoughData(_short(task, report, needed, (budget, delta), len(found)))
+    return named(Dataset("", task.id, made.examples, report, merged))
+
+
+def _report(made: Splitting, examples: list[Example]) -> SplitReport:
+    counted = check_split(made.examples, max(made.similarity, SIMILARITY[0]))
+    report = msgspec.structs.replace(
+        counted,
+        dropped_duplicates=made.dropped_duplicates,
+        dropped_late=made.dropped_late,
+    )
+    return msgspec.structs.replace(report, notes=_notes(report, examples))
+
+
+def _notes(report: SplitReport, examples: list[Example]) -> tuple[str, ...]:
+    notes = [
+        "Calibration and test hold one row of each cluster of near-duplicates, and none that is "
+        f"like a training row (similarity {report.similarity:g} or more): the promise is about "
+        "inputs that the student has not seen; repeats of those it has seen come on top.",
+    ]
+    groups = Counter(example.group for example in examples if example.group)
+    if len(groups) == 1 and groups.total() == len(examples):
+        notes.append("All rows have one group, which tells nothing apart: it was ignored.")
+    elif groups and max(groups.values()) > len(examples) / 2:
+        name, count = groups.most_common(1)[0]
+        notes.append(f"One group ({name[:40]!r}) holds {count:,} of {len(examples):,} rows.")
+    if report.similarity > SIMILARITY[0]:
+        notes.append(
+            "Most inputs share a long frame, so only inputs that are at least "
+            f"{report.similarity:g} alike were kept on one side."
+        )
+    if report.dropped_late:
+        notes.append(
+            f"{report.dropped_late:,} rows were left out: their group or cluster began before the "
+            "test part and went on in it."
+        )
+    return tuple(notes)
+
+
+def _too_few(task: Task, usable: int, found: int, least: int) -> str:
+    unread = f" ({found - usable:,} more have an answer of another shape)" if found > usable else ""
+    return (
+        f"{task.name} has {usable:,} usable calls{unread}; a dataset at this budget takes about "
+        f"{least:,}: collect {least - usable:,} more or allow a larger --budget."
+    )
+
+
+def _short(
+    task: Task, report: SplitReport, needed: int, promise: tuple[float, float], found: int
+) -> str:
+    budget, delta = promise
+    # The share of the calls that ends in calibration is what it was here: repeats are left out.
+    share = max(report.calibration / found, 1 / found)
+    least = math.ceil(needed / share)
+    possible = cp_upper(0, report.calibration, delta)
+    why = f"; {report.notes[-1]}" if report.largest_group > 0.5 else ""
+    return (
+        f"{task.name} leaves {report.calibration:,} of {found:,} calls to calibrate with, and a "
+        f"budget of {budget:.1%} needs at least {needed:,} even without an error: collect about "
+        f"{least - found:,} more, or allow a --budget of at least {possible:.1%}{why}"
+    ).rstrip(".") + "."

@@ -1,0 +1,70 @@
+"""A bounded sample of a stream of calls that does not depend on their order."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+
+from stepdown.core.calls import Call
+from stepdown.core.datasets import Example
+from stepdown.core.records import read_answer
+from stepdown.core.tasks import Task, texts
+from stepdown.label.split import uniform
+
+__all__ = ["examples_of", "sample"]
+
+_TEACHERS = ("", "frontier", "mid")
+
+
+def examples_of(task: Task, calls: Iterable[Call]) -> Iterator[Example]:
+    """Yield each call of the task that a teacher answered, as an example without a split.
+
+    A student's own answers ("small") teach nothing: they are left out.
+    """
+    signature = task.signature
+    for call in calls:
+        request = call.request
+        if call.tier not in _TEACHERS:
+            continue
+        if (request.tools.hash, request.output_format.hash) != (
+            signature.tools,
+            signature.output_format,
+        ):
+            continue
+        given = signature.match(*texts(request))
+        if given is None:
+            continue
+        record = read_answer(call.answer, task.anatomy.shape)
+        yield Example(
+            id=call.id,
+            input=given,
+            record=record or {},
+            known=record is not None,
+            group=call.group or "",
+            time=call.time,
+        )
+
+
+def sample(examples: Iterable[Example], cap: int, byte_cap: int) -> list[Example]:
+    """Return the examples with the smallest hashes of their ids, ordered by time, then id.
+
+    At most `cap` of them and about `byte_cap` characters of input; memory never holds more. Which
+    they are depends on the ids alone, not on the order in which they come; of two examples with one
+    id the first is kept.
+    """
+    heap: list[tuple[float, str]] = []
+    kept: dict[str, Example] = {}
+    size = 0
+    for example in examples:
+        coin = uniform(f"sample {example.id}")
+        full = len(heap) >= cap or size >= byte_cap
+        if example.id in kept or (full and coin >= -heap[0][0]):
+            continue
+        heapq.heappush(heap, (-coin, example.id))
+        kept[example.id] = example
+        size += _size(example)
+        while len(heap) > 1 and (len(heap) > cap or size > byte_cap):
+            size -= _size(kept.pop(heapq.heappop(heap)[1]))
+    return sorted(kept.values(), key=lambda example: (example.time or 0.0, example.id))
+
+
+def _size(example: Example) -> int:
+    return sum(len(segment.text) for segment in example.input)
