@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -27,6 +27,15 @@ _SAMPLE_BYTES = 120_000_000
 _REPEAT_ENTRIES = 400_000
 
 
+class _Group(msgspec.Struct, frozen=True):
+    """One task's calls, once it is known which they are."""
+
+    id: str
+    signature: Signature
+    hint: str | None
+    tally: Tally
+
+
 def audit(
     calls: Iterable[Call],
     coverage: Sequence[SourceCoverage],
@@ -38,30 +47,23 @@ def audit(
     One pass, in memory that does not grow with the log: totals are exact, the anatomy is measured
     on a sample. `coverage` is read after the calls, when whoever reads the log has filled it in.
     """
-    tallies, grouper = _tally(calls, progress)
-    for number, into in grouper.merged().items():
-        other = tallies.pop(number, None)
-        if other is not None and into in tallies:
-            tallies[into].merge(other)
-        elif other is not None:
-            tallies[into] = other
-    days = _days(tallies.values())
-    signatures = grouper.groups()
-    tasks = []
-    for done, (number, tally) in enumerate(sorted(tallies.items())):
-        progress("anatomy", done, len(tallies))
-        hint = grouper.hint_of(number)
-        tasks.append(_task(tally, signatures[number], hint, days, terms or AuditTerms()))
-    progress("anatomy", len(tallies), len(tallies))
+    groups = _final(*_tally(calls, progress))
+    tallies = [group.tally for group in groups]
+    days = _days(tallies)
+    tasks: list[Task] = []
+    for done, group in enumerate(groups):
+        progress("anatomy", done, len(groups))
+        tasks.append(_task(group, days, terms or AuditTerms()))
+    progress("anatomy", len(groups), len(groups))
     unpriced: Counter[str] = Counter()
-    for tally in tallies.values():
+    for tally in tallies:
         unpriced.update(tally.unpriced)
-    priced = any(tally.priced_calls for tally in tallies.values())
+    priced = any(tally.priced_calls for tally in tallies)
     return AuditReport(
         tasks=_ranked(tasks),
         sources=tuple(coverage),
-        calls=sum(tally.calls for tally in tallies.values()),
-        spend_usd=sum(t.cost for t in tallies.values()) / ATTODOLLARS if priced else None,
+        calls=sum(tally.calls for tally in tallies),
+        spend_usd=sum(tally.cost for tally in tallies) / ATTODOLLARS if priced else None,
         days=days,
         unpriced_models=dict(unpriced.most_common()),
         prices_as_of=prices_as_of(),
@@ -71,25 +73,43 @@ def audit(
 def _tally(calls: Iterable[Call], progress: Progress) -> tuple[dict[int, Tally], Grouper]:
     grouper = Grouper()
     tallies: dict[int, Tally] = {}
-    done = 0
-    for call in calls:
-        for settled, number in grouper.add(call):
-            _count(tallies, settled, number)
-        done += 1
-        if done % _CHECKED_EVERY == 0:
-            progress("calls", done, 0)
+    for counted, (call, number) in enumerate(_grouped(calls, grouper, progress), start=1):
+        tally = tallies.get(number)
+        if tally is None:
+            tally = tallies[number] = Tally(call)
+        tally.add(call)
+        if counted % _CHECKED_EVERY == 0:
             _bound_memory(tallies.values())
-    for settled, number in grouper.finish():
-        _count(tallies, settled, number)
-    progress("calls", done, done)
     return tallies, grouper
 
 
-def _count(tallies: dict[int, Tally], call: Call, number: int) -> None:
-    tally = tallies.get(number)
-    if tally is None:
-        tally = tallies[number] = Tally(call)
-    tally.add(call)
+def _grouped(
+    calls: Iterable[Call], grouper: Grouper, progress: Progress
+) -> Iterator[tuple[Call, int]]:
+    done = 0
+    for done, call in enumerate(calls, start=1):
+        if done % _CHECKED_EVERY == 0:
+            progress("calls", done, 0)
+        yield from grouper.add(call)
+    progress("calls", done, done)
+    yield from grouper.finish()
+
+
+def _final(tallies: dict[int, Tally], grouper: Grouper) -> list[_Group]:
+    """Put together the tallies of groups that turned out to be one."""
+    merged, signatures = grouper.merged(), grouper.groups()
+    groups: dict[str, _Group] = {}
+    for number, tally in sorted(tallies.items()):
+        final = number
+        while final in merged:
+            final = merged[final]
+        signature, hint = signatures[final], grouper.hint_of(final)
+        name = task_id(signature, hint)
+        if name in groups:
+            groups[name].tally.merge(tally)
+        else:
+            groups[name] = _Group(name, signature, hint, tally)
+    return list(groups.values())
 
 
 def _bound_memory(tallies: Iterable[Tally]) -> None:
@@ -109,9 +129,8 @@ def _days(tallies: Iterable[Tally]) -> float | None:
     return (last - first) / _DAY if first <= last else None
 
 
-def _task(
-    tally: Tally, signature: Signature, hint: str | None, days: float | None, terms: AuditTerms
-) -> Task:
+def _task(group: _Group, days: float | None, terms: AuditTerms) -> Task:
+    signature, hint, tally = group.signature, group.hint, group.tally
     found = dissect(tally.sample.calls(), signature, tally.tools, tally.output_format)
     agreement, repeats = tally.repeats.self_agreement()
     evidence = Evidence(
@@ -123,9 +142,10 @@ def _task(
         priced_calls=tally.priced_calls,
         days=days,
         self_agreement=agreement,
+        self_agreement_repeats=repeats,
     )
     return Task(
-        id=task_id(signature, hint),
+        id=group.id,
         name=name_of(signature, hint, tally.tools, tally.output_format),
         signature=signature,
         anatomy=found.anatomy,

@@ -6,6 +6,8 @@ for highly-accurate answers to distinct values queries", VLDB 2001, §3). Exact 
 after; independent of order, and mergeable.
 """
 
+import math
+
 __all__ = ["Repeats"]
 
 _ENTRIES = 40_000
@@ -64,7 +66,7 @@ class Repeats:
     def share(self) -> float:
         """Return the share of calls whose input was seen before, in [0, 1]."""
         calls = sum(1 if isinstance(s, int) else sum(s.values()) for s in self._answers.values())
-        return 1 - len(self._answers) / calls if calls else 0.0
+        return (calls - len(self._answers)) / calls if calls else 0.0
 
     def self_agreement(self) -> tuple[float | None, int]:
         """Return how often two answers to one input agree, and how many repeats that rests on.
@@ -72,12 +74,13 @@ class Repeats:
         Each repeated input weighs as much as it has repeats, and counts all pairs of its answers.
         (None, 0) without repeats.
         """
-        agreed, repeats = 0.0, 0
+        agreed: list[float] = []
+        repeats = 0
         for seen in self._answers.values():
             if isinstance(seen, int):
                 continue
             count = sum(seen.values())
-            pairs = sum(same * (same - 1) for same in seen.values())
-            agreed += pairs / count
+            agreed.append(sum(same * (same - 1) for same in seen.values()) / count)
             repeats += count - 1
-        return (agreed / repeats, repeats) if repeats else (None, 0)
+        # Summed exactly: the figure does not depend on the order of the log.
+        return (math.fsum(agreed) / repeats, repeats) if repeats else (None, 0)

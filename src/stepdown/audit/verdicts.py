@@ -18,10 +18,11 @@ _LEAST_BOUND = 0.1
 """Below this share of calls without a free field, there is too little for a student to answer."""
 _LEAST_CALLS = 20
 """Too few to say anything, be it that the answers are prose."""
-_EXPECTED_ERRORS = 1
-_TRAIN_ROWS = 100
-_ROWS_PER_LABEL = 5
-_TEST_ROWS = 100
+_LEAST_REPEATS = 30
+_CALIBRATION_SHARE = 0.35
+"""Of a small log 40 % calibrate, less the near-duplicates that are left out of held-out parts."""
+_TRAIN_SHARE = 0.45
+_ROWS_PER_LABEL = 3
 _NAMED_FIELDS = 4
 _PROSE = "The answers are sentences, not values of a closed set or spans of the input."
 _UNEXPLAINED = "The answers are neither values of a closed set nor spans of the input."
@@ -58,6 +59,7 @@ class Evidence(msgspec.Struct, frozen=True):
     priced_calls: int = 0
     days: float | None = None
     self_agreement: float | None = None
+    self_agreement_repeats: int = 0
 
     @property
     def distinct(self) -> int:
@@ -68,11 +70,12 @@ class Evidence(msgspec.Struct, frozen=True):
 def calls_needed(terms: AuditTerms, labels: int) -> int:
     """Return how many calls with different inputs a certificate takes at least.
 
-    Calibration rows to allow for one error (statistics.md §6.4), rows to train on (more of them
-    where there are many labels), and a test part.
+    Enough for the calibration part to certify anything at all (statistics.md §6.4, no error), and
+    for the training part to hold a few of each label.
     """
-    calibration = rows_needed(terms.budget, 1 - terms.confidence, _EXPECTED_ERRORS)
-    return calibration + max(_TRAIN_ROWS, _ROWS_PER_LABEL * labels) + _TEST_ROWS
+    calibration = rows_needed(terms.budget, 1 - terms.confidence)
+    train = _ROWS_PER_LABEL * labels
+    return math.ceil(max(calibration / _CALIBRATION_SHARE, train / _TRAIN_SHARE))
 
 
 def judge(evidence: Evidence, terms: AuditTerms) -> Verdict:
@@ -137,7 +140,7 @@ def _more_data(evidence: Evidence, terms: AuditTerms) -> Verdict | None:
     reasons = [
         f"The log has {display.plural(evidence.distinct, 'call')} with different inputs; a"
         f" certificate at a budget of {display.percent(terms.budget)} with"
-        f" {display.percent(terms.confidence)} confidence takes about {display.count(needed)}."
+        f" {display.percent(terms.confidence)} confidence takes at least {display.count(needed)}."
     ]
     if evidence.repeats > 0:
         reasons.append(f"{display.share(evidence.repeats)} of the calls repeat an earlier input.")
@@ -201,11 +204,12 @@ def _not_worth_it(evidence: Evidence, terms: AuditTerms) -> Verdict | None:
 def _distil(evidence: Evidence, terms: AuditTerms) -> Verdict:
     saving = _saving_month(evidence, terms)
     reasons = [*_fit(evidence.dissection.anatomy), *_money(evidence, saving, terms)]
-    if evidence.self_agreement is not None and evidence.self_agreement < 1 - terms.budget:
+    agreement = evidence.self_agreement
+    enough = evidence.self_agreement_repeats >= _LEAST_REPEATS
+    if agreement is not None and enough and agreement < 1 - terms.budget:
         reasons.append(
             "Asked the same twice, the teacher agrees with itself in"
-            f" {display.share(evidence.self_agreement)} of the cases: no student can agree with it"
-            " more often."
+            f" {display.share(agreement)} of the cases: on those no student can do better."
         )
     return Verdict("distil", tuple(reasons), 0, saving, _break_even(saving, terms))
 
@@ -234,8 +238,8 @@ def _money(evidence: Evidence, saving: float | None, terms: AuditTerms) -> list[
         return _money_notes(evidence)
     return [
         f"The calls cost about {display.money(evidence.spend_usd_month)} a month; were"
-        f" {display.share(terms.expected_coverage)} of those without a free field answered locally,"
-        f" and {display.percent(terms.audit_share)} of the answers audited, it would save"
+        f" {display.percent(terms.expected_coverage)} of those without a free field answered"
+        f" locally, and {display.percent(terms.audit_share)} of the answers audited, it would save"
         f" {display.money(saving)} a month.",
         *_money_notes(evidence),
     ]
