@@ -14,6 +14,7 @@ from stepdown.core.proofs import ContractKind
 from stepdown.errors import ConfigError
 
 __all__ = [
+    "AUDIT_SHARE",
     "Config",
     "Defaults",
     "ServeConfig",
@@ -24,6 +25,9 @@ __all__ = [
     "load_config",
     "terms_for",
 ]
+
+AUDIT_SHARE = 0.02
+"""The share of answered calls that a proof's economics set aside for checking them."""
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
@@ -50,13 +54,14 @@ class Defaults(_Section, frozen=True):
 
     `error_budget` is the share of calls that may be answered differently from the teacher,
     `contract` what that share is of (all calls, or the answered ones), `confidence` how sure the
-    certificate is, `audit_share` the share of answered calls that is sent to the teacher as well.
+    certificate is. `audit_share` is the share of answered calls that the teacher is sent as well:
+    a proof's economics count 2 % unless it is stated, and the gateway sends only what is stated.
     """
 
     error_budget: Share = 0.02
     contract: ContractKind = "joint"
     confidence: Share = 0.95
-    audit_share: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.02
+    audit_share: Annotated[float, msgspec.Meta(ge=0, lt=1)] | None = None
 
 
 class TaskConfig(_Section, frozen=True):
@@ -74,10 +79,15 @@ class StoreConfig(_Section, frozen=True):
 
 
 class ServeConfig(_Section, frozen=True):
-    """`[serve]`: the gateway's address and limits; sizes in bytes, times in seconds."""
+    """`[serve]`: the gateway's address and limits; sizes in bytes, times in seconds.
+
+    `client_keys_env` names the environment variable that holds the keys that callers must present,
+    separated by commas; without it a caller's key is the upstream's business.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8787
+    client_keys_env: str | None = None
     max_body_bytes: Annotated[int, msgspec.Meta(gt=0)] = 4 * 1024 * 1024
     first_byte_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     idle_seconds: Annotated[float, msgspec.Meta(gt=0)] = 15.0
@@ -151,5 +161,5 @@ def terms_for(
         error_budget=error_budget or own.error_budget or base.error_budget,
         contract=contract or own.contract or base.contract,
         confidence=confidence or own.confidence or base.confidence,
-        audit_share=base.audit_share,
+        audit_share=AUDIT_SHARE if base.audit_share is None else base.audit_share,
     )

@@ -6,7 +6,7 @@ from typing import Any
 from stepdown.core.ports import Family, LogFormat
 from stepdown.errors import PluginError
 
-__all__ = ["KINDS", "families", "family", "listed", "log_formats"]
+__all__ = ["KINDS", "families", "family", "listed", "log_format", "log_formats"]
 
 KINDS = {
     "logs": "stepdown.logs",
@@ -31,16 +31,29 @@ def families() -> list[str]:
     return [point.name for point in listed("students")]
 
 
+def log_format(name: str) -> LogFormat:
+    """Load the log format of that name.
+
+    Raises:
+        PluginError: there is none, or it can't be imported.
+    """
+    return _load(_named("logs", name, "log format"))
+
+
 def family(name: str) -> Family:
     """Load the student family of that name.
 
     Raises:
         PluginError: there is none, or it can't be imported.
     """
-    for point in listed("students"):
-        if point.name == name:
-            return _load(point)
-    raise PluginError(f"There is no student family {name!r}; there are: {', '.join(families())}.")
+    return _load(_named("students", name, "student family"))
+
+
+def _named(kind: str, name: str, what: str) -> EntryPoint:
+    points = {point.name: point for point in listed(kind)}
+    if name not in points:
+        raise PluginError(f"There is no {what} {name!r}; there are: {', '.join(points)}.")
+    return points[name]
 
 
 def _load(point: EntryPoint) -> Any:

@@ -8,6 +8,7 @@ import msgspec
 from stepdown.cli import steps
 from stepdown.cli.options import Session, common, print_json
 from stepdown.core import display
+from stepdown.core.datasets import Dataset
 from stepdown.core.ports import Progress
 from stepdown.core.proofs import Proof
 from stepdown.core.tasks import Task
@@ -17,6 +18,9 @@ from stepdown.render import next_step, progress_bar, say, show, table
 __all__ = ["Outcome", "run", "run_log"]
 
 
+Result = Literal["promoted", "not certified", "refused", "not tried"]
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What became of one task: promoted with its proof, or not, and why in one sentence."""
 
@@ -24,7 +28,7 @@ class Outcome(msgspec.Struct, frozen=True):
     name: str
     calls: int
     verdict: str
-    result: Literal["promoted", "not certified", "refused", "not tried"]
+    result: Result
     why: str = ""
     proof: Proof | None = None
 
@@ -32,29 +36,33 @@ class Outcome(msgspec.Struct, frozen=True):
 def run_log(session: Session, logs: tuple[str, ...], progress: Progress) -> list[Outcome]:
     """Audit, then label, train, prove and promote every task whose verdict is `distil`."""
     report = steps.audit_log(session, logs, progress)
-    return [_one(session, task, progress) for task in report.tasks]
+    chosen = [task for task in report.tasks if task.verdict.decision == "distil"]
+    outcomes = {task.id: _outcome(task, "not tried", _advice(task)) for task in report.tasks}
+    for task, dataset in steps.label_tasks(session, chosen, progress):
+        try:
+            outcomes[task.id] = _climb(session, task, dataset, progress)
+        except Refusal as error:
+            outcomes[task.id] = _outcome(task, "refused", str(error))
+    return list(outcomes.values())
 
 
-def _one(session: Session, task: Task, progress: Progress) -> Outcome:
-    def outcome(
-        result: Literal["promoted", "not certified", "refused", "not tried"],
-        why: str,
-        proof: Proof | None = None,
-    ) -> Outcome:
-        return Outcome(task.id, task.name, task.calls, task.verdict.decision, result, why, proof)
+def _climb(session: Session, task: Task, dataset: Dataset | Refusal, progress: Progress) -> Outcome:
+    if isinstance(dataset, Refusal):
+        raise dataset
+    steps.train_task(session, task, dataset, None, progress)
+    proof = steps.certify(session, task, progress)
+    if not proof.passed:
+        return _outcome(task, "not certified", proof.summary, proof)
+    steps.promote(session, task)
+    return _outcome(task, "promoted", proof.summary, proof)
 
-    if task.verdict.decision != "distil":
-        return outcome("not tried", " ".join(task.verdict.reasons))
-    try:
-        dataset = steps.label_task(session, task, progress)
-        steps.train_task(session, task, dataset, None, progress)
-        proof = steps.certify(session, task, progress)
-        if not proof.passed:
-            return outcome("not certified", proof.summary, proof)
-        steps.promote(session, task)
-    except Refusal as error:
-        return outcome("refused", str(error))
-    return outcome("promoted", proof.summary, proof)
+
+def _outcome(task: Task, result: Result, why: str, proof: Proof | None = None) -> Outcome:
+    return Outcome(task.id, task.name, task.calls, task.verdict.decision, result, why, proof)
+
+
+def _advice(task: Task) -> str:
+    return f"{task.verdict.decision}: {' '.join(task.verdict.reasons)}"
 
 
 @click.command()

@@ -3,7 +3,9 @@
 Commands, `run` and `demo` are made of these; nothing here prints.
 """
 
+import contextlib
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,15 +19,15 @@ from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.contracts import contract_of
 from stepdown.core.datasets import Dataset
-from stepdown.core.ports import Progress, Student, silent
+from stepdown.core.ports import Line, Progress, Student, silent
 from stepdown.core.proofs import Proof
 from stepdown.core.routes import Policy, Route
 from stepdown.core.tasks import Task, TaskIndex
 from stepdown.errors import ArtefactError, Refusal
 from stepdown.label import build_dataset, load_dataset, save_dataset
-from stepdown.logs import read_calls
-from stepdown.logs.sources import spool
+from stepdown.logs import read_calls, spool
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
+from stepdown.store.sqlite import read_lines
 from stepdown.train import Rung, climb
 from stepdown.web import proof_page
 from stepdown.workspace import Workspace
@@ -41,6 +43,7 @@ __all__ = [
     "current_proof",
     "current_student",
     "label_task",
+    "label_tasks",
     "now",
     "open_student",
     "promote",
@@ -92,31 +95,84 @@ def audit_log(session: Session, logs: Sequence[str], progress: Progress = silent
     return msgspec.structs.replace(report, tasks=tasks)
 
 
-def _calls_of(task: Task, index: TaskIndex, progress: Progress) -> Iterator[Call]:
-    for call in read_calls(task.sources, plugins.log_formats(), [], progress):
-        found = index.recognise(call.request, call.task)
-        if found is not None and found[0].id == task.id:
-            yield call
+def label_tasks(
+    session: Session, tasks: Sequence[Task], progress: Progress = silent
+) -> Iterator[tuple[Task, Dataset | Refusal]]:
+    """Make the tasks' datasets from the teacher's logged answers and publish each.
 
-
-def label_task(session: Session, task: Task, progress: Progress = silent) -> Dataset:
-    """Make the task's dataset from the teacher's logged answers and publish it.
+    The logs are read once, whatever the number of tasks. A task with too few examples for a
+    certificate comes with its refusal.
 
     Raises:
         LogError: a log that the audit read is no longer there.
-        NotEnoughData: too few examples for a certificate.
     """
+    with tempfile.TemporaryDirectory(prefix="stepdown-") as folder:
+        shards = {task.id: Path(folder) / task.id for task in tasks}
+        _distribute(session, tasks, shards, progress)
+        for task in tasks:
+            try:
+                yield task, _label(session, task, _calls_in(shards[task.id]))
+            except Refusal as error:
+                yield task, error
+
+
+def _distribute(
+    session: Session, tasks: Sequence[Task], shards: dict[str, Path], progress: Progress
+) -> None:
+    """Write each call of the tasks' logs into its task's shard."""
     index = TaskIndex(session.workspace.tasks())
-    terms = session.terms(task.name)
-    dataset = build_dataset(
-        task,
-        _calls_of(task, index, progress),
-        budget=terms.error_budget,
-        confidence=terms.confidence,
+    sources = sorted({source for task in tasks for source in task.sources})
+    encode = msgspec.msgpack.Encoder().encode
+    with contextlib.ExitStack() as stack:
+        files = {name: stack.enter_context(open(path, "wb")) for name, path in shards.items()}
+        for call in _calls(session, sources, progress):
+            found = index.recognise(call.request, call.task)
+            if found is None or found[0].id not in files:
+                continue
+            data = encode(call)
+            file = files[found[0].id]
+            file.write(len(data).to_bytes(4, "big"))
+            file.write(data)
+
+
+def _calls(session: Session, sources: Sequence[str], progress: Progress) -> Iterator[Call]:
+    """Yield the calls of the logs, then those that the gateway has captured."""
+    yield from read_calls(sources, plugins.log_formats(), [], progress)
+    lines = (
+        Line(data, "calls.db", number)
+        for number, data in enumerate(read_lines(session.workspace.calls), 1)
     )
+    for call in plugins.log_format("native").read(lines):
+        if isinstance(call, Call):
+            yield call
+
+
+def _calls_in(shard: Path) -> Iterator[Call]:
+    decode = msgspec.msgpack.Decoder(Call).decode
+    with open(shard, "rb") as file:
+        while size := file.read(4):
+            yield decode(file.read(int.from_bytes(size, "big")))
+
+
+def _label(session: Session, task: Task, calls: Iterator[Call]) -> Dataset:
+    terms = session.terms(task.name)
+    dataset = build_dataset(task, calls, budget=terms.error_budget, confidence=terms.confidence)
     path = session.workspace.folder(task.id) / f"dataset-{dataset.id}.jsonl"
     publish_file(path, save_dataset(dataset))
     return dataset
+
+
+def label_task(session: Session, task: Task, progress: Progress = silent) -> Dataset:
+    """Make one task's dataset; see `label_tasks`.
+
+    Raises:
+        NotEnoughData: too few examples for a certificate.
+    """
+    for _, dataset in label_tasks(session, [task], progress):
+        if isinstance(dataset, Refusal):
+            raise dataset
+        return dataset
+    raise AssertionError("one task gives one dataset")
 
 
 def current_dataset(workspace: Workspace, task: Task) -> Dataset:

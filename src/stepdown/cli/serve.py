@@ -1,0 +1,130 @@
+"""`stepdown serve`: the gateway on the workspace's policy, until it is told to stop."""
+
+import os
+from collections.abc import Callable
+
+import click
+import msgspec
+
+from stepdown.cli import steps
+from stepdown.cli.options import Session, common
+from stepdown.config import Config
+from stepdown.core.contracts import Contract
+from stepdown.core.routes import Route
+from stepdown.core.tasks import Task, TaskIndex
+from stepdown.errors import ConfigError, StepdownError
+from stepdown.render import say
+from stepdown.serve import serve as run_gateway
+from stepdown.serve.live import LiveRoute, Loaded
+from stepdown.serve.settings import Limits, Settings, Timeouts
+from stepdown.store.sqlite import SqliteOutbox
+from stepdown.workspace import Workspace
+from stepdown.workspace.artefacts import verify_student
+from stepdown.workspace.policies import read_policy
+
+__all__ = ["loader", "serve", "settings_of"]
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (default 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port (default 8787; 0: any free one).")
+@click.option(
+    "--upstream", metavar="URL", help="API root of the model behind, with or without /v1."
+)
+@click.option("--verbose", is_flag=True, help="One line a request on stderr, without its text.")
+@common
+def serve(
+    session: Session, host: str | None, port: int | None, upstream: str | None, verbose: bool
+) -> None:
+    """Answer what the students are sure of; send the rest upstream, unchanged."""
+    settings = settings_of(session.config, host=host, port=port, upstream=upstream)
+    settings = msgspec.structs.replace(settings, verbose=verbose)
+    outbox = SqliteOutbox(session.workspace.calls)
+    try:
+        run_gateway(settings, loader(session.workspace), outbox, on_ready=_ready(settings))
+    finally:
+        outbox.close()
+
+
+def _ready(settings: Settings) -> Callable[[str, int, Loaded], None]:
+    def ready(host: str, port: int, loaded: Loaded) -> None:
+        names = [task.name for task in loaded.tasks.tasks() if task.id in loaded.routes]
+        say(f"Ready on http://{host}:{port}/v1; upstream: {settings.base_url or 'none'}.")
+        say(f"Students answer: {', '.join(names) or 'nothing yet; run `stepdown run LOG`'}.")
+        for task, problem in loaded.problems.items():
+            say(f"{task}: {problem}")
+
+    return ready
+
+
+def settings_of(
+    config: Config, *, host: str | None, port: int | None, upstream: str | None
+) -> Settings:
+    """Settle the gateway's settings from the configuration and the command's options.
+
+    Raises:
+        ConfigError: an environment variable that holds a key is named but not set.
+    """
+    frontier = config.tiers.get("frontier")
+    base_url = upstream or (frontier.base_url if frontier else None)
+    named = frontier if frontier and base_url == frontier.base_url else None
+    own = config.serve
+    return Settings(
+        host=host or own.host,
+        port=own.port if port is None else port,
+        base_url=base_url,
+        api_key=_secret(named.api_key_env) if named and named.api_key_env else None,
+        frontier_model=frontier.model if frontier else None,
+        client_keys=_keys(own.client_keys_env),
+        audit_share=config.defaults.audit_share or 0.0,
+        limits=Limits(body_bytes=own.max_body_bytes),
+        timeouts=Timeouts(
+            first_byte=own.first_byte_seconds, idle=own.idle_seconds, drain=own.drain_seconds
+        ),
+    )
+
+
+def _secret(variable: str) -> str:
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise ConfigError(
+            f"The configuration takes a key from {variable}, which is not set; "
+            f"export {variable}=… or remove the setting."
+        )
+    return value
+
+
+def _keys(variable: str | None) -> tuple[str, ...]:
+    if variable is None:
+        return ()
+    return tuple(key.strip() for key in _secret(variable).split(",") if key.strip())
+
+
+def loader(workspace: Workspace) -> Callable[[int | None], Loaded | None]:
+    """Return what the gateway asks for the newest policy; see `serve.live.Load`."""
+
+    def load(generation: int | None) -> Loaded | None:
+        policy = read_policy(workspace.policy)
+        if policy.generation == generation:
+            return None
+        tasks = {task.id: task for task in workspace.tasks()}
+        routes: dict[str, LiveRoute] = {}
+        problems: dict[str, str] = {}
+        for name, route in policy.routes.items():
+            try:
+                routes[name] = _live(workspace, tasks, route)
+            except StepdownError as error:
+                problems[name] = str(error)
+        return Loaded(TaskIndex(tasks.values()), routes, policy.generation, problems)
+
+    return load
+
+
+def _live(workspace: Workspace, tasks: dict[str, Task], route: Route) -> LiveRoute:
+    if route.task not in tasks:
+        raise ConfigError(f"The policy routes task {route.task}, which the workspace hasn't.")
+    folder = workspace.students(route.task) / route.student
+    contract = msgspec.convert(verify_student(folder).contract, Contract)
+    return LiveRoute(
+        route, steps.open_student(workspace, tasks[route.task], route.student), contract
+    )

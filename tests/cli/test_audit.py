@@ -1,0 +1,78 @@
+"""`stepdown audit` as a command: table, JSON, page, and input that is no log."""
+
+import gzip
+import io
+import json
+import sys
+
+import pytest
+from conftest import call, easy, write
+
+
+def test_the_table_fits_100_columns_and_names_the_next_command(ran, tmp_path, capsys):
+    assert call("audit", ran.log, "--workspace", tmp_path) == 0
+    captured = capsys.readouterr()
+    assert max(map(len, captured.out.splitlines())) <= 100
+    assert "distil" in captured.out
+    assert captured.err.strip().splitlines()[-1].startswith("Next: stepdown run")
+
+
+def test_json_is_one_object_and_the_page_is_self_contained(ran, tmp_path, capsys):
+    page = tmp_path / "audit.html"
+    arguments = ("audit", ran.log, "--workspace", tmp_path, "--json", "--html", page)
+    assert call(*arguments) == 0
+    report = json.loads(capsys.readouterr().out)
+    (task,) = report["tasks"]
+    assert task["verdict"]["decision"] == "distil"
+    assert task["anatomy"]["fields"][0]["kind"] == "choice"
+    assert task["spend_usd"] > 0
+    html = page.read_text("utf-8")
+    assert "<svg" in html
+    assert "http://" not in html.replace("http://www.w3.org", "")
+
+
+def test_half_the_lines_cut_off_are_counted_not_fatal(tmp_path, capsys):
+    whole = [json.dumps(item) for item in easy(400)]
+    text = "\n".join(item if n % 2 else item[: len(item) // 2] for n, item in enumerate(whole))
+    log = tmp_path / "log.jsonl"
+    log.write_text(text)
+    assert call("audit", log, "--workspace", tmp_path / "w", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    (source,) = report["sources"]
+    assert report["calls"] == 200
+    assert sum(source["rejected"].values()) == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("a.png", b"\x89PNG\r\n\x1a\n" + bytes(300)), ("b.csv", b"a,b\n1,2\n"), ("c.jsonl", b"")],
+)
+def test_what_is_no_log_is_exit_2_with_the_files_name(tmp_path, capsys, name, data):
+    (tmp_path / name).write_bytes(data)
+    assert call("audit", tmp_path / name, "--workspace", tmp_path / "w") == 2
+    assert name in capsys.readouterr().err
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_missing_file_is_exit_2(tmp_path, capsys):
+    assert call("audit", tmp_path / "gone.jsonl", "--workspace", tmp_path / "w") == 2
+    assert "gone.jsonl" in capsys.readouterr().err
+
+
+def test_standard_input_is_kept_to_be_read_again(tmp_path, capsys, monkeypatch):
+    packed = gzip.compress("".join(json.dumps(item) + "\n" for item in easy(300)).encode())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    assert call("audit", "-", "--workspace", tmp_path / "w", "--json") == 0
+    (task,) = json.loads(capsys.readouterr().out)["tasks"]
+    assert task["calls"] == 300
+    assert call("label", task["name"], "--workspace", tmp_path / "w", "--budget", "0.05") == 0
+
+
+def test_the_same_log_in_another_order_has_the_same_tasks(tmp_path, capsys):
+    lines = list(easy(400))
+    ids = []
+    for order in (lines, lines[::-1]):
+        log = write(tmp_path / "log.jsonl", order)
+        call("audit", log, "--workspace", tmp_path / "w", "--json")
+        ids.append([task["id"] for task in json.loads(capsys.readouterr().out)["tasks"]])
+    assert ids[0] == ids[1]

@@ -1,0 +1,63 @@
+"""The surface of DESIGN §3.1: commands, exit statuses, and errors as one sentence."""
+
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+
+from stepdown import cli
+from stepdown.cli import COMMANDS, main
+
+
+def status_of(*arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    return ended.value.code
+
+
+def test_help_lists_every_command_without_importing_one(capsys):
+    assert status_of("--help") == 0
+    out = capsys.readouterr().out
+    assert all(f"  {name} " in out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_has_help_and_the_common_options(name, capsys):
+    assert status_of(name, "--help") == 0
+    out = capsys.readouterr().out
+    for option in ("--workspace", "--budget", "--contract", "--confidence", "--engine", "--json"):
+        assert option in out
+
+
+def test_bad_usage_is_exit_2(capsys, tmp_path):
+    assert status_of("conjure") == 2
+    assert status_of("audit") == 2
+    assert status_of("audit", "x", "--budget", "7") == 2
+    assert "7" in capsys.readouterr().err
+
+
+def test_a_refusal_is_one_sentence_and_with_json_an_object(capsys, tmp_path):
+    assert status_of("status", "--workspace", str(tmp_path), "--json") == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["error"]["type"] == "Refusal"
+    assert captured.err.startswith("stepdown: Workspace ")
+    assert captured.err.count("\n") == 1
+
+
+def test_ctrl_c_is_130(monkeypatch):
+    def stop(*_, **__):
+        raise click.Abort
+
+    monkeypatch.setattr(cli._stepdown, "main", stop)
+    assert status_of("status") == 130
+
+
+def test_importing_the_command_line_loads_no_room():
+    code = (
+        "import sys, stepdown.cli;"
+        "print([n for n in sys.modules if n.startswith(('numpy', 'sklearn', 'stepdown.'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['stepdown.errors', 'stepdown.cli']"

@@ -1,0 +1,46 @@
+"""Common options settle into one session; what isn't there is refused."""
+
+import json
+
+import click
+from click.testing import CliRunner
+
+from stepdown.cli.options import common, print_json
+from stepdown.errors import PluginError
+
+
+def made():
+    seen = []
+
+    @click.command()
+    @common
+    def command(session):
+        seen.append(session)
+
+    return command, seen
+
+
+def test_options_and_environment_settle_into_a_session(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stepdown.toml").write_text("[tasks.a]\nerror_budget = 0.01\n")
+    command, seen = made()
+    runner = CliRunner(env={"STEPDOWN_WORKSPACE": str(tmp_path / "w")})
+    assert runner.invoke(command, ["--contract", "selective", "--json"]).exit_code == 0
+    session = seen[0]
+    assert session.workspace.root == tmp_path / "w"
+    assert session.json
+    assert session.terms("a").error_budget == 0.01
+    assert session.terms("a").contract == "selective"
+    assert session.terms("b").confidence == 0.95
+
+
+def test_an_engine_that_is_not_there_is_said():
+    command, _ = made()
+    result = CliRunner().invoke(command, ["--engine", "ray"])
+    assert isinstance(result.exception, PluginError)
+    assert "--engine local" in str(result.exception)
+
+
+def test_one_json_object_is_printed_with_its_characters(capsys):
+    print_json({"label": "Zürich ☂"})
+    assert json.loads(capsys.readouterr().out) == {"label": "Zürich ☂"}

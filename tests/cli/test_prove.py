@@ -1,0 +1,40 @@
+"""`stepdown prove` as a command: certified, and not."""
+
+import json
+
+from conftest import call
+
+
+def test_the_summary_and_the_page(ran, space, tmp_path, capsys):
+    (outcome,) = ran.printed["tasks"]
+    page = tmp_path / "proof.html"
+    assert call("prove", outcome["name"], "--workspace", space, "--html", page) == 0
+    captured = capsys.readouterr()
+    assert "ertified" in captured.out
+    assert max(map(len, captured.out.splitlines())) <= 100
+    assert f"stepdown promote {outcome['name']}" in captured.err
+    assert "<svg" in page.read_text("utf-8")
+
+
+def test_the_same_proof_twice_has_one_id(ran, space, capsys):
+    (outcome,) = ran.printed["tasks"]
+    assert call("prove", outcome["name"], "--workspace", space, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["id"] == outcome["proof"]["id"]
+
+
+def test_a_budget_that_the_rows_cannot_certify_is_exit_1_with_a_remedy(ran, space, capsys):
+    (outcome,) = ran.printed["tasks"]
+    arguments = ("prove", outcome["name"], "--workspace", space, "--budget", "0.0005", "--json")
+    assert call(*arguments) == 1
+    proof = json.loads(capsys.readouterr().out)
+    assert not proof["passed"]
+    assert proof["certificate"]["threshold"] is None
+    assert proof["certificate"]["why"]
+    assert proof["certificate"]["remedy"]
+
+
+def test_the_selective_contract(ran, space, capsys):
+    (outcome,) = ran.printed["tasks"]
+    arguments = ("prove", outcome["name"], "--workspace", space, "--contract", "selective")
+    call(*arguments, "--budget", "0.05", "--json")
+    assert json.loads(capsys.readouterr().out)["certificate"]["contract"] == "selective"

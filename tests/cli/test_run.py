@@ -1,0 +1,101 @@
+"""`stepdown run` from a log to a policy, and every way in which it says no."""
+
+import json
+
+from conftest import SYSTEM, call, easy, line, write
+
+
+def test_an_easy_task_is_certified_and_promoted(ran):
+    (outcome,) = ran.printed["tasks"]
+    assert outcome["result"] == "promoted"
+    proof = outcome["proof"]
+    assert proof["passed"]
+    assert proof["certificate"]["bound"] <= 0.02
+    assert proof["test"]["coverage"]["estimate"] > 0.8
+    assert proof["split"]["shared_inputs"] == proof["split"]["shared_clusters"] == 0
+    policy = json.loads((ran.workspace / "policy.json").read_text())
+    assert policy["routes"][outcome["task"]]["student"] == proof["student"]
+
+
+def test_the_workspace_is_laid_out_as_the_design_says(ran):
+    (outcome,) = ran.printed["tasks"]
+    folder = ran.workspace / "tasks" / outcome["task"]
+    assert (folder / "task.json").is_file()
+    assert list(folder.glob("dataset-*.jsonl"))
+    assert (folder / "students" / outcome["proof"]["student"] / "manifest.json").is_file()
+    assert (folder / "proofs" / f"{outcome['proof']['id']}.html").is_file()
+    names = {path.suffix for path in ran.workspace.rglob("*") if path.is_file()}
+    assert not names & {".pkl", ".pickle", ".joblib"}
+
+
+def test_random_labels_are_not_certified_and_nothing_is_routed(tmp_path, capsys):
+    lines = list(easy(900))
+    for number, item in enumerate(lines):
+        answer = ["cards", "loans", "travel", "account"][(number * 7919 // 13) % 4]
+        item["response"]["choices"][0]["message"]["content"] = answer
+    log = write(tmp_path / "log.jsonl", lines)
+    assert call("run", log, "--workspace", tmp_path / "w", "--json") == 1
+    (outcome,) = json.loads(capsys.readouterr().out)["tasks"]
+    assert outcome["result"] == "not certified"
+    assert outcome["why"]
+    assert not (tmp_path / "w" / "policy.json").exists()
+
+
+def test_thirty_calls_are_too_few_and_the_missing_ones_are_counted(tmp_path, capsys):
+    log = write(tmp_path / "log.jsonl", easy(30))
+    assert call("run", log, "--workspace", tmp_path / "w", "--json") == 1
+    (outcome,) = json.loads(capsys.readouterr().out)["tasks"]
+    assert outcome["verdict"] == "more data"
+    assert outcome["result"] == "not tried"
+
+
+def test_prose_answers_are_not_possible(tmp_path, capsys):
+    def prose():
+        for number, item in enumerate(easy(300)):
+            item["response"]["choices"][0]["message"]["content"] = (
+                f"Thank you for writing about matter {number}. We looked into {number * 31} of "
+                f"your records and decided, after {number % 17} talks, to answer in person."
+            )
+            yield item
+
+    log = write(tmp_path / "log.jsonl", prose())
+    assert call("run", log, "--workspace", tmp_path / "w", "--json") == 1
+    (outcome,) = json.loads(capsys.readouterr().out)["tasks"]
+    assert outcome["verdict"] == "not possible"
+
+
+def test_one_label_only_is_a_constant(tmp_path, capsys):
+    def same():
+        for item in easy(600):
+            item["response"]["choices"][0]["message"]["content"] = "cards"
+            yield item
+
+    log = write(tmp_path / "log.jsonl", same())
+    call("run", log, "--workspace", tmp_path / "w", "--json")
+    (outcome,) = json.loads(capsys.readouterr().out)["tasks"]
+    assert outcome["result"] in ("promoted", "not tried")
+
+
+def test_labels_that_differ_in_case_and_space_are_one(tmp_path, capsys):
+    def spelt():
+        for number, item in enumerate(easy(1200)):
+            message = item["response"]["choices"][0]["message"]
+            if number % 10 == 0:
+                message["content"] = message["content"].upper() + " "
+            yield item
+
+    log = write(tmp_path / "log.jsonl", spelt())
+    assert call("run", log, "--workspace", tmp_path / "w", "--json") == 0
+    (outcome,) = json.loads(capsys.readouterr().out)["tasks"]
+    assert outcome["proof"]["test"]["agreement"]["estimate"] > 0.9
+
+
+def test_two_instructions_are_two_tasks(tmp_path, capsys):
+    other = SYSTEM.replace("Answer with", "Answer in capital letters with")
+    lines = [
+        line(n, item["request"]["messages"][1]["content"], "x", system=other if n % 2 else SYSTEM)
+        for n, item in enumerate(easy(400))
+    ]
+    log = write(tmp_path / "log.jsonl", lines)
+    assert call("audit", log, "--workspace", tmp_path / "w", "--json") == 0
+    assert [t["calls"] for t in json.loads(capsys.readouterr().out)["tasks"]] == [200, 200]

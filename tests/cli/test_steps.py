@@ -1,0 +1,62 @@
+"""Steps refuse what is missing and say which command makes it."""
+
+import pytest
+from conftest import call
+
+from stepdown.cli import steps
+from stepdown.cli.options import Session
+from stepdown.config import Config
+from stepdown.errors import ArtefactError, Refusal
+from stepdown.workspace import Workspace
+
+
+def session(root):
+    return Session(Workspace(root), Config())
+
+
+def test_each_step_names_the_one_before(ran, tmp_path):
+    call("audit", ran.log, "--workspace", tmp_path)
+    here = session(tmp_path)
+    (task,) = here.workspace.tasks()
+    with pytest.raises(Refusal, match="stepdown label"):
+        steps.current_dataset(here.workspace, task)
+    with pytest.raises(Refusal, match="stepdown train"):
+        steps.certify(here, task)
+    with pytest.raises(Refusal, match="stepdown prove"):
+        steps.promote(here, task)
+
+
+def test_a_student_changed_on_disk_is_refused_everywhere(space):
+    here = session(space)
+    (task,) = here.workspace.tasks()
+    manifest = steps.current_student(here.workspace, task)
+    path = here.workspace.students(task.id) / manifest.id / manifest.files[0].name
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    for step in (steps.certify, steps.promote):
+        with pytest.raises(ArtefactError, match=path.name):
+            step(here, task)
+
+
+def test_a_proof_edited_on_disk_promotes_nothing(space):
+    here = session(space)
+    (task,) = here.workspace.tasks()
+    path = here.workspace.newest(here.workspace.proofs(task.id), "*.json")
+    path.write_bytes(path.read_bytes().replace(b'"threshold":0', b'"threshold":1', 1))
+    with pytest.raises(ArtefactError):
+        steps.promote(here, task)
+
+
+def test_a_dataset_that_is_gone_is_said(space):
+    here = session(space)
+    (task,) = here.workspace.tasks()
+    for path in here.workspace.folder(task.id).glob("dataset-*"):
+        path.unlink()
+    with pytest.raises(ArtefactError, match="stepdown label"):
+        steps.certify(here, task)
+
+
+def test_labelling_twice_gives_the_same_dataset(space):
+    here = session(space)
+    (task,) = here.workspace.tasks()
+    first = steps.current_dataset(here.workspace, task)
+    assert steps.label_task(here, task).id == first.id
