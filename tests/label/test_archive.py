@@ -1,0 +1,52 @@
+"""A dataset file gives back what was saved, and refuses any change (C-9)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepdown.core.datasets import Dataset, Example, SplitReport
+from stepdown.core.tasks import Segment
+from stepdown.errors import ArtefactError
+from stepdown.label.archive import load_dataset, named, save_dataset
+
+json_values = st.one_of(st.none(), st.booleans(), st.integers(-99, 99), st.text(max_size=5))
+examples = st.lists(
+    st.builds(
+        Example,
+        id=st.text(max_size=4),
+        input=st.tuples(st.builds(Segment, part=st.just("user"), text=st.text(max_size=9))),
+        record=st.dictionaries(st.text(max_size=4), json_values, max_size=3),
+        split=st.sampled_from(["train", "calibration", "test"]),
+        time=st.none() | st.floats(0, 2e9),
+    ),
+    max_size=5,
+).map(tuple)
+
+
+def made(rows):
+    return named(Dataset("", "t", rows, SplitReport(1, 2, 3, notes=("a",)), {"A": "a"}))
+
+
+@given(examples)
+def test_what_was_saved_is_loaded(rows):
+    dataset = made(rows)
+    data = save_dataset(dataset)
+    assert load_dataset(data) == dataset
+    assert data.count(b"\n") == len(rows) + 1
+    assert dataset.id != made((*rows, Example("new", (), {}))).id
+
+
+@given(examples, st.data())
+def test_every_changed_byte_is_refused(rows, data):
+    saved = save_dataset(made(rows))
+    at = data.draw(st.integers(0, len(saved) - 1))
+    changed = saved[:at] + bytes([saved[at] ^ data.draw(st.integers(1, 255))]) + saved[at + 1 :]
+    with pytest.raises(ArtefactError, match="make it again"):
+        load_dataset(changed)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 30, 10**6])
+def test_a_truncated_file_is_refused(cut):
+    saved = save_dataset(made((Example("a", (), {}), Example("b", (), {}))))
+    with pytest.raises(ArtefactError):
+        load_dataset(saved[:-cut])

@@ -1,0 +1,78 @@
+"""From logged calls to a dataset, or to a sentence that says how many are missing."""
+
+import numpy as np
+import pytest
+
+from stepdown.core.anatomy import Anatomy, Field
+from stepdown.core.calls import Answer, Call, Message, Request
+from stepdown.core.tasks import Signature, Task, Verdict
+from stepdown.errors import NotEnoughData
+from stepdown.label.build import build_dataset
+
+TASK = Task(
+    "t-1",
+    "routing",
+    Signature(),
+    Anatomy("text", (Field("", "choice"),), 1, 1.0, 1.0),
+    Verdict("distil"),
+)
+
+
+def calls(count, seed=1, **other):
+    random = np.random.default_rng(seed)
+    letters = np.array(list("abcdefghij "))
+    for at in range(count):
+        text = "".join(random.choice(letters, 50))
+        answer = Answer(text="Cards" if at % 3 else "cards ")
+        yield Call(f"c{at}", Request("m", (Message("user", text),)), answer, "m", **other)
+
+
+def test_a_dataset_is_split_merged_and_named():
+    dataset = build_dataset(TASK, calls(800), budget=0.02)
+    report = dataset.report
+    assert dataset.task == "t-1"
+    assert len(dataset.id) == 12
+    assert report.train + report.calibration + report.test == len(dataset.examples) == 800
+    assert report.calibration >= 149
+    assert (report.shared_inputs, report.shared_clusters, report.shared_groups) == (0, 0, 0)
+    assert dataset.merged == {"cards": "Cards"}
+    assert {example.record[""] for example in dataset.examples} == {"Cards"}
+    assert build_dataset(TASK, calls(800), budget=0.02) == dataset
+    assert build_dataset(TASK, reversed(list(calls(800))), budget=0.02) == dataset
+    assert build_dataset(TASK, calls(800, seed=2), budget=0.02).id != dataset.id
+
+
+def test_above_the_cap_a_sample_is_kept():
+    assert len(build_dataset(TASK, calls(900), budget=0.05, cap=500).examples) == 500
+
+
+def test_30_calls_are_too_few_and_it_says_how_many_are_missing():
+    with pytest.raises(NotEnoughData, match=r"routing has 30 usable calls.*about 373.*343 more"):
+        build_dataset(TASK, calls(30))
+
+
+def test_a_students_own_answers_are_no_data():
+    with pytest.raises(NotEnoughData, match="0 usable calls"):
+        build_dataset(TASK, calls(500, tier="small"))
+
+
+def test_too_few_rows_to_calibrate_with_name_the_budget_that_would_do():
+    with pytest.raises(NotEnoughData, match=r"needs at least 149 .*--budget of at least 3\.\d%"):
+        build_dataset(TASK, calls(200))
+
+
+def test_one_group_of_most_rows_is_reported():
+    rows = [*calls(500, group="giant"), *calls(400, seed=9)]
+    named = [c if c.group else Call(f"x{c.id}", c.request, c.answer, "m") for c in rows]
+    report = build_dataset(TASK, named, budget=0.05).report
+    assert report.largest_group > 0.5
+    assert any(
+        "'giant' holds 500 of 900" in note.replace("(", "").replace(")", "")
+        for note in report.notes
+    )
+
+
+def test_answers_of_another_shape_stay_as_unknown_rows():
+    odd = Call("odd", Request("m", (Message("user", "quite another one"),)), Answer(), "m")
+    dataset = build_dataset(TASK, [*calls(400), odd], budget=0.05)
+    assert [example.known for example in dataset.examples if example.id == "odd"] == [False]
