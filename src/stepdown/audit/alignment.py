@@ -13,6 +13,7 @@ __all__ = ["align", "generalise", "generalises", "words"]
 _REFERENCES = 40  # texts that are tokenised to find what may be constant
 _WINDOW = 4000  # characters at either end of a long text in which constants are looked for
 _TRIES = 12  # candidate fragments tried at each level of the alignment
+_NEAR = 60  # characters that a name, a date or an id before a fragment takes at most
 _SURE = 100  # so many texts do not begin alike by chance
 _FAIRLY_SURE = 30  # so many whole prompts do not
 _CONSTANT_DATES = 6  # a prompt with more dates and numbers in it than this has them in examples
@@ -160,13 +161,16 @@ def _is_solid(fragment: str) -> bool:
 def _is_structural(run: str, texts: list[str]) -> bool:
     """Say whether `run` is the template's: in all texts, and equally often in nearly all.
 
-    A phrase of free text that all texts happen to share comes once here and five times there.
+    A phrase of free text that all texts happen to share comes once here and five times there. A
+    delimiter may come again in the data, if it comes early first, behind a name or a date.
     """
     counts = Counter(text.count(run) for text in texts)
     if 0 in counts:
         return False
     most = counts.most_common(1)[0][1]
-    return most >= 0.9 * len(texts) or len(_WORD.findall(run)) >= 6
+    if most >= 0.9 * len(texts) or len(_WORD.findall(run)) >= 6:
+        return True
+    return bool(_DELIMITER.search(run)) and max(text.find(run) for text in texts) <= _NEAR
 
 
 def _tidy(fragments: list[str], count: int) -> Template:

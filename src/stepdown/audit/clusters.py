@@ -16,6 +16,9 @@ __all__ = ["cluster"]
 
 _WINDOW = 1500  # characters at either end of a text that are looked at
 _BASE = 1 << 31
+_START, _END = 0, 1  # the numbers of what stands before the first and behind the last token
+_EDGE = 14  # tokens that a name, a date or an id takes at most
+_OPENS, _CLOSES = 8, 4  # how much more a pair counts at the beginning and at the end
 _LONG_ENOUGH = 20  # more shared pairs than this are no stronger evidence
 _MIN_TEXTS = 8
 _MIN_SHARE = 0.003
@@ -49,9 +52,11 @@ def cluster(texts: Sequence[str], common: Collection[str]) -> Ints:
     size = counts[kept[first]]
     enough = strength >= np.where(size >= max(least, _COMMON_SHARE * len(texts)), 3, 6)
     score = size * np.minimum(strength, _LONG_ENOUGH)
-    # Of two ways to divide the same texts the outer one counts: what a text begins with first.
-    opening = np.bincount(inverse, pairs[starts[kept]] < _BASE, minlength=len(unique)) > 0
-    score = score * np.where(opening, 2, 1)
+    # Of two ways to divide the same texts the outer one counts: what they begin or end with.
+    first_pairs = pairs[starts[kept]]
+    opens = np.bincount(inverse, first_pairs // _BASE == _START, minlength=len(unique)) > 0
+    closes = np.bincount(inverse, first_pairs % _BASE == _END, minlength=len(unique)) > 0
+    score = score * np.where(opens, _OPENS, np.where(closes, _CLOSES, 1))
     number = 0
     for at in np.lexsort((unique, -score)):
         if not enough[at]:
@@ -73,17 +78,19 @@ def _pairs(texts: Sequence[str], common: Collection[str]) -> tuple[Ints, Ints, d
     found: list[int] = []
     sizes: list[int] = []
     for text in texts:
-        sequence = [0]
+        sequence = [_START]
         for token in _window(text):
             number = ids.get(token)
             if number is None:
                 masked = mask(token)
                 number = ids[token] = known.setdefault(masked, len(known) + 2)
                 if number == len(telling):
-                    telling.append(masked not in ("0", "") and not is_name(masked, common))
+                    telling.append(masked[-1:].isalpha() and not is_name(masked, common))
             sequence.append(number)
-        sequence.append(1)
+        sequence.append(_END)
         unique = {a * _BASE + b for a, b in pairwise(sequence)}
+        unique.add(_START * _BASE + _first(sequence[1:_EDGE], telling))
+        unique.add(_first(sequence[-2:-_EDGE:-1], telling) * _BASE + _END)
         found.extend(unique)
         sizes.append(len(unique))
     pairs = np.array(found, dtype=np.int64)
@@ -92,6 +99,11 @@ def _pairs(texts: Sequence[str], common: Collection[str]) -> tuple[Ints, Ints, d
     flags = np.array(telling)
     weights = (flags[distinct // _BASE] & flags[distinct % _BASE]).astype(float)
     return pairs, rows, dict(zip(distinct.tolist(), weights.tolist(), strict=True))
+
+
+def _first(sequence: Sequence[int], telling: Sequence[bool]) -> int:
+    """Return the first token that is no name, number or sign: what a text truly begins with."""
+    return next((token for token in sequence if telling[token]), _END)
 
 
 def _window(text: str) -> list[str]:

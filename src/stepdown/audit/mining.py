@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from stepdown.audit.alignment import align, words
-from stepdown.audit.slots import Slot, divide, is_free
+from stepdown.audit.slots import Slot, divide, is_free, is_labelled
 from stepdown.audit.tokens import common_words
 from stepdown.core.templates import ANYTHING, Template, match
 
@@ -18,6 +18,7 @@ Texts = tuple[str, str, str]
 _LEAST = 5  # calls that make a template of their own
 _DEEPEST = 12
 _BINDING = 3  # constant words that say what a task is
+_CLOSERS = ("\n", '"', "'", "`", "<", "”", "]", ")", "}", "---")
 _EMPTY = Template(("",))
 _GENERIC_WORDS = (
     "you are a an the helpful assistant ai chatbot today is current date time now user name your "
@@ -122,10 +123,19 @@ def _slots(texts: Sequence[str], template: Template, bound: bool) -> list[Slot]:
 def _outside_data(slots: list[Slot]) -> list[Slot]:
     """Leave out what stands between the first and the last hole with free text in it.
 
-    Instructions come before or after the data; what is constant between is the data's own form.
+    Instructions come before or after the data; what is constant between is the data's own form. So
+    is what follows a labelled text without a new line.
     """
     free = [at for at, slot in enumerate(slots) if is_free(slot)]
-    return [s for at, s in enumerate(slots) if not free or at <= free[0] or at >= free[-1]]
+    if not free:
+        return slots
+    kept = slots[: free[0] + 1]
+    labelled = any(is_labelled(slots[at].before) for at in free)
+    for slot in slots[free[-1] :] if len(slots) > free[0] + 1 else ():
+        labelled = labelled and not slot.before.startswith(_CLOSERS)
+        if not labelled and slot not in kept:
+            kept.append(slot)
+    return kept
 
 
 def _by_examples(histories: Sequence[str]) -> list[str] | None:

@@ -9,8 +9,9 @@ import msgspec
 from stepdown.audit.alignment import align, words
 from stepdown.audit.clusters import cluster
 from stepdown.audit.tokens import skeleton
+from stepdown.core.templates import Template
 
-__all__ = ["Slot", "divide", "is_free"]
+__all__ = ["Slot", "divide", "is_free", "is_labelled"]
 
 Labels = list[str]
 
@@ -22,6 +23,7 @@ _SEVERAL = 60  # the same for sentences
 _SENTENCE = 3  # words that make a value a sentence
 _NUMBERS = 3  # distinct lone numbers that count as different instructions
 
+_NEAR = 60  # characters that a date, an id or a name takes at most
 _BRIEF = 300  # constant characters of an instruction in the middle of a prompt
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -70,6 +72,11 @@ def is_free(slot: Slot) -> bool:
     some = slot.values[:: max(1, len(slot.values) // 20)]
     plain = sum(skeleton(value[:400], (), anywhere=True) in ("", "*") for value in some)
     return plain < 0.5 * len(some)
+
+
+def is_labelled(before: str) -> bool:
+    """Say whether constant text announces data: a label, a heading, a quotation mark, a tag."""
+    return bool(_LABELLED.search(before)) and not _TASK.search(before)
 
 
 def _closed(slot: Slot, distinct: Counter[str], common: Collection[str]) -> Labels | None:
@@ -138,7 +145,7 @@ def _are_instructions(slot: Slot, solid: dict[str, int]) -> bool:
 
 def _open(slot: Slot, common: Collection[str]) -> Labels | None:
     """Divide an open hole by the templates that its texts are made with, if they are."""
-    if _LABELLED.search(slot.before) and not _TASK.search(slot.before):
+    if is_labelled(slot.before):
         return None
     found = cluster(slot.values, common).tolist()
     if max(found) < 0:
@@ -171,8 +178,17 @@ def _is_template(values: list[str], slot: Slot) -> bool:
     if len(set(values)) == 1:
         return slot.whole and len(values) >= 0.05 * len(slot.values)
     template = align(values)
-    edges = bool(template.fragments[0].strip() or template.fragments[-1].strip())
-    return words(template) >= (2 if not slot.bound else 3) and (edges or not slot.bound)
+    if words(template) < (2 if not slot.bound else 3):
+        return False
+    return not slot.bound or _near_edge(template, values)
+
+
+def _near_edge(template: Template, values: list[str]) -> bool:
+    """Say whether constant text begins or ends the values, but for a date, an id or a name."""
+    first, *inner, last = template.fragments
+    if first.strip() or last.strip() or not inner:
+        return bool(first.strip() or last.strip())
+    return max(value.find(inner[0]) for value in values) <= _NEAR
 
 
 def _tiles(slot: Slot, labels: Labels, kept: Counter[str]) -> bool:
