@@ -1,0 +1,192 @@
+"""The ASGI application: a table of paths, and one place where nothing unforeseen gets out."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from stepdown.core.routes import Decision
+from stepdown.serve.capture import Turn
+from stepdown.serve.chat import chat, route
+from stepdown.serve.gateway import Gateway, log, new_turn
+from stepdown.serve.headers import header
+from stepdown.serve.models import list_models, one_model
+from stepdown.serve.relay import headers_of, pass_through
+from stepdown.serve.replies import (
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    json_reply,
+    problem,
+    read_body,
+    send_reply,
+)
+
+__all__ = ["make_app"]
+
+Handler = Callable[[Gateway, Turn, Receive, Send], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_RELAYED = Decision("relayed", "no_route", "frontier")
+
+
+def make_app(gateway: Gateway) -> App:
+    """Return the ASGI application of a gateway."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        path = _api_path(scope["path"])
+        query = scope["query_string"]
+        # The raw path, percent signs and all, is what goes upstream.
+        raw = _api_path(scope["raw_path"].decode("latin-1")).removeprefix("/v1")
+        turn = new_turn(
+            scope["method"], f"{raw}?{query.decode('latin-1')}" if query else raw, scope["headers"]
+        )
+        try:
+            await _handler(path, turn.method)(gateway, turn, receive, send)
+        except Exception as bug:
+            if turn.status:
+                # The answer has begun: all that is left is to close the connection.
+                raise
+            log.exception("A request failed: %s", type(bug).__name__)
+            turn.status = 500
+            message = "The gateway failed on this request; its log has the details."
+            await send_reply(send, problem(500, message, "internal_error"), headers_of(turn))
+        finally:
+            if gateway.settings.verbose:
+                _log(turn, path)
+
+    return app
+
+
+_ROOTS = frozenset(
+    (
+        "audio",
+        "batches",
+        "chat",
+        "completions",
+        "embeddings",
+        "files",
+        "images",
+        "messages",
+        "models",
+        "moderations",
+        "responses",
+    )
+)
+"""First parts of API paths; clients differ on whether the base URL holds the `/v1`."""
+
+
+def _api_path(path: str) -> str:
+    return f"/v1{path}" if path[1:].partition("/")[0] in _ROOTS else path
+
+
+def _handler(path: str, method: str) -> Handler:
+    methods = _PATHS.get(path)
+    if methods is None:
+        if path.startswith("/v1/models/") and method == "GET":
+            return _members_only(one_model)
+        return _relayed if path.startswith("/v1/") else _not_found
+    return methods.get(method) or _not_allowed(methods)
+
+
+async def _relayed(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
+    if not gateway.may_enter(turn.headers):
+        await _send(turn, send, _stranger())
+        return
+    body = await read_body(receive)
+    if body is None:
+        return
+    turn.body = body
+    turn.decision = _RELAYED
+    await pass_through(gateway, turn, receive, send)
+
+
+def _members_only(handler: Handler) -> Handler:
+    async def guarded(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
+        if gateway.may_enter(turn.headers):
+            await handler(gateway, turn, receive, send)
+        else:
+            await _send(turn, send, _stranger())
+
+    return guarded
+
+
+async def _healthz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
+    await _send(turn, send, json_reply({"status": "ok"}))
+
+
+async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
+    """Tell whether requests should come here, and what is not as it should be."""
+    loaded, upstream = gateway.loaded, gateway.upstream
+    can_answer = upstream.configured or any(r.student for r in loaded.routes.values())
+    status = "draining" if gateway.draining else "ready" if can_answer else "nothing to serve"
+    down = gateway.upstream_problem
+    shown = {
+        "status": status,
+        "generation": loaded.generation,
+        "tasks": len(loaded.tasks.tasks()),
+        "routes": {task: live.route.mode for task, live in loaded.routes.items()},
+        "problems": loaded.problems,
+        "policy_problem": gateway.load_problem,
+        "students_off": gateway.students.switched_off(),
+        "upstream": {
+            "address": upstream.address or None,
+            "reachable": not down if upstream.configured else None,
+            "held_back": upstream.breaker.open,
+            "problem": down,
+        },
+        "capture": gateway.capture.health(),
+    }
+    await _send(turn, send, json_reply(shown, 200 if status == "ready" else 503))
+
+
+async def _not_found(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
+    message = "There is nothing at this path; the API is below /v1."
+    await _send(turn, send, problem(404, message, "not_found"))
+
+
+def _not_allowed(methods: Mapping[str, Handler]) -> Handler:
+    allowed = ", ".join(methods)
+
+    async def refuse(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
+        reply = problem(405, f"This path takes {allowed} only.", "method_not_allowed")
+        headers = [*reply.headers, (b"allow", allowed.encode())]
+        await _send(turn, send, Reply(reply.status, reply.body, headers))
+
+    return refuse
+
+
+def _stranger() -> Reply:
+    return problem(
+        401, "This gateway needs one of its client keys as the bearer token.", "invalid_api_key"
+    )
+
+
+_PATHS: Mapping[str, Mapping[str, Handler]] = {
+    "/v1/chat/completions": {"POST": _members_only(chat)},
+    "/v1/models": {"GET": _members_only(list_models)},
+    "/v1/route": {"POST": _members_only(route)},
+    "/healthz": {"GET": _healthz, "HEAD": _healthz},
+    "/readyz": {"GET": _readyz, "HEAD": _readyz},
+}
+
+
+async def _send(turn: Turn, send: Send, reply: Reply) -> None:
+    turn.status = reply.status
+    await send_reply(send, reply, headers_of(turn))
+
+
+def _log(turn: Turn, path: str) -> None:
+    decision = turn.decision
+    log.info(
+        "%s %s %d %s/%s %s %.1f ms %s",
+        turn.method,
+        path[:100],
+        turn.status,
+        decision.kind if decision else "-",
+        decision.reason if decision else "-",
+        turn.task_name or "-",
+        (time.monotonic() - turn.begun) * 1000,
+        header(turn.headers, b"user-agent")[:60],
+    )

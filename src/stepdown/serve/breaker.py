@@ -1,0 +1,72 @@
+"""A circuit breaker: after several failures in a row, an upstream is left alone for a while."""
+
+import time
+from collections.abc import Callable
+
+__all__ = ["Breaker"]
+
+
+class Breaker:
+    """Opens after `failures` in a row, for `pause_s` × the times it opened, at most `longest_s`.
+
+    When the pause is over one probe goes through; its success closes the breaker, its failure opens
+    it again, for longer. `clock` is monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        failures: int = 5,
+        pause_s: float = 30.0,
+        longest_s: float = 300.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._failures = failures
+        self._pause_s = pause_s
+        self._longest_s = longest_s
+        self._clock = clock
+        self._in_a_row = 0
+        self._opened = 0
+        self._open_until: float | None = None
+        self._probing = False
+
+    def wait_s(self) -> float | None:
+        """Take leave to call: None, or the seconds until it is worth trying again.
+
+        Whoever got leave has to report `succeeded`, `failed` or `abandoned`.
+        """
+        if self._open_until is None:
+            return None
+        left = self._open_until - self._clock()
+        if left > 0:
+            return left
+        if self._probing:
+            return 1.0
+        self._probing = True
+        return None
+
+    @property
+    def open(self) -> bool:
+        """Whether calls are held back, or only a probe is let through."""
+        return self._open_until is not None
+
+    def succeeded(self) -> None:
+        """Close: the upstream answered, whatever it said."""
+        self._in_a_row = self._opened = 0
+        self._open_until = None
+        self._probing = False
+
+    def failed(self) -> None:
+        """Count a failure to connect or to answer in time."""
+        if self.open and not self._probing:
+            return  # a call from before it opened
+        self._in_a_row += 1
+        if self._probing or self._in_a_row >= self._failures:
+            self._opened += 1
+            pause = min(self._pause_s * self._opened, self._longest_s)
+            self._open_until = self._clock() + pause
+            self._in_a_row = 0
+        self._probing = False
+
+    def abandoned(self) -> None:
+        """Give leave back: the caller went away before there was an outcome."""
+        self._probing = False

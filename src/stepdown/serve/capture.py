@@ -1,0 +1,164 @@
+"""Capture: one exchange as a native log line, committed before the caller gets its last byte.
+
+The request's own bytes stand in the line; keys and headers never do.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from stepdown.core.calls import Request
+from stepdown.core.ports import Exchange, Prediction
+from stepdown.core.routes import Decision
+from stepdown.serve.headers import Headers
+
+__all__ = ["Capture", "Outbox", "Turn", "exchange_of", "one_line", "quoted"]
+
+_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
+_QUOTED = 2000
+
+_encoder = msgspec.json.Encoder()
+
+
+class Outbox(Protocol):
+    """Where exchanges are made durable: `store.sqlite.SqliteOutbox`, or another."""
+
+    def submit(self, exchange: Exchange, done: Callable[[bool], None]) -> None:
+        """Queue an exchange without waiting; call `done` once, from any thread: True when it is
+        durable, False when nobody should wait for it."""
+        ...
+
+    def health(self) -> msgspec.Struct:
+        """Return the state of capture, for `/readyz`."""
+        ...
+
+
+class Turn(msgspec.Struct):
+    """One request on its way through the gateway, filled in as it goes.
+
+    `time` is in seconds since the epoch, `begun` on the monotonic clock; `path` is the API's, with
+    its query, below `/v1`. `model` is the one that really answers, `audit_of` the id of the answer
+    that this turn is the audit of.
+    """
+
+    id: str
+    time: float
+    begun: float
+    method: str
+    path: str
+    headers: Headers
+    body: bytes = b""
+    request: Request | None = None
+    hint: str | None = None
+    decision: Decision | None = None
+    task_name: str = ""
+    model: str = ""
+    prediction: Prediction | None = None
+    audit_of: str = ""
+    status: int = 0
+
+
+class Capture:
+    """Writes turns to the outbox; a broken outbox is never a broken answer."""
+
+    def __init__(self, outbox: Outbox, commit_s: float) -> None:
+        self._outbox = outbox
+        self._commit_s = commit_s
+
+    def health(self) -> msgspec.Struct:
+        """Return the outbox's state."""
+        return self._outbox.health()
+
+    async def keep(self, exchange: Exchange) -> None:
+        """Submit an exchange and wait until it is durable, or for as long as is allowed."""
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[None] = loop.create_future()
+
+        def settle() -> None:
+            if not written.done():
+                written.set_result(None)
+
+        def done(durable: bool) -> None:
+            # The loop is closed when the outbox outlives the gateway.
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle)
+
+        timer = loop.call_later(self._commit_s, settle)
+        self._outbox.submit(exchange, done)
+        await written
+        timer.cancel()
+
+    def keep_later(self, exchange: Exchange) -> None:
+        """Submit an exchange that nobody waits for: its caller has left."""
+        self._outbox.submit(exchange, _nobody)
+
+
+def exchange_of(
+    turn: Turn,
+    latency_ms: float,
+    response: bytes | None,
+    error: dict[str, Any] | None = None,
+    partial: Any = None,
+) -> Exchange:
+    """Return the turn as a native log line (DESIGN §3.2) with a `stepdown` object beside it.
+
+    `response` is the JSON of the chat.completion; without one `error` says why, and `partial` holds
+    what had come of it.
+    """
+    decision = turn.decision
+    about: dict[str, Any] = {
+        "tier": decision.tier if decision else "",
+        "task": decision.task if decision else "",
+        "decision": decision.kind if decision else "",
+        "reason": decision.reason if decision else "",
+        "student": decision.student if decision else "",
+        "confidence": decision.confidence if decision else None,
+        "model": turn.model,
+    }
+    if turn.prediction is not None and about["tier"] != "small":
+        about["student_answer"] = turn.prediction.answer
+    if turn.audit_of:
+        about["audit_of"] = turn.audit_of
+    if partial is not None:
+        about["partial"] = partial
+    line: dict[str, Any] = {
+        "id": turn.id,
+        "time": datetime.fromtimestamp(turn.time, UTC).isoformat().replace("+00:00", "Z"),
+        "request": one_line(turn.body),
+        "response": None if response is None else one_line(response),
+        "latency_ms": round(latency_ms, 3),
+        "stepdown": about,
+    }
+    if turn.hint is not None:
+        line["metadata"] = {"stepdown_task": turn.hint}
+    if error is not None:
+        line["error"] = error
+    return Exchange(
+        turn.id,
+        turn.time,
+        _encoder.encode(line),
+        about["task"],
+        about["tier"],
+        about["decision"],
+        about["reason"],
+        about["confidence"],
+    )
+
+
+def quoted(body: bytes) -> str:
+    """Return the beginning of a body that is no JSON, to be kept as text."""
+    return body[:_QUOTED].decode("utf-8", "replace")
+
+
+def one_line(json: bytes) -> msgspec.Raw:
+    """Return JSON without line breaks: in JSON they only stand between values."""
+    if b"\n" in json or b"\r" in json:
+        json = json.translate(_ONE_LINE)
+    return msgspec.Raw(json)
+
+
+def _nobody(durable: bool) -> None:
+    """Stand in for a caller who left."""

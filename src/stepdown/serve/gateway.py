@@ -1,0 +1,153 @@
+"""The gateway's state: what it serves now, whom it knows, and what it still has to finish."""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Coroutine
+from typing import Any
+
+from stepdown.errors import StepdownError
+from stepdown.serve.capture import Capture, Outbox, Turn
+from stepdown.serve.headers import Headers, header
+from stepdown.serve.live import Load, Loaded
+from stepdown.serve.settings import Settings
+from stepdown.serve.shapes import Shapes
+from stepdown.serve.students import StudentRunner
+from stepdown.serve.upstream import Upstream
+
+__all__ = ["Gateway", "new_turn"]
+
+_LOOK_UPSTREAM_S = 10.0
+
+log = logging.getLogger("stepdown.serve")
+
+
+class Gateway:
+    """Everything that requests share. It runs on one event loop.
+
+    Raises:
+        StepdownError: what `load` raises at start.
+    """
+
+    def __init__(self, settings: Settings, load: Load, outbox: Outbox) -> None:
+        self.settings = settings
+        self.upstream = Upstream(settings)
+        self.students = StudentRunner(settings.timeouts.student, settings.limits.students_waiting)
+        self.shapes = Shapes()
+        self.capture = Capture(outbox, settings.timeouts.commit)
+        self.draining = False
+        self.load_problem = ""
+        self.upstream_problem = ""
+        self.started_at = int(time.time())
+        self._load = load
+        first = load(None)
+        self.loaded: Loaded = _loaded(first)
+        self._client_keys = [_key_hash(key) for key in settings.client_keys]
+        self._known_keys: OrderedDict[bytes, float] = OrderedDict()
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Start what needs the running loop."""
+        await self.upstream.open()
+        self._start(self._poll())
+        if self.upstream.configured:
+            self._start(self._look_upstream())
+
+    async def close(self) -> None:
+        """Stop what runs beside the requests, and let go of the upstream."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.upstream.close()
+        self.students.close()
+
+    def may_enter(self, headers: Headers) -> bool:
+        """Say whether the caller presents one of the client keys, where there are any."""
+        if not self._client_keys:
+            return True
+        presented = _key_hash(_key(headers))
+        return any([hmac.compare_digest(presented, key) for key in self._client_keys])
+
+    def may_be_answered(self, headers: Headers) -> bool:
+        """Say whether a student may answer this caller: its key was accepted upstream lately."""
+        if not self.settings.answers_known_keys_only:
+            return True
+        known_until = self._known_keys.get(_key_hash(_key(headers)), 0.0)
+        return known_until > time.monotonic()
+
+    def accepted_upstream(self, headers: Headers) -> None:
+        """Remember that the upstream accepted this caller's key."""
+        if self.settings.answers_known_keys_only:
+            key = _key_hash(_key(headers))
+            self._known_keys[key] = time.monotonic() + self.settings.timeouts.known_key
+            self._known_keys.move_to_end(key)
+            if len(self._known_keys) > self.settings.limits.known_keys:
+                self._known_keys.popitem(last=False)
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work that no caller waits for, or skip it when there is enough of it already."""
+        if len(self._background) < self.settings.limits.audits + 2:
+            self._start(work)
+        else:
+            work.close()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _poll(self) -> None:
+        """Take up each new generation of the policy; what is under way keeps the one it has."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self.settings.timeouts.poll)
+            try:
+                newer = await loop.run_in_executor(None, self._load, self.loaded.generation)
+            except Exception as problem:  # noqa: BLE001 - whatever is wrong with the new policy, the old one stands
+                self._note(problem)
+                continue
+            self.load_problem = ""
+            if newer is not None:
+                self.loaded = newer
+                live = (route.student for route in newer.routes.values())
+                self.students.keep_only({student.id for student in live if student})
+
+    def _note(self, problem: Exception) -> None:
+        text = str(problem) if isinstance(problem, StepdownError) else repr(problem)
+        if text != self.load_problem:
+            log.warning("The new policy can't be loaded; the old one stands: %s", text)
+        self.load_problem = text
+
+    async def _look_upstream(self) -> None:
+        """Watch whether the upstream can be reached, and say so when that changes."""
+        while True:
+            problem = await self.upstream.unreachable()
+            if problem and not self.upstream_problem:
+                log.warning("%s Students still answer.", problem)
+            self.upstream_problem = problem
+            await asyncio.sleep(_LOOK_UPSTREAM_S)
+
+
+def new_turn(method: str, path: str, headers: Headers) -> Turn:
+    """Begin a turn; its id sorts by time."""
+    now = time.time()
+    request_id = f"{int(now * 1000):012x}{os.urandom(10).hex()}"
+    return Turn(request_id, now, time.monotonic(), method, path, headers)
+
+
+def _loaded(first: Loaded | None) -> Loaded:
+    if first is None:
+        raise TypeError("load(None) has to return what to serve")
+    return first
+
+
+def _key(headers: Headers) -> str:
+    return header(headers, b"authorization") or header(headers, b"x-api-key")
+
+
+def _key_hash(key: str) -> bytes:
+    return hashlib.sha256(key.removeprefix("Bearer ").encode("utf-8", "replace")).digest()

@@ -1,0 +1,118 @@
+"""Headers: which go upstream, which come back, and what the gateway says of its decision.
+
+Both lists are of what is allowed; anything else stays behind, hop-by-hop headers above all.
+"""
+
+import re
+from collections.abc import Iterable
+
+from stepdown.core.routes import Decision
+
+__all__ = [
+    "Headers",
+    "back",
+    "decision_headers",
+    "forwarded",
+    "header",
+    "printable",
+]
+
+Headers = list[tuple[bytes, bytes]]
+"""ASGI's own form: names in lower case."""
+
+_UPSTREAM = frozenset(
+    (
+        b"accept",
+        b"accept-language",
+        b"anthropic-beta",
+        b"anthropic-version",
+        b"content-type",
+        b"idempotency-key",
+        b"user-agent",
+        b"x-client-request-id",
+    )
+)
+_UPSTREAM_PREFIXES = (b"openai-", b"x-stainless-")
+_KEYS = frozenset((b"authorization", b"x-api-key", b"api-key"))
+
+_BACK = frozenset(
+    (
+        b"cache-control",
+        b"content-disposition",
+        b"content-type",
+        b"request-id",
+        b"retry-after",
+        b"retry-after-ms",
+        b"x-request-id",
+        b"x-should-retry",
+    )
+)
+_BACK_PREFIXES = (b"openai-", b"x-ratelimit-", b"anthropic-")
+
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+_LONGEST = 200
+
+
+def header(headers: Headers, name: bytes) -> str:
+    """Return the first header of that (lower-case) name, or ""."""
+    for key, value in headers:
+        if key == name:
+            return value.decode("latin-1")
+    return ""
+
+
+def forwarded(headers: Headers, api_key: str | None) -> list[tuple[str, str]]:
+    """Return what goes upstream: the allowed headers and one key, ours or the caller's own."""
+    passed = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in headers
+        if name in _UPSTREAM
+        or name.startswith(_UPSTREAM_PREFIXES)
+        or (api_key is None and name in _KEYS)
+    ]
+    if api_key is not None:
+        passed.append(("authorization", f"Bearer {api_key}"))
+    # Compressed answers could not be read for the outbox without decoding them again.
+    passed.append(("accept-encoding", "identity"))
+    return passed
+
+
+def back(headers: Iterable[tuple[str, str]]) -> Headers:
+    """Return what of an upstream's headers goes to the caller."""
+    found = ((name.lower().encode("latin-1"), value) for name, value in headers)
+    return [
+        (name, printable(value).encode())
+        for name, value in found
+        if name in _BACK or name.startswith(_BACK_PREFIXES)
+    ]
+
+
+def decision_headers(
+    request_id: str, decision: Decision | None = None, task: str = "", model: str = ""
+) -> Headers:
+    """Return the `x-stepdown-…` headers; what does not apply is left out.
+
+    `task` is the task's name, `model` the model that really answers.
+    """
+    found: Headers = [(b"x-stepdown-request-id", request_id.encode())]
+    if decision is None:
+        return found
+    found += (
+        (b"x-stepdown-tier", decision.tier.encode()),
+        (b"x-stepdown-decision", decision.kind.encode()),
+        (b"x-stepdown-reason", decision.reason.encode()),
+    )
+    if task:
+        found.append((b"x-stepdown-task", printable(task).encode()))
+    if model:
+        found.append((b"x-stepdown-model", printable(model).encode()))
+    if decision.confidence is not None:
+        found.append((b"x-stepdown-confidence", b"%.6f" % decision.confidence))
+    if decision.student:
+        found.append((b"x-stepdown-student", printable(decision.student).encode()))
+    return found
+
+
+def printable(text: str) -> str:
+    """Return `text` fit for a header's value: what is not printable ASCII becomes `?`."""
+    return _UNPRINTABLE.sub("?", text[:_LONGEST])

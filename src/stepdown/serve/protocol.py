@@ -1,0 +1,265 @@
+"""uvicorn's HTTP protocol with the bounds that it lacks: on headers, bodies, and every wait.
+
+What breaks a bound gets one answer in OpenAI's shape, and the connection is closed. Timers run only
+while something is missing, so a request that arrives in one piece costs none.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from stepdown.serve.settings import Limits, Timeouts
+from stepdown.wire.openai_answers import error_body
+
+__all__ = ["GuardedProtocol", "guarded"]
+
+_LINGER_S = 1.0
+_LINGER_BYTES = 32 * 1024 * 1024
+
+Phase = Literal["start", "headers", "body", "complete"]
+Refusal = tuple[int, str, str]
+
+_NOT_HTTP: Refusal = (400, "bad_request", "This is not a valid HTTP request.")
+_LARGE_HEADERS: Refusal = (
+    431,
+    "headers_too_large",
+    "The request's headers are too large or too many; send fewer.",
+)
+_HOST: Refusal = (400, "bad_request", "A request needs exactly one Host header.")
+_ENCODED: Refusal = (
+    415,
+    "unsupported_encoding",
+    "Compressed requests are not read; send the body as plain JSON.",
+)
+_LATE: Refusal = (408, "request_timeout", "The request did not arrive in time; send it again.")
+_CROWDED: Refusal = (
+    503,
+    "too_many_connections",
+    "The gateway has too many connections open; try again in a moment.",
+)
+
+
+class _RefusedError(Exception):
+    """Leaves a parser callback; httptools turns it into its own parser error."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. `guarded` binds the limits."""
+
+    limits = Limits()
+    timeouts = Timeouts()
+
+    _phase: Phase = "start"
+    _header_bytes = 0
+    _header_count = 0
+    _unparsed = 0
+    _body_bytes = 0
+    _body_since = 0.0
+    _refusal: Refusal | None = None
+    _lingering = False
+    _discarded = 0
+    _timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as in uvicorn
+        """Begin; a connection that says nothing is closed after the header deadline."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            self._refuse(_CROWDED)
+        else:
+            self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of the timers."""
+        self._disarm()
+        self._disarm_write()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, and watch for what never ends."""
+        if self._lingering:
+            self._discarded += len(data)
+            if self._discarded > _LINGER_BYTES:
+                self.transport.abort()
+            return
+        # Bytes since the parser last gave something out: what it hoards must not grow either.
+        self._unparsed += len(data)
+        super().data_received(data)
+        if self._lingering or self.transport.is_closing():
+            return
+        if self._phase == "complete":
+            self._unparsed = 0
+            self._rest()
+        elif self._unparsed > self.limits.header_bytes:
+            self._refuse(_LARGE_HEADERS)
+        else:
+            self._arm()
+
+    def on_message_begin(self) -> None:
+        """Count anew for each request."""
+        self._phase = "headers"
+        self._header_bytes = self._header_count = self._body_bytes = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Count the target as part of the headers."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header (or a trailer)."""
+        self._header_count += 1
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Refuse by the headers alone what would be refused anyway."""
+        self._disarm()
+        self._unparsed = 0
+        refusal = self._header_problem()
+        if refusal is not None:
+            self._stop(refusal)
+        self._phase = "body"
+        self._body_since = self.loop.time()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Count the body: with chunks there is no length to go by."""
+        self._unparsed = 0
+        self._body_bytes += len(body)
+        if self._body_bytes > self.limits.body_bytes:
+            self._stop(self._large_body())
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """All is here: no deadline runs any more."""
+        self._phase = "complete"
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what can't be parsed, or what a callback refused."""
+        self._refuse(self._refusal or _NOT_HTTP)
+
+    def pause_writing(self) -> None:
+        """Give a caller who does not read a while, and no longer."""
+        super().pause_writing()
+        self._write_timer = self.loop.call_later(self.timeouts.write, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The caller reads again."""
+        self._disarm_write()
+        super().resume_writing()
+
+    def _count(self, size: int) -> None:
+        self._header_bytes += size
+        if (
+            self._header_bytes > self.limits.header_bytes
+            or self._header_count > self.limits.header_count
+        ):
+            self._stop(_LARGE_HEADERS)
+
+    def _header_problem(self) -> Refusal | None:
+        hosts = 0
+        parser: Any = self.parser
+        for name, value in self.headers:
+            check = _CHECKS.get(name)
+            if check == "host":
+                hosts += 1
+            elif check == "length" and int(value) > self.limits.body_bytes:
+                return self._large_body()
+            elif check == "encoding" and value.strip().lower() not in (b"", b"identity"):
+                return _ENCODED
+        if hosts != 1 and parser.get_http_version() == "1.1":
+            return _HOST
+        return None
+
+    def _large_body(self) -> Refusal:
+        limit = self.limits.body_bytes
+        return 413, "body_too_large", f"The request's body is larger than {limit} bytes; send less."
+
+    def _stop(self, refusal: Refusal) -> None:
+        self._refusal = refusal
+        raise _RefusedError
+
+    def _rest(self) -> None:
+        self._disarm()
+        cycle: Any = self.cycle
+        if cycle is not None and cycle.response_complete and self.timeout_keep_alive_task is None:
+            # Stray bytes between requests have cancelled the keep-alive timer.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _arm(self) -> None:
+        if self._phase == "body":
+            self._disarm()
+            left = self._body_since + self.timeouts.body - self.loop.time()
+            self._timer = self.loop.call_later(
+                min(self.timeouts.body_idle, max(0.0, left)), self._late
+            )
+        elif self._timer is None:
+            # Not renewed by what trickles in: headers have one deadline.
+            self._timer = self.loop.call_later(self.timeouts.header, self._late)
+
+    def _late(self) -> None:
+        self._timer = None
+        if self._phase == "start" and self._unparsed == 0:
+            self.transport.close()
+        else:
+            self._refuse(_LATE)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _disarm_write(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer, and close once the caller had a chance to read it.
+
+        Closing with bytes unread would reset the connection, and the answer could be lost with it.
+        """
+        self._disarm()
+        cycle: Any = self.cycle
+        begun = False
+        if cycle is not None and not cycle.response_complete:
+            begun = cycle.response_started
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._lingering = True
+        if begun or self.transport.is_closing():
+            self.transport.close()
+            return
+        self.transport.write(_response(refusal))
+        self.transport.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._timer = self.loop.call_later(_LINGER_S, self.transport.close)
+
+
+_CHECKS: Mapping[bytes, Literal["host", "length", "encoding"]] = {
+    b"host": "host",
+    b"content-length": "length",
+    b"content-encoding": "encoding",
+}
+
+
+def guarded(limits: Limits, timeouts: Timeouts) -> type[GuardedProtocol]:
+    """Return the protocol with these limits; uvicorn makes one for each connection."""
+    return type("GuardedProtocol", (GuardedProtocol,), {"limits": limits, "timeouts": timeouts})
+
+
+def _response(refusal: Refusal) -> bytes:
+    status, code, message = refusal
+    body = error_body(message, code)
+    head = (
+        b"content-type: application/json\r\ncontent-length: %d\r\n"
+        b"x-should-retry: false\r\nconnection: close\r\n\r\n" % len(body)
+    )
+    return STATUS_LINE[status] + head + body

@@ -1,0 +1,267 @@
+"""Relaying: the caller's bytes upstream, the upstream's bytes back, and a line for the outbox.
+
+Until the first byte has gone to the caller a failure is an HTTP error; after it, a stream ends with
+an error in the stream and no `[DONE]`. A caller who leaves takes the upstream's call along.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from contextlib import aclosing
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from stepdown.serve.capture import Turn, exchange_of, quoted
+from stepdown.serve.gateway import Gateway
+from stepdown.serve.headers import Headers, back, decision_headers, forwarded
+from stepdown.serve.replies import Receive, Reply, Send, problem, send_reply
+from stepdown.serve.sse import LineTooLong, SsePassage
+from stepdown.serve.upstream import Unanswered, chunks, whole_body
+from stepdown.wire.openai_answers import error_frame
+from stepdown.wire.openai_streams import assemble
+
+__all__ = ["headers_of", "no_upstream", "pass_through", "relay", "relay_quietly"]
+
+_SUCCESS = range(200, 300)
+_SSE_HEADERS: Headers = [(b"x-accel-buffering", b"no")]
+
+
+class _Model(msgspec.Struct):
+    model: str | None = None
+
+
+_model = msgspec.json.Decoder(_Model)
+
+
+async def relay(gateway: Gateway, turn: Turn, body: bytes, receive: Receive, send: Send) -> None:
+    """Relay a chat completion and capture it; `body` is what goes upstream."""
+    if not gateway.upstream.configured:
+        await send_reply(send, no_upstream(), headers_of(turn))
+        return
+    await _while_there(_relay(gateway, turn, body, send), receive)
+
+
+async def relay_quietly(gateway: Gateway, turn: Turn, body: bytes) -> None:
+    """Ask the upstream for the outbox alone: nobody waits for the answer."""
+    await _relay(gateway, turn, body, _nowhere)
+
+
+async def pass_through(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
+    """Relay any other API call as it is, uncaptured."""
+    if not gateway.upstream.configured:
+        await send_reply(send, no_upstream(), headers_of(turn))
+        return
+    await _while_there(_pass_through(gateway, turn, send), receive)
+
+
+def headers_of(turn: Turn) -> Headers:
+    """Return the turn's decision headers."""
+    return decision_headers(turn.id, turn.decision, turn.task_name, turn.model)
+
+
+def no_upstream() -> Reply:
+    """Return the error of a gateway without an upstream that needs one."""
+    return problem(
+        503,
+        "No student answers this request and no upstream is configured; start the gateway with "
+        "`stepdown serve --upstream URL`, or set [tiers.frontier] base_url in stepdown.toml.",
+        "no_upstream",
+        tried=True,
+    )
+
+
+async def _while_there(work: Coroutine[Any, Any, None], receive: Receive) -> None:
+    """Do the work, or break it off as soon as the caller leaves."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work)
+        gone = group.create_task(_gone(receive))
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        task.cancel()
+        gone.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
+    timeouts = gateway.settings.timeouts
+    streams = turn.request is not None and turn.request.stream
+    try:
+        async with gateway.upstream.answer(
+            turn.method,
+            turn.path,
+            forwarded(turn.headers, gateway.settings.api_key),
+            body,
+            first_byte_s=timeouts.first_byte if streams else timeouts.answer,
+        ) as response:
+            if response.status in _SUCCESS:
+                gateway.accepted_upstream(turn.headers)
+            if response.content_type == "text/event-stream":
+                await _stream(gateway, turn, response, send)
+            else:
+                await _whole(gateway, turn, response, send)
+    except Unanswered as failure:
+        turn.status = failure.status
+        error = {"status": failure.status, "message": str(failure)}
+        await gateway.capture.keep(exchange_of(turn, _since(turn), None, error))
+        await send_reply(send, _reply_to(failure), headers_of(turn))
+    except asyncio.CancelledError:
+        if not turn.status:
+            error = {"status": 499, "message": "The caller left before the answer."}
+            gateway.capture.keep_later(exchange_of(turn, _since(turn), None, error))
+        raise
+
+
+async def _whole(
+    gateway: Gateway, turn: Turn, response: aiohttp.ClientResponse, send: Send
+) -> None:
+    settings = gateway.settings
+    # A whole answer may begin early and pause until its last token.
+    body = await whole_body(response, settings.limits.upstream_bytes, settings.timeouts.answer)
+    sound = False
+    if response.status in _SUCCESS:
+        try:
+            turn.model = _model.decode(body).model or turn.model
+            sound = body.isascii() or bool(body.decode())
+        except (ValueError, RecursionError):
+            sound = False
+    error = None if sound else {"status": response.status, "body": quoted(body)}
+    line = exchange_of(turn, _since(turn), body if sound else None, error)
+    await gateway.capture.keep(line)
+    turn.status = response.status
+    reply = Reply(response.status, body, back(response.headers.items()))
+    await send_reply(send, reply, headers_of(turn))
+
+
+async def _stream(
+    gateway: Gateway, turn: Turn, response: aiohttp.ClientResponse, send: Send
+) -> None:
+    """Pass a stream on line by line; `[DONE]` waits until the outbox has the whole of it."""
+    limits, timeouts = gateway.settings.limits, gateway.settings.timeouts
+    passage = SsePassage(limits.line_bytes)
+    failure: Unanswered | None = None
+    try:
+        async with aclosing(chunks(response, limits.upstream_bytes, timeouts.idle)) as incoming:
+            async for chunk in incoming:
+                passed = passage.feed(chunk)
+                if passed:
+                    await _send_part(turn, response, passage, passed, send)
+    except Unanswered as broken:
+        failure = broken
+    except LineTooLong:
+        failure = Unanswered(502, "upstream_too_long", "The upstream sent a line without an end.")
+    except asyncio.CancelledError:
+        if turn.status:
+            await _left(gateway, turn, passage, send)
+        raise
+    if failure is not None and not turn.status:
+        raise failure
+    await _end(gateway, turn, response, passage, failure, send)
+
+
+async def _send_part(
+    turn: Turn, response: aiohttp.ClientResponse, passage: SsePassage, part: bytes, send: Send
+) -> None:
+    if not turn.status:
+        turn.status = response.status
+        for frame in passage.frames[:1]:
+            try:
+                turn.model = _model.decode(frame).model or turn.model
+            except (ValueError, RecursionError):
+                continue
+        headers = [*back(response.headers.items()), *_SSE_HEADERS, *headers_of(turn)]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": part, "more_body": True})
+
+
+async def _end(
+    gateway: Gateway,
+    turn: Turn,
+    response: aiohttp.ClientResponse,
+    passage: SsePassage,
+    failure: Unanswered | None,
+    send: Send,
+) -> None:
+    said = assemble(passage.frames)
+    rest = passage.rest()
+    if failure is None and not passage.done and not said.finished and said.error is None:
+        failure = Unanswered(
+            502, "upstream_broke_off", "The upstream broke off before the end of its answer."
+        )
+    whole = failure is None and said.error is None and said.completion is not None
+    if whole:
+        line = exchange_of(turn, _since(turn), msgspec.json.encode(said.completion))
+    else:
+        error = {"status": response.status, "message": str(failure or "error in the stream")}
+        line = exchange_of(turn, _since(turn), None, error, said.completion)
+    await gateway.capture.keep(line)
+    if failure is not None:
+        # An empty line first: the last event may not have been closed.
+        rest = b"\n" + error_frame(str(failure), failure.code)
+    await _send_part(turn, response, passage, rest, send)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _left(gateway: Gateway, turn: Turn, passage: SsePassage, send: Send) -> None:
+    """Keep what had come when the caller left, or when the gateway's time to drain was over."""
+    error = {"status": 499, "message": "The caller left before the end of the stream."}
+    partial = assemble(passage.frames).completion
+    gateway.capture.keep_later(exchange_of(turn, _since(turn), None, error, partial))
+    if gateway.draining:
+        end = b"\n" + error_frame("The gateway is shutting down; ask again.", "shutting_down")
+        await send({"type": "http.response.body", "body": end})
+
+
+async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
+    limits, timeouts = gateway.settings.limits, gateway.settings.timeouts
+    try:
+        async with gateway.upstream.answer(
+            turn.method,
+            turn.path,
+            forwarded(turn.headers, gateway.settings.api_key),
+            turn.body,
+            first_byte_s=timeouts.answer,
+        ) as response:
+            if response.status in _SUCCESS:
+                gateway.accepted_upstream(turn.headers)
+            streams = response.content_type == "text/event-stream"
+            idle_s = timeouts.idle if streams else timeouts.answer
+            async with aclosing(chunks(response, limits.relayed_bytes, idle_s)) as incoming:
+                first = await anext(incoming, b"")
+                turn.status = response.status
+                headers = [*back(response.headers.items()), *headers_of(turn)]
+                await send(
+                    {"type": "http.response.start", "status": turn.status, "headers": headers}
+                )
+                await send({"type": "http.response.body", "body": first, "more_body": True})
+                async for chunk in incoming:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+    except Unanswered as failure:
+        if turn.status:
+            # Too late for a status: an answer without its end closes the connection.
+            raise
+        turn.status = failure.status
+        await send_reply(send, _reply_to(failure), headers_of(turn))
+
+
+def _reply_to(failure: Unanswered) -> Reply:
+    return problem(
+        failure.status,
+        str(failure),
+        failure.code,
+        retry_after_s=failure.retry_after_s,
+        tried=True,
+    )
+
+
+def _since(turn: Turn) -> float:
+    return (time.monotonic() - turn.begun) * 1000
+
+
+async def _nowhere(message: Any) -> None:
+    """Send to nobody."""

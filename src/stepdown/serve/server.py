@@ -1,0 +1,192 @@
+"""Running a gateway: the socket, the signals, and a clean end."""
+
+import asyncio
+import logging
+import math
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+
+from stepdown.errors import UsageError
+from stepdown.serve.app import make_app
+from stepdown.serve.capture import Outbox
+from stepdown.serve.gateway import Gateway, log
+from stepdown.serve.live import Load
+from stepdown.serve.protocol import guarded
+from stepdown.serve.settings import Settings, checked
+
+__all__ = ["serve", "serving"]
+
+OnReady = Callable[[str], None]
+_BACKLOG = 2048
+
+
+def serve(settings: Settings, load: Load, outbox: Outbox, on_ready: OnReady | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` gets the gateway's address once it accepts.
+
+    The first signal ends it cleanly: not ready at once, what is under way finishes (or is ended
+    with an error after `timeouts.drain`). The second ends it now. The outbox is the caller's to
+    close.
+
+    Raises:
+        UsageError: the port is in use, the host is not ours, or the settings make no sense.
+        StepdownError: what `load` raises at start.
+    """
+    checked(settings)
+    if settings.verbose:
+        _log_to_stderr()
+    gateway = Gateway(settings, load, outbox)
+    with _listening(settings) as listener:
+        _run(gateway, listener, on_ready, None)
+
+
+@contextmanager
+def serving(settings: Settings, load: Load, outbox: Outbox) -> Generator[str]:
+    """Serve from a thread and give the gateway's address; the end of the block drains it.
+
+    Raises:
+        UsageError, StepdownError: as `serve` does.
+    """
+    checked(settings)
+    gateway = Gateway(settings, load, outbox)
+    with _listening(settings) as listener:
+        ready = threading.Event()
+        stop = threading.Event()
+
+        def accepting(address: str) -> None:
+            ready.set()
+
+        def run() -> None:
+            try:
+                _run(gateway, listener, accepting, stop)
+            finally:
+                ready.set()
+
+        thread = threading.Thread(target=run, name="gateway")
+        thread.start()
+        try:
+            ready.wait()
+            yield _address(listener)
+        finally:
+            stop.set()
+            thread.join()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server; a signal ends it with status 0, a second one at once."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        gateway: Gateway,
+        on_ready: Callable[[], None],
+        stop: threading.Event | None,
+    ) -> None:
+        super().__init__(config)
+        self._gateway = gateway
+        self._on_ready = on_ready
+        self._stop = stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain at the first signal, leave at the second."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self._gateway.draining = True
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Handle signals in the main thread; unlike uvicorn's own, don't raise them again after."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        old = {s: signal.signal(s, self.handle_exit) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the gateway before the first connection is accepted."""
+        await self._gateway.open()
+        await super().startup(sockets)
+        self._on_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look whether the thread that started us wants an end."""
+        if self._stop is not None and self._stop.is_set() and not self.should_exit:
+            self.handle_exit(signal.SIGTERM, None)
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain, then let go of the upstream."""
+        try:
+            await super().shutdown(sockets)
+        finally:
+            await self._gateway.close()
+
+
+def _run(
+    gateway: Gateway,
+    listener: socket.socket,
+    on_ready: OnReady | None,
+    stop: threading.Event | None,
+) -> None:
+    limits, timeouts = gateway.settings.limits, gateway.settings.timeouts
+    config = uvicorn.Config(
+        make_app(gateway),
+        http=guarded(limits, timeouts),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level=logging.CRITICAL,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=math.ceil(timeouts.keep_alive),
+        timeout_graceful_shutdown=math.ceil(timeouts.drain),
+    )
+
+    def ready() -> None:
+        if on_ready is not None:
+            on_ready(_address(listener))
+
+    server = _Server(config, gateway, ready, stop)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve([listener]))
+
+
+@contextmanager
+def _listening(settings: Settings) -> Generator[socket.socket]:
+    """Bind before anything else starts, so that a port in use is one sentence."""
+    host, port = settings.host, settings.port
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as problem:
+        raise UsageError(
+            f"Can't listen on {host}:{port} ({problem.strerror or problem}); "
+            "stop what uses that port, or choose another with --port."
+        ) from problem
+    except OverflowError as problem:
+        raise UsageError(f"Port {port} is not between 0 and 65535; choose another.") from problem
+    with listener:
+        yield listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)

@@ -1,0 +1,134 @@
+"""What a gateway can be told: addresses, keys, and a bound for every size, count and duration."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+import msgspec
+
+from stepdown.errors import UsageError
+
+__all__ = ["Limits", "Settings", "Timeouts", "api_root", "checked", "is_loopback"]
+
+MIB = 1024 * 1024
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Sizes in bytes and counts; what exceeds one is refused with a clear answer, never kept.
+
+    `upstream_bytes` bounds an answer that is read whole or assembled, `relayed_bytes` one that is
+    only passed through, `line_bytes` one line of an SSE stream.
+    """
+
+    body_bytes: int = 4 * MIB
+    header_bytes: int = 32 * 1024
+    header_count: int = 100
+    connections: int = 2000
+    upstream_bytes: int = 16 * MIB
+    line_bytes: int = MIB
+    relayed_bytes: int = 1024 * MIB
+    upstream_connections: int = 500
+    students_waiting: int = 64
+    audits: int = 8
+    known_keys: int = 10_000
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """Seconds. `header` and `body_idle` hold slow senders off, `write` slow readers.
+
+    `first_byte` is for streams; a whole answer comes after its last token, so `answer` is longer.
+    `student` is what one prediction may take before the request goes upstream.
+    """
+
+    header: float = 5.0
+    body_idle: float = 10.0
+    body: float = 60.0
+    write: float = 30.0
+    keep_alive: float = 65.0
+    connect: float = 2.0
+    first_byte: float = 60.0
+    answer: float = 600.0
+    idle: float = 15.0
+    student: float = 0.25
+    commit: float = 0.25
+    drain: float = 30.0
+    poll: float = 0.5
+    known_key: float = 3600.0
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """All of a gateway's settings.
+
+    `base_url` is the upstream's API root, with or without `/v1`; None: students only. With an
+    `api_key` that key is sent upstream, otherwise the caller's own. `frontier_model` is asked for
+    when the caller named none (`auto`, `stepdown/<task>`). With `client_keys` a caller has to
+    present one of them. `audit_share` of the confident answers is asked of the upstream as well,
+    after the caller has been served. `verbose` writes one line a request to stderr.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    base_url: str | None = None
+    api_key: str | None = None
+    frontier_model: str | None = None
+    client_keys: tuple[str, ...] = ()
+    audit_share: float = 0.0
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    verbose: bool = False
+
+    @property
+    def answers_known_keys_only(self) -> bool:
+        """Whether a caller's own key must have been accepted upstream before a student answers.
+
+        Otherwise anyone on the network could read out what the students know.
+        """
+        return not (is_loopback(self.host) or self.client_keys or self.api_key)
+
+
+def checked(settings: Settings) -> Settings:
+    """Return the settings when they make sense together.
+
+    Raises:
+        UsageError: the upstream's address is not one, or anyone on the network could use the
+            gateway without a key.
+    """
+    if settings.base_url is not None:
+        api_root(settings.base_url)
+    passes_keys_on = settings.base_url is not None and settings.api_key is None
+    if not (is_loopback(settings.host) or settings.client_keys or passes_keys_on):
+        raise UsageError(
+            f"On {settings.host} anyone could use this gateway; give it client keys, let callers "
+            "send their own upstream keys, or bind it to 127.0.0.1."
+        )
+    return settings
+
+
+def api_root(base_url: str) -> str:
+    """Return the root that API paths are appended to: `/v1` is added to an address without a path.
+
+    Raises:
+        UsageError: it is not an http(s) address, or it holds a user, a query or a fragment.
+    """
+    try:
+        parts = urlsplit(base_url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+        parts = urlsplit("")
+    if not sound or "@" in parts.netloc or parts.query or parts.fragment or " " in base_url:
+        raise UsageError(
+            f"The upstream {base_url[:200]!r} is not an API address; "
+            "give one such as https://api.openai.com/v1."
+        )
+    path = parts.path.rstrip("/") or "/v1"
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach a server bound to `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,63 @@
+"""An SSE stream as it passes: whole lines go on at once, `[DONE]` and what follows is held back."""
+
+__all__ = ["LineTooLong", "SsePassage"]
+
+_DONE = b"[DONE]"
+
+
+class LineTooLong(ValueError):
+    """A line without an end: nothing that could be forwarded or kept."""
+
+
+class SsePassage:
+    """Splits a stream into lines; `frames` collects the data of each.
+
+    Only whole lines are forwarded, so a stream that breaks off never breaks off inside one. The
+    bytes of `feed` and of `rest`, one after another, are the bytes of the stream.
+    """
+
+    def __init__(self, longest_line: int) -> None:
+        self._longest_line = longest_line
+        self._held = bytearray()
+        self._open = bytearray()
+        self.frames: list[bytes] = []
+        self.done = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take a chunk and return what may go on to the caller.
+
+        Raises:
+            LineTooLong: a line is longer than any sound upstream sends.
+        """
+        end = chunk.rfind(b"\n") + 1
+        if self.done:
+            self._held += chunk
+            passed = b""
+        elif end == 0:
+            self._open += chunk
+            passed = b""
+        else:
+            lines = bytes(self._open) + chunk[:end]
+            self._open = bytearray(chunk[end:])
+            passed = self._pass(lines)
+        if len(self._open) > self._longest_line:
+            raise LineTooLong
+        return passed
+
+    def rest(self) -> bytes:
+        """Return what was held back: `[DONE]` and what came after it, or an unfinished line."""
+        return bytes(self._held + self._open)
+
+    def _pass(self, lines: bytes) -> bytes:
+        at = 0
+        while at < len(lines):
+            end = lines.index(b"\n", at) + 1
+            if lines.startswith(b"data:", at):
+                data = lines[at + 5 : end].strip()
+                if data == _DONE:
+                    self.done = True
+                    self._held += lines[at:]
+                    return lines[:at]
+                self.frames.append(data)
+            at = end
+        return lines

@@ -1,0 +1,206 @@
+"""The way upstream: one client, bound to one address, that says plainly how it failed."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+import aiohttp
+from yarl import URL
+
+from stepdown.errors import UpstreamError
+from stepdown.serve.breaker import Breaker
+from stepdown.serve.settings import Limits, Settings, Timeouts, api_root
+
+__all__ = ["Unanswered", "Upstream", "chunks", "whole_body"]
+
+_REDIRECTS = range(300, 400)
+_NOT_MODIFIED = 304
+
+
+class Unanswered(UpstreamError):
+    """The upstream gave no answer that could be passed on; `status` is what the caller gets."""
+
+    def __init__(
+        self, status: int, code: str, message: str, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+
+class Upstream:
+    """Sends requests below one API root; redirects are never followed, cookies never kept.
+
+    A key is therefore never sent anywhere but to the address that it was configured for.
+    """
+
+    def __init__(self, settings: Settings, breaker: Breaker | None = None) -> None:
+        self.breaker = breaker or Breaker()
+        self._root = "" if settings.base_url is None else api_root(settings.base_url)
+        self._limits: Limits = settings.limits
+        self._timeouts: Timeouts = settings.timeouts
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is an upstream at all."""
+        return bool(self._root)
+
+    @property
+    def address(self) -> str:
+        """The root of the API, for messages."""
+        return self._root
+
+    async def open(self) -> None:
+        """Make the client; it needs a running loop."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._limits.upstream_connections),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect),
+            skip_auto_headers=("User-Agent", "Content-Type", "Accept"),
+            read_bufsize=self._limits.line_bytes // 4,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def unreachable(self) -> str:
+        """Try to connect: "" when it works, else a sentence."""
+        url = URL(self._root)
+        try:
+            async with asyncio.timeout(self._timeouts.connect):
+                _, writer = await asyncio.open_connection(url.host, url.port)
+        except OSError:
+            return str(_down(self._root, "it can't be reached", 2))
+        writer.close()
+        return ""
+
+    @asynccontextmanager
+    async def answer(
+        self,
+        method: str,
+        path: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        first_byte_s: float,
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """Give the response to one request, its body unread; leaving the block lets go of it.
+
+        `path` is below the root and may have a query.
+
+        Raises:
+            Unanswered: there is none: no connection, none in time, or a redirect.
+        """
+        wait = self.breaker.wait_s()
+        if wait is not None:
+            raise _down(self._root, "it failed several times in a row", int(wait) + 1)
+        try:
+            response = await self._respond(method, path, headers, body, first_byte_s)
+        except Unanswered:
+            self.breaker.failed()
+            raise
+        except BaseException:
+            self.breaker.abandoned()
+            raise
+        self.breaker.succeeded()
+        try:
+            if response.status in _REDIRECTS and response.status != _NOT_MODIFIED:
+                raise Unanswered(
+                    502,
+                    "upstream_redirects",
+                    f"The upstream at {self._root} redirects; set its final address as base_url.",
+                )
+            yield response
+        finally:
+            # Released only at its end: a body that was not read to the end costs its connection.
+            response.close()
+
+    async def _respond(
+        self,
+        method: str,
+        path: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        first_byte_s: float,
+    ) -> aiohttp.ClientResponse:
+        assert self._session is not None
+        url = URL(self._root + path, encoded=True)
+        for last in (False, True):
+            try:
+                async with asyncio.timeout(first_byte_s):
+                    return await self._session.request(
+                        method, url, headers=headers, data=body or None, allow_redirects=False
+                    )
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as problem:
+                raise _down(self._root, "it can't be reached", 2) from problem
+            except (TimeoutError, aiohttp.ServerTimeoutError) as problem:
+                raise Unanswered(
+                    504,
+                    "upstream_timeout",
+                    f"The upstream at {self._root} did not answer within {first_byte_s:g} s.",
+                ) from problem
+            except aiohttp.ServerDisconnectedError as problem:
+                # A kept connection that the upstream had closed already: a fresh one may do.
+                if last:
+                    raise _broken(self._root) from problem
+            except (aiohttp.ClientError, OSError, ValueError) as problem:
+                raise _broken(self._root) from problem
+        raise AssertionError("the last try returns or raises")
+
+
+async def chunks(
+    response: aiohttp.ClientResponse, limit: int, idle_s: float
+) -> AsyncGenerator[bytes]:
+    """Yield the body as it comes.
+
+    Raises:
+        Unanswered: it broke off, paused for longer than `idle_s`, or has more than `limit` bytes.
+    """
+    total = 0
+    while True:
+        try:
+            async with asyncio.timeout(idle_s):
+                chunk = await response.content.readany()
+        except TimeoutError as problem:
+            raise Unanswered(
+                504, "upstream_stalled", f"The upstream sent nothing for {idle_s:g} s."
+            ) from problem
+        except (aiohttp.ClientError, OSError, ValueError) as problem:
+            raise Unanswered(
+                502, "upstream_broke_off", "The upstream broke off before the end of its answer."
+            ) from problem
+        if not chunk:
+            if response.content.at_eof():
+                return
+            continue
+        total += len(chunk)
+        if total > limit:
+            raise Unanswered(
+                502, "upstream_too_long", f"The upstream's answer is longer than {limit} bytes."
+            )
+        yield chunk
+
+
+async def whole_body(response: aiohttp.ClientResponse, limit: int, idle_s: float) -> bytes:
+    """Return the whole body; raises as `chunks` does."""
+    return b"".join([chunk async for chunk in chunks(response, limit, idle_s)])
+
+
+def _down(root: str, why: str, retry_after_s: int) -> Unanswered:
+    return Unanswered(
+        503,
+        "upstream_unavailable",
+        f"The upstream at {root} does not answer ({why}); check its address, or try again later.",
+        retry_after_s,
+    )
+
+
+def _broken(root: str) -> Unanswered:
+    return Unanswered(
+        502, "upstream_broke_off", f"The upstream at {root} closed the connection unanswered."
+    )
