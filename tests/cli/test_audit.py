@@ -6,7 +6,7 @@ import json
 import sys
 
 import pytest
-from conftest import call, easy, write
+from tests.cli.story import call, easy, write
 
 
 def test_the_table_fits_100_columns_and_names_the_next_command(ran, tmp_path, capsys):
@@ -61,7 +61,7 @@ def test_a_missing_file_is_exit_2(tmp_path, capsys):
 
 def test_standard_input_is_kept_to_be_read_again(tmp_path, capsys, monkeypatch):
     packed = gzip.compress("".join(json.dumps(item) + "\n" for item in easy(300)).encode())
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed), encoding="utf-8"))
     assert call("audit", "-", "--workspace", tmp_path / "w", "--json") == 0
     (task,) = json.loads(capsys.readouterr().out)["tasks"]
     assert task["calls"] == 300

@@ -2,7 +2,7 @@
 
 import json
 
-from conftest import call
+from tests.cli.story import call
 
 
 def test_the_split_is_printed(space, capsys):

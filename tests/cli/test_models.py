@@ -2,7 +2,7 @@
 
 import json
 
-from conftest import call
+from tests.cli.story import call
 
 
 def test_students_are_listed_with_their_route(ran, capsys):

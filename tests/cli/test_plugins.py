@@ -2,7 +2,7 @@
 
 import json
 
-from conftest import call
+from tests.cli.story import call
 
 
 def test_built_ins_are_listed_by_kind(tmp_path, capsys):

@@ -2,7 +2,7 @@
 
 import json
 
-from conftest import call
+from tests.cli.story import call
 
 
 def test_the_summary_and_the_page(ran, space, tmp_path, capsys):

@@ -2,7 +2,7 @@
 
 import json
 
-from conftest import SYSTEM, call, easy, line, write
+from tests.cli.story import SYSTEM, call, easy, line, write
 
 
 def test_an_easy_task_is_certified_and_promoted(ran):

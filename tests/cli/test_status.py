@@ -2,7 +2,7 @@
 
 import json
 
-from conftest import call
+from tests.cli.story import call
 
 
 def test_a_run_workspace_shows_every_step(ran, capsys):

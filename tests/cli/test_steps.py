@@ -1,7 +1,7 @@
 """Steps refuse what is missing and say which command makes it."""
 
 import pytest
-from conftest import call
+from tests.cli.story import call
 
 from stepdown.cli import steps
 from stepdown.cli.options import Session

@@ -2,7 +2,7 @@
 
 import json
 
-from conftest import call
+from tests.cli.story import call
 
 
 def test_training_again_is_the_same_student(ran, space, capsys):
