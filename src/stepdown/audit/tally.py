@@ -120,11 +120,8 @@ class Params:
 
 def _hash(*parts: str) -> int:
     """Return 8 bytes of hash; among ten million inputs, two alike have a chance of 1 in 400,000."""
-    digest = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        digest.update(part.encode("utf-8", "surrogatepass"))
-        digest.update(b"\0")
-    return int.from_bytes(digest.digest(), "big")
+    data = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
 
 def _canonical(text: str) -> str:
