@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from stepdown.label.similarity import Sketches, jaccard, normalised, shingles
 
-words = st.lists(
-    st.sampled_from(["book", "a", "table", "for", "two", "six", "in", "paris", "rome"]), max_size=12
-)
+VOCABULARY = ["book", "a", "table", "for", "two", "six", "in", "paris", "rome"]
+words = st.lists(st.sampled_from(VOCABULARY), max_size=12)
 texts = st.one_of(words.map(" ".join), st.text(max_size=40).map(normalised))
 
 

@@ -1,0 +1,46 @@
+"""A proof as canonical JSON, named by what it says: an edited one is refused (C-9)."""
+
+import msgspec
+
+from stepdown.core.fingerprint import canonical_json, fingerprint
+from stepdown.core.proofs import Proof
+from stepdown.errors import ArtefactError
+
+__all__ = ["load_proof", "named", "save_proof"]
+
+_UNNAMED = ("id", "latency", "made_at")
+
+
+def _identity(proof: Proof) -> str:
+    facts = msgspec.to_builtins(proof)
+    return fingerprint({key: value for key, value in facts.items() if key not in _UNNAMED})
+
+
+def named(proof: Proof) -> Proof:
+    """Return the proof under the fingerprint of everything but its timing and date."""
+    return msgspec.structs.replace(proof, id=_identity(proof))
+
+
+def save_proof(proof: Proof) -> bytes:
+    """Return the bytes of `proofs/<id>.json`: the same proof, the same bytes."""
+    return canonical_json(proof)
+
+
+def load_proof(data: bytes) -> Proof:
+    """Read what `save_proof` wrote.
+
+    Raises:
+        ArtefactError: it is not a proof, or not the one that its name says.
+    """
+    try:
+        proof = msgspec.json.decode(data, type=Proof)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ArtefactError(
+            f"This is not a proof ({error}); make it again with `stepdown prove`."
+        ) from error
+    # Comparing bytes as well refuses what decoding passes over: an unknown key, a space.
+    if _identity(proof) != proof.id or save_proof(proof) != data:
+        raise ArtefactError(
+            f"Proof {proof.id} was changed after it was made; make it again with `stepdown prove`."
+        )
+    return proof

@@ -1,0 +1,71 @@
+"""The certificate: the threshold that the calibration rows allow, or what they lack."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from stepdown.core import display
+from stepdown.core.proofs import Certificate
+from stepdown.core.stats import cp_upper, rows_needed
+from stepdown.core.tasks import Task
+from stepdown.prove.contract import ProofTerms, base, counts, threshold_of, tuned_and_certified
+from stepdown.prove.explain import remedy, why
+from stepdown.prove.outcomes import Outcome
+
+__all__ = ["ceiling", "certify"]
+
+_LEAST_REPEATS = 20
+
+
+def certify(
+    outcomes: Sequence[Outcome], terms: ProofTerms, calls_per_row: float = 1.0
+) -> Certificate:
+    """Return the certificate that the calibration rows allow under the contract.
+
+    Without one, `why` says what stood in the way and `remedy` what would change it; there it takes
+    `calls_per_row` logged calls to gain a calibration row. A threshold that accepts no calibration
+    row is none: it would keep the promise by never answering.
+    """
+    tuning, rows = tuned_and_certified(outcomes, terms)
+    threshold = threshold_of(tuning, rows, terms, terms.budget)
+    bare = Certificate(
+        terms.contract,
+        terms.budget,
+        terms.confidence,
+        len(rows),
+        None,
+        rows_needed=rows_needed(terms.budget, terms.delta),
+    )
+    accepted, errors = (0, 0) if threshold is None else counts(rows, threshold)
+    if not accepted:
+        return msgspec.structs.replace(
+            bare, why=why(rows, terms), remedy=remedy(tuning, rows, terms, calls_per_row)
+        )
+    return msgspec.structs.replace(
+        bare,
+        threshold=threshold,
+        accepted=accepted,
+        errors=errors,
+        bound=cp_upper(errors, base(rows, accepted, terms), terms.delta),
+    )
+
+
+def ceiling(task: Task, terms: ProofTerms) -> str:
+    """Return why the budget is tighter than the teacher agrees with itself, or "".
+
+    At least 20 repeated inputs have to stand behind the figure, and the 95 % lower bound of the
+    teacher's disagreement with itself has to exceed the budget.
+    """
+    repeats = round(task.repeats * task.calls)
+    if task.self_agreement is None or repeats < _LEAST_REPEATS:
+        return ""
+    agreed = round(task.self_agreement * repeats)
+    least = 1.0 - cp_upper(agreed, repeats, 0.05)
+    if least <= terms.budget:
+        return ""
+    return (
+        f"The teacher gives {repeats:,} repeated inputs the same answer in only "
+        f"{display.share(task.self_agreement)} of the cases (it disagrees with itself in at least "
+        f"{display.share(least)}), so nothing can agree with it to within "
+        f"{display.percent(terms.budget)}."
+    )

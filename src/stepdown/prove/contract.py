@@ -1,0 +1,71 @@
+"""What is asked of a proof, and the threshold rule of each contract."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from stepdown.core.proofs import ContractKind
+from stepdown.core.stats import fixed_sequence, selective_ltt
+from stepdown.prove.outcomes import Outcome, scores_and_wrong
+
+__all__ = ["ProofTerms", "base", "counts", "threshold_of", "tuned_and_certified"]
+
+_TUNING_SHARE = 0.25
+
+
+class ProofTerms(msgspec.Struct, frozen=True):
+    """What is asked of a proof, and the prices that it can't find in the log.
+
+    `audit_share` of the answered calls go to the teacher as well; `labelling_usd` was paid for the
+    labels (0 when they came from the log); `student_usd_per_1000` is the cost of our own CPU.
+    """
+
+    budget: float = 0.02
+    confidence: float = 0.95
+    contract: ContractKind = "joint"
+    audit_share: float = 0.02
+    labelling_usd: float = 0.0
+    student_usd_per_1000: float = 0.0
+    reference: str = "the teacher's logged answers"
+
+    @property
+    def delta(self) -> float:
+        """The probability with which the certificate may be wrong."""
+        return 1.0 - self.confidence
+
+
+def tuned_and_certified(
+    outcomes: Sequence[Outcome], terms: ProofTerms
+) -> tuple[Sequence[Outcome], Sequence[Outcome]]:
+    """Return the rows that only tune (selective contract: a quarter) and those that certify.
+
+    The recipe for the selective rule tunes on out-of-fold training predictions, which a family does not hand out;
+    a part of the calibration rows does as well, since the two share no row.
+    """
+    if terms.contract == "joint":
+        return (), outcomes
+    # Rows come ordered by time: the draw is random over it, and seeded so that proofs repeat.
+    order: list[int] = np.random.default_rng(len(outcomes)).permutation(len(outcomes)).tolist()
+    cut = round(_TUNING_SHARE * len(outcomes))
+    return [outcomes[at] for at in order[:cut]], [outcomes[at] for at in order[cut:]]
+
+
+def threshold_of(
+    tuning: Sequence[Outcome], rows: Sequence[Outcome], terms: ProofTerms, budget: float
+) -> float | None:
+    """Return the loosest threshold that the contract's rule certifies at `budget`, or None."""
+    if terms.contract == "joint":
+        return fixed_sequence(*scores_and_wrong(rows), budget, terms.delta)
+    return selective_ltt(scores_and_wrong(rows), scores_and_wrong(tuning), budget, terms.delta)
+
+
+def counts(rows: Sequence[Outcome], threshold: float) -> tuple[int, int]:
+    """Return how many rows are accepted at the threshold, and how many of those are wrong."""
+    taken = [outcome for outcome in rows if outcome.score >= threshold]
+    return len(taken), sum(not outcome.agrees for outcome in taken)
+
+
+def base(rows: Sequence[Outcome], accepted: int, terms: ProofTerms) -> int:
+    """Return how many rows the contract's risk is a share of: all of them, or the accepted."""
+    return len(rows) if terms.contract == "joint" else accepted

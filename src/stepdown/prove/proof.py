@@ -1,0 +1,142 @@
+"""`prove`: certify on the calibration part, then open the test part once, and write it all down."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from stepdown.core import display
+from stepdown.core.datasets import Dataset
+from stepdown.core.ports import Progress, Student, silent
+from stepdown.core.proofs import Certificate, Proof, TestResult
+from stepdown.core.tasks import Task
+from stepdown.errors import ArtefactError
+from stepdown.prove.archive import named
+from stepdown.prove.certify import ceiling, certify
+from stepdown.prove.contract import ProofTerms
+from stepdown.prove.economics import economics
+from stepdown.prove.latency import measure_latency
+from stepdown.prove.measure import measure
+from stepdown.prove.outcomes import answer
+from stepdown.prove.sealed import SealedTest
+
+__all__ = ["NOT_COVERED", "prove"]
+
+NOT_COVERED = (
+    "Traffic that differs from the calibration rows: the next calls have to be exchangeable with "
+    "them, and a change of users, season or product can end that.",
+    "Inputs made to deceive the student.",
+    "A teacher that is wrong: the student agrees with it, errors included.",
+    "Any single request or group of requests: the promise is about the average of the traffic.",
+    "Drift between its start and the audit's alarm.",
+    "Rows of one caller's group that err together: calibration rows count as independent draws.",
+)
+
+
+def prove(
+    task: Task,
+    dataset: Dataset,
+    student: Student,
+    terms: ProofTerms,
+    *,
+    student_id: str = "",
+    student_bytes: int = 0,
+    progress: Progress = silent,
+) -> Proof:
+    """Return the proof of `student` on `task`; "not certified" is a proof too.
+
+    Training rows are not looked at, calibration rows choose the threshold, test rows are opened
+    once and only measured. Passed means: a threshold was found that answers calibration rows, the
+    teacher's own consistency allows the budget, and the test part does not contradict it (the lower
+    end of its 95 % interval is within the budget).
+
+    Raises:
+        ArtefactError: the dataset is another task's.
+    """
+    if dataset.task != task.id:
+        raise ArtefactError(
+            f"Dataset {dataset.id} belongs to task {dataset.task}, not to {task.name}; run "
+            f"`stepdown label {task.name}`."
+        )
+    calibration = dataset.part("calibration")
+    certificate = certify(
+        answer(student, calibration, progress, "calibration"),
+        terms,
+        len(dataset.examples) / max(len(calibration), 1),
+    )
+    certificate = _within_ceiling(certificate, task, terms)
+    sealed = SealedTest(dataset.part("test"))
+    examples = sealed.open()
+    outcomes = answer(student, examples, progress, "test")
+    test = measure(outcomes, task.anatomy, certificate.threshold)
+    certificate, passed = _judged(certificate, test)
+    raised = sum(o.prediction.abstained.startswith("student error") for o in outcomes)
+    return named(
+        Proof(
+            id="",
+            task=task.id,
+            task_name=task.name,
+            student=student_id or student.id,
+            family=student.family,
+            dataset=dataset.id,
+            passed=passed,
+            summary=_summary(certificate, test, passed),
+            reference=terms.reference,
+            certificate=certificate,
+            test=test,
+            split=dataset.report,
+            economics=economics(task, terms, test, passed),
+            latency=measure_latency(student, [e.input for e in examples], task.latency_p50_ms),
+            made_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            self_agreement=task.self_agreement,
+            student_bytes=student_bytes,
+            not_covered=NOT_COVERED,
+            extra={"test_opened": sealed.opened, "test_predictions_that_raised": raised},
+        )
+    )
+
+
+def _within_ceiling(certificate: Certificate, task: Task, terms: ProofTerms) -> Certificate:
+    reason = ceiling(task, terms)
+    if not reason:
+        return certificate
+    return msgspec.structs.replace(
+        certificate,
+        threshold=None,
+        accepted=0,
+        errors=0,
+        bound=1.0,
+        why=reason,
+        remedy="Set the teacher's temperature to 0, make its instructions unambiguous, or allow a "
+        "budget above what it disagrees with itself.",
+    )
+
+
+def _judged(certificate: Certificate, test: TestResult) -> tuple[Certificate, bool]:
+    """Return the certificate and whether it stands before the test part."""
+    if certificate.threshold is None:
+        return certificate, False
+    risk = test.joint_risk if certificate.contract == "joint" else test.selective_risk
+    if risk.low <= certificate.budget:
+        return certificate, True
+    return (
+        msgspec.structs.replace(
+            certificate,
+            why=f"The test part contradicts the calibration part: {risk.count:,} errors in "
+            f"{risk.total:,} rows are a risk of at least {display.share(risk.low)}, and the budget "
+            f"is {display.percent(certificate.budget)}.",
+            remedy="The traffic changed between the two parts, or rows are not independent: label "
+            "again with newer calls, and train on them.",
+        ),
+        False,
+    )
+
+
+def _summary(certificate: Certificate, test: TestResult, passed: bool) -> str:
+    if not passed:
+        return f"Not certified. {certificate.why} {certificate.remedy}".strip()
+    return (
+        f"Certified at {display.percent(certificate.budget)} ({certificate.contract}, "
+        f"{display.percent(certificate.confidence)} confidence): answers "
+        f"{display.share(test.coverage.estimate)} of the test calls, "
+        f"{test.joint_risk.count:,} of {test.rows:,} differently from the reference."
+    )
