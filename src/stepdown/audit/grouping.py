@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from stepdown.audit.alignment import generalise, words
-from stepdown.audit.mining import Texts, mine
+from stepdown.audit.mining import Texts, is_telling, mine
 from stepdown.core.calls import Call
 from stepdown.core.tasks import Signature, texts
 from stepdown.core.templates import Template
@@ -14,6 +14,7 @@ __all__ = ["Grouper"]
 _BATCH = 4000  # unmatched calls that are mined together
 _BATCH_CHARS = 24_000_000  # or fewer, when they are this long together
 _KEPT = 60  # sample calls kept of each group, to see at the end which groups are one
+_FEWEST = 8  # of these at least are looked at, however small the group
 _KEPT_CHARS = 200_000
 _REMEMBERED = 20_000  # beginnings of texts whose possible groups are remembered
 _HEAD = 8  # characters by which possible groups are looked up
@@ -30,6 +31,7 @@ class _Group:
 
     def __init__(self, number: int, templates: Templates) -> None:
         self.number = number
+        self.count = 0
         self.kept: list[Texts] = []
         self.chars = 0
         self.become(templates)
@@ -40,9 +42,12 @@ class _Group:
         self.signature = Signature("", "", *templates)
 
     def keep(self, said: Texts) -> None:
-        """Keep a sample call."""
+        """Count a call, and keep the first ones."""
+        self.count += 1
+        if len(self.kept) >= _KEPT:
+            return
         size = sum(map(len, said))
-        if len(self.kept) < _KEPT and (self.chars + size < _KEPT_CHARS or len(self.kept) < 8):
+        if self.chars + size < _KEPT_CHARS or len(self.kept) < _FEWEST:
             self.kept.append(said)
             self.chars += size
 
@@ -132,8 +137,7 @@ class Grouper:
         if group is None and here.is_rest(said):
             group = here.rest
         if group is not None:
-            if len(group.kept) < _KEPT:
-                group.keep(said)
+            group.keep(said)
             return ((call, group.number),)
         here.waiting.append((call, said))
         size = sum(map(len, said)) + 500
@@ -208,17 +212,36 @@ class Grouper:
             here.rest.become(_join((here.rest.templates, templates)))
 
     def _settle(self, key: Key, here: _Bin) -> None:
-        """Mine the kept samples of all groups together: groups that fall into one are one."""
-        samples = [(group, said) for group in here.groups for said in group.kept]
-        if len(here.groups) > 1:
-            for mined in mine([said for _, said in samples]):
-                counts = Counter(samples[row][0].number for row in mined.rows)
-                inside = [g for g in here.groups if counts[g.number] > 0.5 * len(g.kept)]
-                if mined.found and len(inside) > 1:
-                    self._merge(inside, mined.templates)
+        """Mine kept samples of several groups together: groups that fall into one are one.
+
+        First all, then those that begin alike, then those that end alike: among these the template
+        that they share stands out from what their data have in common.
+        """
+        for edge in (None, _beginning, _ending):
+            families: dict[str, list[_Group]] = {}
+            for group in here.groups:
+                if group.number not in self._merged:
+                    families.setdefault(edge(group.templates) if edge else "", []).append(group)
+            for family in families.values():
+                if len(family) > 1:
+                    self._merge_alike(family)
         for group in (*here.groups, *([here.rest] if here.rest else [])):
             if group.number not in self._merged:
                 self._final[group.number] = Signature(key[0], key[1], *group.templates)
+
+    def _merge_alike(self, family: list[_Group]) -> None:
+        most = max(group.count for group in family)
+        samples = [
+            (group, said)
+            for group in family
+            for said in group.kept[: max(_FEWEST, _KEPT * group.count // most)]
+        ]
+        drawn = Counter(group.number for group, _ in samples)
+        for mined in mine([said for _, said in samples]):
+            counts = Counter(samples[row][0].number for row in mined.rows)
+            inside = [g for g in family if counts[g.number] > 0.5 * drawn[g.number]]
+            if mined.found and len(inside) > 1:
+                self._merge(inside, mined.templates)
 
     def _merge(self, groups: list[_Group], seen: Templates) -> None:
         """Make one of `groups` where a template that fits them all says as much as `seen`."""
@@ -228,6 +251,27 @@ class Grouper:
         first = min(groups, key=lambda group: group.number)
         first.become(wide)
         self._merged.update((g.number, first.number) for g in groups if g is not first)
+
+
+def _beginning(templates: Templates) -> str:
+    """Return what the system prompt is and how the user message begins, to its third real word."""
+    system, _, user = templates
+    return repr((system.fragments, _telling(" * ".join(user.fragments).split())))
+
+
+def _ending(templates: Templates) -> str:
+    system, _, user = templates
+    return repr((system.fragments, _telling(" * ".join(user.fragments).split()[::-1])))
+
+
+def _telling(said: list[str]) -> list[str]:
+    """Return the words up to the third that says something, or nothing."""
+    count = 0
+    for at, word in enumerate(said):
+        count += is_telling(word)
+        if count == 3:
+            return said[: at + 1]
+    return said
 
 
 def _join(several: Sequence[Templates]) -> Templates:

@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from stepdown.audit.alignment import align, words
-from stepdown.audit.slots import Slot, divide, is_free, is_labelled
+from stepdown.audit.slots import Slot, divide, is_free, is_labelled, is_long
 from stepdown.audit.tokens import common_words
 from stepdown.core.templates import ANYTHING, Template, match
 
-__all__ = ["Mined", "Texts", "mine"]
+__all__ = ["Mined", "Texts", "is_telling", "mine"]
 
 Texts = tuple[str, str, str]
 """A request's system, history and user text."""
@@ -18,7 +18,7 @@ Texts = tuple[str, str, str]
 _LEAST = 5  # calls that make a template of their own
 _DEEPEST = 12
 _BINDING = 3  # constant words that say what a task is
-_CLOSERS = ("\n", '"', "'", "`", "<", "”", "]", ")", "}", "---")
+_CLOSERS = ("\n", '"', "`", "<", "”", "]", ")", "}", "---")
 _EMPTY = Template(("",))
 _GENERIC_WORDS = (
     "you are a an the helpful assistant ai chatbot today is current date time now user name your "
@@ -99,9 +99,14 @@ def _divide(
     return _by_examples([text[1] for text in texts])
 
 
+def is_telling(word: str) -> bool:
+    """Say whether a word of a prompt tells one task from another: not "today", "you" or "text"."""
+    word = word.strip(".,!:\"'()[]<>#").lower()
+    return word.isalpha() and word not in _GENERIC
+
+
 def _binding(template: Template) -> int:
-    said = (word.strip(".,!:\"'()[]<>#").lower() for f in template.fragments for word in f.split())
-    return sum(word.isalpha() and word not in _GENERIC for word in said)
+    return sum(is_telling(word) for fragment in template.fragments for word in fragment.split())
 
 
 def _slots(texts: Sequence[str], template: Template, bound: bool) -> list[Slot]:
@@ -127,14 +132,14 @@ def _outside_data(slots: list[Slot]) -> list[Slot]:
     is what follows a labelled text without a new line.
     """
     free = [at for at, slot in enumerate(slots) if is_free(slot)]
-    if not free:
-        return slots
-    kept = slots[: free[0] + 1]
-    labelled = any(is_labelled(slots[at].before) for at in free)
-    for slot in slots[free[-1] :] if len(slots) > free[0] + 1 else ():
+    kept: list[Slot] = []
+    labelled = False
+    for at, slot in enumerate(slots):
         labelled = labelled and not slot.before.startswith(_CLOSERS)
-        if not labelled and slot not in kept:
+        between = bool(free) and free[0] < at < free[-1]
+        if not labelled and not between:
             kept.append(slot)
+        labelled = labelled or (is_labelled(slot.before) and (at in free or is_long(slot)))
     return kept
 
 

@@ -11,7 +11,7 @@ from stepdown.audit.clusters import cluster
 from stepdown.audit.tokens import skeleton
 from stepdown.core.templates import Template
 
-__all__ = ["Slot", "divide", "is_free", "is_labelled"]
+__all__ = ["Slot", "divide", "is_free", "is_labelled", "is_long"]
 
 Labels = list[str]
 
@@ -72,6 +72,11 @@ def is_free(slot: Slot) -> bool:
     some = slot.values[:: max(1, len(slot.values) // 20)]
     plain = sum(skeleton(value[:400], (), anywhere=True) in ("", "*") for value in some)
     return plain < 0.5 * len(some)
+
+
+def is_long(slot: Slot) -> bool:
+    """Say whether a hole mostly holds more than a name, a date or an id."""
+    return sum(len(value) > _NEAR for value in slot.values) > len(slot.values) / 2
 
 
 def is_labelled(before: str) -> bool:
