@@ -6,11 +6,11 @@ import re
 import pytest
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
+from tests.web import samples
 
 from stepdown import render
 from stepdown.core.audits import AuditReport
 from stepdown.core.proofs import Proof
-from tests.web import samples
 
 
 def printed(what: RenderableType, width: int = 100) -> str:

@@ -135,7 +135,7 @@ def _tasks(tasks: Sequence[Task]) -> RenderableType:
     made.add_column("#", justify="right", no_wrap=True)
     made.add_column("Task")
     made.add_column("Verdict", no_wrap=True)
-    for heading in ("Calls", "Spend", "A month", "Not free"):
+    for heading in ("Calls", "Spend", "A month", "Non-free"):
         made.add_column(heading, justify="right", no_wrap=True)
     for rank, task in enumerate(tasks, 1):
         decision = task.verdict.decision

@@ -244,7 +244,8 @@ def interval(hits: int, total: int) -> Interval:
 def _curve() -> tuple[CurvePoint, ...]:
     shares = [n / 40 for n in range(1, 41)]
     return tuple(
-        CurvePoint(1 - c**3, c, 0.071 * c**5, 0.3 if c < 0.03 else 0.071 * c**4) for c in shares
+        CurvePoint(1 - c**3, c, 0.071 * c**10.6, 0.3 if c < 0.03 else 0.071 * c**9.6)
+        for c in shares
     )
 
 
