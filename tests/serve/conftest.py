@@ -1,4 +1,4 @@
-"""A deterministic upstream with faults, students made of dictionaries, and a gateway on a socket."""
+"""A deterministic upstream with faults, students made of dictionaries, a gateway on a socket."""
 
 import asyncio
 import gzip
@@ -19,7 +19,7 @@ from stepdown.core.ports import Prediction
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Signature, Task, TaskIndex, Verdict, input_text
 from stepdown.core.templates import Template
-from stepdown.serve.live import Loaded, LiveRoute
+from stepdown.serve.live import LiveRoute, Loaded
 from stepdown.serve.server import serving
 from stepdown.serve.settings import Settings, Timeouts
 from stepdown.store.sqlite import SqliteOutbox, read_lines
@@ -54,9 +54,9 @@ class FakeUpstream:
         app.router.add_route("*", "/{path:.*}", self._handle)
         runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         self._loop.run_until_complete(runner.setup())
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        self._loop.run_until_complete(site.start())
-        self.port = site._server.sockets[0].getsockname()[1]
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        self._loop.run_until_complete(web.SockSite(runner, listener).start())
         self._ready.set()
         self._loop.run_forever()
         self._loop.run_until_complete(runner.cleanup())

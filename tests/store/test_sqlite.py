@@ -34,7 +34,8 @@ def put(outbox, *exchanges):
             all_told.set()
 
     for key, item in enumerate(exchanges):
-        outbox.submit(item, lambda committed, key=key: tell(key, committed))
+        if outbox.submit(item, lambda committed, key=key: tell(key, committed)):
+            tell(key, not outbox.health().error and not outbox.health().dropped)
     assert all_told.wait(10)
     return [told[key] for key in range(len(exchanges))]
 
@@ -159,9 +160,37 @@ def test_d4_a_full_queue_drops_counts_and_marks(path):
 
 
 def test_the_queue_is_bounded_in_bytes(path):
-    with closing(SqliteOutbox(path, max_bytes=100)) as outbox:
-        assert put(outbox, exchange(1, line=b"x" * 101)) == [False]
-        assert put(outbox, exchange(2, line=b"x" * 100)) == [True]
+    outbox = SqliteOutbox(path, max_bytes=100)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        put(outbox, exchange(1, line=b"x" * 101), exchange(2, line=b"x" * 100))
+        assert outbox.health().dropped == 1
+        other.execute("ROLLBACK")
+    outbox.close()
+    assert list(read_lines(path)) == [b"x" * 100]
+
+
+def test_checkpoints_move_the_log_into_the_database(path, outbox):
+    put(outbox, *(exchange(i, line=b"x" * 5000) for i in range(1100)))
+    before = path.stat().st_size
+    deadline = time.monotonic() + 5
+    while before < 500 * 5000 and time.monotonic() < deadline:
+        time.sleep(0.01)
+        before = path.stat().st_size
+    assert before > 500 * 5000
+
+
+def test_many_threads_at_once(path, outbox):
+    def some(start):
+        put(outbox, *(exchange(start + i) for i in range(200)))
+
+    threads = [threading.Thread(target=some, args=(1000 * t,)) for t in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(read_lines(path))) == 800
+    assert outbox.health().committed == 800
 
 
 def test_a_disk_that_stays_broken_does_not_hold_up_the_exit(path, monkeypatch):
@@ -188,7 +217,8 @@ for index in range(10_000_000):
     key = f"{sys.argv[2]}-{index}"
     if outbox.health().waiting > 500:
         import time; time.sleep(0.001)
-    outbox.submit(Exchange(key, 0.0, key.encode()), lambda ok, key=key: tell(key, ok))
+    if outbox.submit(Exchange(key, 0.0, key.encode()), lambda ok, key=key: tell(key, ok)):
+        tell(key, not outbox.health().error)
 """
 
 

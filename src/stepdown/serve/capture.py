@@ -26,9 +26,9 @@ _encoder = msgspec.json.Encoder()
 class Outbox(Protocol):
     """Where exchanges are made durable: `store.sqlite.SqliteOutbox`, or another."""
 
-    def submit(self, exchange: Exchange, done: Callable[[bool], None]) -> None:
-        """Queue an exchange without waiting; call `done` once, from any thread: True when it is
-        durable, False when nobody should wait for it."""
+    def submit(self, exchange: Exchange, done: Callable[[bool], None]) -> bool:
+        """Take an exchange without waiting long. True: it is settled, for good or bad. False:
+        `done` is called once, from any thread, when it is."""
         ...
 
     def health(self) -> msgspec.Struct:
@@ -75,21 +75,21 @@ class Capture:
     async def keep(self, exchange: Exchange) -> None:
         """Submit an exchange and wait until it is durable, or for as long as is allowed."""
         loop = asyncio.get_running_loop()
-        written: asyncio.Future[None] = loop.create_future()
+        settled: asyncio.Future[None] = loop.create_future()
 
         def settle() -> None:
-            if not written.done():
-                written.set_result(None)
+            if not settled.done():
+                settled.set_result(None)
 
         def done(durable: bool) -> None:
             # The loop is closed when the outbox outlives the gateway.
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle)
 
-        timer = loop.call_later(self._commit_s, settle)
-        self._outbox.submit(exchange, done)
-        await written
-        timer.cancel()
+        if not self._outbox.submit(exchange, done):
+            timer = loop.call_later(self._commit_s, settle)
+            await settled
+            timer.cancel()
 
     def keep_later(self, exchange: Exchange) -> None:
         """Submit an exchange that nobody waits for: its caller has left."""

@@ -46,6 +46,7 @@ class Gateway:
         self._load = load
         first = load(None)
         self.loaded: Loaded = _loaded(first)
+        self._known_keys_only = settings.answers_known_keys_only
         self._client_keys = [_key_hash(key) for key in settings.client_keys]
         self._known_keys: OrderedDict[bytes, float] = OrderedDict()
         self._background: set[asyncio.Task[None]] = set()
@@ -74,14 +75,14 @@ class Gateway:
 
     def may_be_answered(self, headers: Headers) -> bool:
         """Say whether a student may answer this caller: its key was accepted upstream lately."""
-        if not self.settings.answers_known_keys_only:
+        if not self._known_keys_only:
             return True
         known_until = self._known_keys.get(_key_hash(_key(headers)), 0.0)
         return known_until > time.monotonic()
 
     def accepted_upstream(self, headers: Headers) -> None:
         """Remember that the upstream accepted this caller's key."""
-        if self.settings.answers_known_keys_only:
+        if self._known_keys_only:
             key = _key_hash(_key(headers))
             self._known_keys[key] = time.monotonic() + self.settings.timeouts.known_key
             self._known_keys.move_to_end(key)
