@@ -19,7 +19,10 @@ __all__ = ["Session", "common", "print_json"]
 
 
 class Session(msgspec.Struct, frozen=True):
-    """One command's workspace, configuration and common options."""
+    """One command's workspace, configuration and common options.
+
+    `reference` says in the proofs what the students are compared with.
+    """
 
     workspace: Workspace
     config: Config
@@ -28,6 +31,7 @@ class Session(msgspec.Struct, frozen=True):
     confidence: float | None = None
     json: bool = False
     yes: bool = False
+    reference: str = "the teacher's logged answers"
 
     def terms(self, task: str) -> Terms:
         """The promise for the task of that name."""

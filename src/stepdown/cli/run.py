@@ -8,6 +8,7 @@ import msgspec
 from stepdown.cli import steps
 from stepdown.cli.options import Session, common, print_json
 from stepdown.core import display
+from stepdown.core.audits import AuditReport
 from stepdown.core.datasets import Dataset
 from stepdown.core.ports import Progress
 from stepdown.core.proofs import Proof
@@ -15,7 +16,7 @@ from stepdown.core.tasks import Task
 from stepdown.errors import Refusal
 from stepdown.render import next_step, progress_bar, say, show, table
 
-__all__ = ["Outcome", "run", "run_log"]
+__all__ = ["Outcome", "run", "run_tasks", "show_outcomes"]
 
 
 Result = Literal["promoted", "not certified", "refused", "not tried"]
@@ -33,9 +34,8 @@ class Outcome(msgspec.Struct, frozen=True):
     proof: Proof | None = None
 
 
-def run_log(session: Session, logs: tuple[str, ...], progress: Progress) -> list[Outcome]:
-    """Audit, then label, train, prove and promote every task whose verdict is `distil`."""
-    report = steps.audit_log(session, logs, progress)
+def run_tasks(session: Session, report: AuditReport, progress: Progress) -> list[Outcome]:
+    """Label, train, prove and promote every task of the audit whose verdict is `distil`."""
     chosen = [task for task in report.tasks if task.verdict.decision == "distil"]
     outcomes = {task.id: _outcome(task, "not tried", _advice(task)) for task in report.tasks}
     for task, dataset in steps.label_tasks(session, chosen, progress):
@@ -74,7 +74,7 @@ def run(session: Session, logs: tuple[str, ...]) -> None:
     Exit status 1 when no task could be certified.
     """
     with progress_bar() as progress:
-        outcomes = run_log(session, logs, progress)
+        outcomes = run_tasks(session, steps.audit_log(session, logs, progress), progress)
     if session.json:
         print_json({"tasks": outcomes})
     else:
@@ -96,7 +96,7 @@ def show_outcomes(outcomes: list[Outcome]) -> None:
                 display.count(outcome.calls),
                 outcome.result,
                 display.share(proof.test.agreement.estimate) if proof else "",
-                display.share(proof.test.coverage.estimate) if outcome.result == "promoted" else "",
+                display.share(proof.test.coverage.estimate) if proof and proof.passed else "",
                 display.milliseconds(proof.latency.p50_ms) if proof else "",
                 display.money(proof.economics.saving_usd_month) if proof else "",
             ]

@@ -14,8 +14,8 @@ from stepdown.core.routes import Route
 from stepdown.core.tasks import Task, TaskIndex
 from stepdown.errors import ConfigError, StepdownError
 from stepdown.render import say
-from stepdown.serve import serve as run_gateway
 from stepdown.serve.live import LiveRoute, Loaded
+from stepdown.serve.server import serve as run_gateway
 from stepdown.serve.settings import Limits, Settings, Timeouts
 from stepdown.store.sqlite import SqliteOutbox
 from stepdown.workspace import Workspace
@@ -41,18 +41,17 @@ def serve(
     settings = msgspec.structs.replace(settings, verbose=verbose)
     outbox = SqliteOutbox(session.workspace.calls)
     try:
-        run_gateway(settings, loader(session.workspace), outbox, on_ready=_ready(settings))
+        run_gateway(settings, loader(session.workspace), outbox, on_ready=_ready(session, settings))
     finally:
         outbox.close()
 
 
-def _ready(settings: Settings) -> Callable[[str, int, Loaded], None]:
-    def ready(host: str, port: int, loaded: Loaded) -> None:
-        names = [task.name for task in loaded.tasks.tasks() if task.id in loaded.routes]
-        say(f"Ready on http://{host}:{port}/v1; upstream: {settings.base_url or 'none'}.")
-        say(f"Students answer: {', '.join(names) or 'nothing yet; run `stepdown run LOG`'}.")
-        for task, problem in loaded.problems.items():
-            say(f"{task}: {problem}")
+def _ready(session: Session, settings: Settings) -> Callable[[str], None]:
+    def ready(address: str) -> None:
+        routed = read_policy(session.workspace.policy).routes
+        names = [task.name for task in session.workspace.tasks() if task.id in routed]
+        say(f"Ready on {address}/v1; upstream: {settings.base_url or 'none, students only'}.")
+        say(f"Routed to students: {', '.join(names) or 'nothing yet; `stepdown run LOG` does it'}.")
 
     return ready
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from stepdown import plugins
+from stepdown import __version__, plugins
 from stepdown.audit import AuditTerms, audit
 from stepdown.cli.options import Session
 from stepdown.core.audits import AuditReport, SourceCoverage
@@ -21,7 +21,7 @@ from stepdown.core.contracts import contract_of
 from stepdown.core.datasets import Dataset
 from stepdown.core.ports import Line, Progress, Student, silent
 from stepdown.core.proofs import Proof
-from stepdown.core.routes import Policy, Route
+from stepdown.core.routes import Mode, Policy, Route
 from stepdown.core.tasks import Task, TaskIndex
 from stepdown.errors import ArtefactError, Refusal
 from stepdown.label import build_dataset, load_dataset, save_dataset
@@ -256,15 +256,15 @@ def certify(session: Session, task: Task, progress: Progress = silent) -> Proof:
             confidence=terms.confidence,
             contract=terms.contract,
             audit_share=terms.audit_share,
+            reference=session.reference,
         ),
         student_id=manifest.id,
         student_bytes=manifest.size_bytes,
-        made_at=now(),
         progress=progress,
     )
     folder = workspace.proofs(task.id)
     publish_file(folder / f"{proof.id}.json", save_proof(proof))
-    publish_file(folder / f"{proof.id}.html", proof_page(proof, task).encode())
+    publish_file(folder / f"{proof.id}.html", proof_page(proof, task, version=__version__).encode())
     return proof
 
 
@@ -274,7 +274,7 @@ def current_proof(workspace: Workspace, task: Task) -> Proof | None:
     return load_proof(path.read_bytes()) if path else None
 
 
-def promote(session: Session, task: Task, mode: str = "live", share: float = 1.0) -> Policy:
+def promote(session: Session, task: Task, mode: Mode = "live", share: float = 1.0) -> Policy:
     """Route the task to the student of its newest proof.
 
     Raises:

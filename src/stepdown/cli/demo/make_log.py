@@ -138,7 +138,9 @@ def calls(data: Path, split: str, each: int | None = None) -> list[dict[str, Any
         if split == "test":
             seen = {body["messages"][-1]["content"].lower() for _, body, _ in make(data, "train")}
         fresh = [m for m in made if m[2]["messages"][-1]["content"].lower() not in seen]
-        found.extend((key, _line(i, body, message)) for key, i, body, message in fresh[:limit])
+        found.extend(
+            (key, _line(i, name, body, message)) for key, i, body, message in fresh[:limit]
+        )
     found.sort(key=lambda item: item[0])
     step = timedelta(days=DAYS) / max(len(found), 1)
     begin = START if split == "train" else START + timedelta(days=DAYS)
@@ -147,7 +149,7 @@ def calls(data: Path, split: str, each: int | None = None) -> list[dict[str, Any
     return [line for _, line in found]
 
 
-def _line(name: str, body: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+def _line(name: str, task: str, body: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
     answer = message["content"] or message["tool_calls"][0]["function"]["arguments"]
     asked = max(1, len(json.dumps(body)) // 4)
     said = max(1, len(answer) // 4)
@@ -168,6 +170,7 @@ def _line(name: str, body: dict[str, Any], message: dict[str, Any]) -> dict[str,
             "choices": [choice],
             "usage": usage,
         },
+        "metadata": {"stepdown_task": task},
     }
 
 
