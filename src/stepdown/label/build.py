@@ -41,7 +41,7 @@ def build_dataset(
     Raises:
         NotEnoughData: fewer than 60 calls can be used, or too few to calibrate with for `budget`.
     """
-    delta = 1.0 - confidence
+    delta = round(1.0 - confidence, 12)
     found = sample(examples_of(task, calls), cap, _BYTE_CAP)
     usable = sum(example.known for example in found)
     needed = rows_needed(budget, delta)

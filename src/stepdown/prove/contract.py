@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from stepdown.core.proofs import ContractKind
+from stepdown.core.proofs import ContractKind, CostRow
 from stepdown.core.stats import fixed_sequence, selective_ltt
 from stepdown.prove.outcomes import Outcome, scores_and_wrong
 
@@ -18,7 +18,8 @@ class ProofTerms(msgspec.Struct, frozen=True):
     """What is asked of a proof, and the prices that it can't find in the log.
 
     `audit_share` of the answered calls go to the teacher as well; `labelling_usd` was paid for the
-    labels (0 when they came from the log); `student_usd_per_1000` is the cost of our own CPU.
+    labels (0 when they came from the log); `student_usd_per_1000` is the cost of our own CPU;
+    `cheaper` are other ways to answer, for comparison.
     """
 
     budget: float = 0.02
@@ -28,11 +29,12 @@ class ProofTerms(msgspec.Struct, frozen=True):
     labelling_usd: float = 0.0
     student_usd_per_1000: float = 0.0
     reference: str = "the teacher's logged answers"
+    cheaper: tuple[CostRow, ...] = ()
 
     @property
     def delta(self) -> float:
         """The probability with which the certificate may be wrong."""
-        return 1.0 - self.confidence
+        return round(1.0 - self.confidence, 12)
 
 
 def tuned_and_certified(
@@ -40,8 +42,8 @@ def tuned_and_certified(
 ) -> tuple[Sequence[Outcome], Sequence[Outcome]]:
     """Return the rows that only tune (selective contract: a quarter) and those that certify.
 
-    The recipe for the selective rule tunes on out-of-fold training predictions, which a family does not hand out;
-    a part of the calibration rows does as well, since the two share no row.
+    The rule may also be tuned on out-of-fold training predictions, but a family hands out none; a
+    part of the calibration rows does as well, since the two share no row.
     """
     if terms.contract == "joint":
         return (), outcomes

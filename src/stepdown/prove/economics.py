@@ -1,7 +1,5 @@
 """What a student saves: dollars per 1,000 calls, a month, and until it has paid for itself."""
 
-from collections.abc import Sequence
-
 from stepdown.core.proofs import CostRow, Economics, TestResult
 from stepdown.core.tasks import Task
 from stepdown.prove.contract import ProofTerms
@@ -12,9 +10,7 @@ _DAY_SECONDS = 86_400.0
 _MONTH_DAYS = 30.4375
 
 
-def economics(
-    task: Task, terms: ProofTerms, test: TestResult, passed: bool, cheaper: Sequence[CostRow] = ()
-) -> Economics:
+def economics(task: Task, terms: ProofTerms, test: TestResult, passed: bool) -> Economics:
     """Return the bill before and after.
 
     The cascade pays the teacher for what the student does not answer and for the audited share of
@@ -33,7 +29,7 @@ def economics(
         audit = teacher * audited * month / 1000.0
     rows = (
         CostRow("teacher", teacher, 1.0, _priced(task)),
-        *cheaper,
+        *terms.cheaper,
         CostRow("student alone", own, test.agreement.estimate, "our own CPU, as configured"),
         CostRow(
             "cascade",

@@ -54,7 +54,12 @@ def why(rows: Sequence[Outcome], terms: ProofTerms) -> str:
     )
 
 
-def remedy(tuning: Sequence[Outcome], rows: Sequence[Outcome], terms: ProofTerms) -> str:
+def remedy(
+    tuning: Sequence[Outcome],
+    rows: Sequence[Outcome],
+    terms: ProofTerms,
+    calls_per_row: float,
+) -> str:
     """Return sentences on what would certify: a budget, more calls, the fields to look at.
 
     `calls_per_row` says how many logged calls it takes to gain one calibration row.
