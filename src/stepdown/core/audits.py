@@ -8,14 +8,21 @@ __all__ = ["AuditReport", "SourceCoverage"]
 
 
 class SourceCoverage(msgspec.Struct):
-    """What one source gave: every line is a call, a duplicate, or rejected for a counted reason."""
+    """What one source gave: every line is a call, a duplicate, or rejected for a counted reason.
+
+    In a format that joins two lines into one call (OpenAI batch) the first of them counts under
+    `joined`: lines = calls + duplicates + joined + sum of rejected. `notes` are sentences on how it
+    was read. Formats that join files have one coverage for all their files.
+    """
 
     source: str
     format: str = ""
     lines: int = 0
     calls: int = 0
     duplicates: int = 0
+    joined: int = 0
     rejected: dict[str, int] = {}
+    notes: list[str] = []
 
 
 class AuditReport(msgspec.Struct, frozen=True):

@@ -100,6 +100,7 @@ class ChatCompletion(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
     model: str | None = None
     usage: _Usage | None = None
+    created: Any = None
     error: Any = None
 
 

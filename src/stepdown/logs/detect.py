@@ -1,0 +1,70 @@
+"""Which format a log is in, and what a file that is no log seems to be instead."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from stepdown.core.ports import Line, LogFormat
+
+__all__ = ["choose_format", "describe", "sample"]
+
+_BINARY = (
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive (or an Office document)"),
+    (b"SQLite format 3", "a SQLite database"),
+    (b"PAR1", "a Parquet file"),
+    (b"BZh", "bzip2-compressed"),
+    (b"\xfd7zXZ", "xz-compressed"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
+)
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def sample(lines: Sequence[Line | str]) -> list[dict[str, Any]]:
+    """Return the JSON objects among the lines."""
+    found: list[dict[str, Any]] = []
+    for line in lines:
+        if isinstance(line, Line):
+            try:
+                found.append(_decode(line.data))
+            except (ValueError, RecursionError):
+                continue
+    return found
+
+
+def choose_format(
+    formats: Sequence[LogFormat], objects: Sequence[dict[str, Any]]
+) -> LogFormat | None:
+    """Return the first format that knows the objects as its own."""
+    return next((known for known in formats if objects and known.detect(objects)), None)
+
+
+def describe(head: bytes, objects: Sequence[dict[str, Any]]) -> str:
+    """Say what a file that begins with `head` seems to be."""
+    if not head.strip():
+        return "empty"
+    for magic, name in _BINARY:
+        if head.startswith(magic):
+            return name
+    if objects:
+        keys = ", ".join(sorted(objects[0])[:6]) or "none"
+        return f"JSON of no known format (its first object has the keys: {keys[:120]})"
+    if b"\0" in head[:4096]:
+        return "a binary file"
+    return _describe_text(head.lstrip()[:65_536])
+
+
+def _describe_text(head: bytes) -> str:
+    if head[:1] in (b"{", b"["):
+        return "broken JSON (none of its first lines can be decoded)"
+    rows = head.split(b"\n")[:3]
+    for separator, name in ((b",", "a CSV table"), (b"\t", "a TSV table")):
+        counts = [row.count(separator) for row in rows if row.strip()]
+        if len(counts) > 1 and min(counts) > 0 and counts[0] == counts[1]:
+            return name
+    return "text that is not JSON"

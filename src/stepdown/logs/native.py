@@ -1,0 +1,146 @@
+"""The native log line: one call a line, as DESIGN §3.2 and the gateway's capture write it.
+
+`{"id", "time", "request": {…}, "response": {…}, "latency_ms", "cost_usd", "metadata":
+{"stepdown_task", "group"}, "stepdown": {"tier"}}`; all but request and response may be absent.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from stepdown.core.calls import Call
+from stepdown.core.ports import Line
+from stepdown.errors import InputError
+from stepdown.logs import reasons
+from stepdown.logs.hints import caller_hints
+from stepdown.logs.lines import line_id
+from stepdown.logs.times import parse_time
+from stepdown.wire.openai import ChatBody, ChatCompletion, answer_from, parse_answer, request_from
+
+__all__ = ["FORMAT", "Native"]
+
+
+class _NativeLine(msgspec.Struct, gc=False):
+    request: ChatBody
+    response: ChatCompletion
+    id: Any = None
+    time: Any = None
+    latency_ms: Any = None
+    cost_usd: Any = None
+    cost: Any = None
+    status: Any = None
+    metadata: Any = None
+    stepdown: Any = None
+
+
+_decode = msgspec.json.Decoder(_NativeLine).decode
+_explain = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_anything = msgspec.json.Decoder().decode
+
+
+class Native:
+    """Reads the native line."""
+
+    name = "native"
+
+    def detect(self, sample: Sequence[dict[str, Any]]) -> bool:
+        """Say whether a line has a request as an object."""
+        return any(
+            isinstance(line.get("request"), dict) and line.get("object") != "chat.completion"
+            for line in sample
+        )
+
+    def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
+        """Yield each line's call, or why there is none."""
+        for line in lines:
+            try:
+                yield _call(line)
+            except (InputError, ValueError, RecursionError):
+                yield _problem(line.data)
+
+
+def _call(line: Line) -> Call:
+    record = _decode(line.data)
+    if record.status is not None and not _succeeded(record.status):
+        raise InputError("The call failed.")
+    request = request_from(record.request)
+    answer, usage, model = answer_from(record.response)
+    created = parse_time(record.time)
+    task, group = caller_hints(record.metadata, request)
+    return Call(
+        str(record.id) if record.id else line_id(line),
+        request,
+        answer,
+        model or request.model,
+        parse_time(record.response.created) if created is None else created,
+        _amount(record.latency_ms),
+        usage,
+        _amount(record.cost_usd if record.cost_usd is not None else record.cost),
+        task,
+        group,
+        _tier(record.stepdown),
+    )
+
+
+def _tier(captured: Any) -> str:
+    """Return who answered, as our own gateway notes it."""
+    if not isinstance(captured, dict):
+        return ""
+    tier = cast("dict[str, Any]", captured).get("tier")
+    return tier if isinstance(tier, str) else ""
+
+
+def _amount(value: Any) -> float | None:
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e15
+    return float(value) if known else None
+
+
+def _succeeded(status: Any) -> bool:
+    """Say whether an HTTP status, or a word for one, is a success."""
+    if isinstance(status, str) and not status.isdigit():
+        return status.lower() not in ("error", "failed", "failure", "timeout", "cancelled")
+    return isinstance(status, (int, float, str)) and 200 <= int(status) < 300
+
+
+def _problem(data: bytes) -> str:
+    """Say why a line that could not be read is no call: the first fault that stands in it."""
+    fault = reasons.json_problem(data)
+    if fault is not None:
+        return fault
+    record = _explain(data)
+    request, response = (_parsed(record.get(name)) for name in ("request", "response"))
+    if request is None:
+        return reasons.NO_REQUEST
+    if _failed(record, response):
+        return reasons.ERROR_ANSWER
+    if not isinstance(request, dict) or "messages" not in request:
+        return reasons.NOT_CHAT
+    if response is None:
+        return reasons.NO_ANSWER
+    if not isinstance(response, dict) or "choices" not in response:
+        return reasons.NOT_CHAT
+    return _malformed(record)
+
+
+def _malformed(record: dict[str, msgspec.Raw]) -> str:
+    try:
+        parse_answer(record["response"])
+    except InputError:
+        return reasons.MALFORMED_ANSWER
+    return reasons.MALFORMED_REQUEST
+
+
+def _failed(record: dict[str, msgspec.Raw], response: Any) -> bool:
+    status = _parsed(record.get("status"))
+    if status is not None and not _succeeded(status):
+        return True
+    answered = cast("dict[str, Any]", response) if isinstance(response, dict) else {}
+    return bool(answered.get("error") or _parsed(record.get("error"))) and "choices" not in answered
+
+
+def _parsed(raw: msgspec.Raw | None) -> Any:
+    return None if raw is None else _anything(raw)
+
+
+FORMAT = Native()

@@ -1,0 +1,170 @@
+"""OpenAI batches: request lines joined with answer lines by `custom_id`, in either order.
+
+A request line is {custom_id, method, url, body}, an answer line {id, custom_id, response:
+{status_code, body}, error}. They may stand in one file or in several that are read together. Where
+several requests wait under one custom_id, nobody can say whose an answer is: all are rejected.
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from stepdown.core.calls import Call
+from stepdown.core.ports import Line
+from stepdown.errors import InputError
+from stepdown.logs import reasons
+from stepdown.logs.hints import caller_hints
+from stepdown.logs.lines import line_id
+from stepdown.logs.times import parse_time
+from stepdown.wire.openai import ChatBody, ChatCompletion, answer_from, request_from
+
+__all__ = ["FORMAT", "Batch"]
+
+AMBIGUOUS = "custom_id of several requests"
+NO_CUSTOM_ID = "no custom_id"
+NO_REQUEST_FOR_ANSWER = "no request for this answer"
+REPEATED = "same half of a call again"
+
+_IN_MEMORY = 256 * 1024 * 1024
+
+
+class _Asked(msgspec.Struct):
+    body: ChatBody
+    url: str = "/v1/chat/completions"
+
+
+class _Status(msgspec.Struct):
+    status_code: int = 200
+
+
+class _Reply(msgspec.Struct):
+    body: ChatCompletion
+
+
+class _Answered(msgspec.Struct):
+    response: _Reply
+    id: str | None = None
+
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_asked = msgspec.json.Decoder(_Asked).decode
+_answered = msgspec.json.Decoder(_Answered).decode
+_text = msgspec.json.Decoder(str).decode
+_status = msgspec.json.Decoder(_Status | None).decode
+
+
+class _Held(msgspec.Struct, frozen=True):
+    """Where a waiting line lies; `ambiguous` ones are told already and lie nowhere."""
+
+    is_request: bool
+    offset: int = 0
+    length: int = 0
+    ambiguous: bool = False
+
+
+class Batch:
+    """Reads batches. `joins` asks for all files of a reading at once."""
+
+    name = "openai-batch"
+    joins = True
+
+    def detect(self, sample: Sequence[dict[str, Any]]) -> bool:
+        """Say whether a line has a custom_id and a request's or an answer's other fields."""
+        return any(
+            "custom_id" in line and "request" not in line and ("body" in line or "response" in line)
+            for line in sample
+        )
+
+    def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
+        """Yield a call for each joined pair, and why the other lines gave none."""
+        held: dict[str, _Held] = {}
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as store:
+            for line in lines:
+                known = _identify(line.data)
+                if isinstance(known, str):
+                    yield known
+                    continue
+                key, is_request = known
+                other = held.get(key)
+                if other is None:
+                    held[key] = _Held(is_request, store.seek(0, 2), len(line.data))
+                    store.write(line.data)
+                elif other.ambiguous:
+                    yield AMBIGUOUS
+                else:
+                    store.seek(other.offset)
+                    waiting = store.read(other.length)
+                    yield from _meet(held, key, (waiting, line), other.is_request != is_request)
+        for half in held.values():
+            if not half.ambiguous:
+                yield reasons.NO_ANSWER if half.is_request else NO_REQUEST_FOR_ANSWER
+
+
+def _identify(data: bytes) -> tuple[str, bool] | str:
+    """Return a line's custom_id and whether it is a request, or why it is neither."""
+    fault = reasons.json_problem(data)
+    if fault is not None:
+        return fault
+    fields = _fields(data)
+    try:
+        key = _text(fields.get("custom_id", b"null"))
+    except msgspec.MsgspecError:
+        return NO_CUSTOM_ID
+    if "body" in fields:
+        return key, True
+    return (key, False) if "response" in fields or "error" in fields else reasons.NO_ANSWER
+
+
+def _meet(
+    held: dict[str, _Held], key: str, halves: tuple[bytes, Line], fit: bool
+) -> Iterator[Call | str]:
+    """Yield what becomes of a line that meets one that waits under the same custom_id."""
+    waiting, line = halves
+    if fit:
+        is_request = held.pop(key).is_request
+        yield reasons.JOINED
+        yield _joined(waiting, line.data, line) if is_request else _joined(line.data, waiting, line)
+    elif waiting == line.data:
+        yield REPEATED
+    else:
+        held[key] = _Held(held[key].is_request, ambiguous=True)
+        yield AMBIGUOUS
+        yield AMBIGUOUS
+
+
+def _joined(asked: bytes, answered: bytes, line: Line) -> Call | str:
+    try:
+        question = _asked(asked)
+        if not question.url.endswith("/chat/completions"):
+            return reasons.NOT_CHAT
+        request = request_from(question.body)
+    except (InputError, ValueError, RecursionError):
+        return reasons.MALFORMED_REQUEST
+    try:
+        if _failed(answered):
+            return reasons.ERROR_ANSWER
+        reply = _answered(answered)
+        answer, usage, model = answer_from(reply.response.body)
+    except (InputError, ValueError, RecursionError):
+        return reasons.MALFORMED_ANSWER
+    task, group = caller_hints(None, request)
+    return Call(
+        reply.id or line_id(line),
+        request,
+        answer,
+        model or request.model,
+        parse_time(reply.response.body.created),
+        usage=usage,
+        task=task,
+        group=group,
+    )
+
+
+def _failed(answered: bytes) -> bool:
+    reply = _status(_fields(answered).get("response", b"null"))
+    return reply is None or not 200 <= reply.status_code < 300
+
+
+FORMAT = Batch()

@@ -1,0 +1,219 @@
+"""Reading logs of any format as one stream of calls, with every line accounted for."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any
+
+import msgspec
+
+from stepdown.core.audits import SourceCoverage
+from stepdown.core.calls import Call
+from stepdown.core.ports import Line, LogFormat, Progress, silent
+from stepdown.errors import LogError
+from stepdown.logs.detect import choose_format, describe, sample
+from stepdown.logs.lines import LineOrReason, read_lines
+from stepdown.logs.reasons import BROKEN_STREAM, JOINED, TOO_LARGE, TOO_LONG
+from stepdown.logs.sources import STDIN, BrokenStream, expand, read_chunks, size
+
+__all__ = ["MAX_KNOWN_IDS", "read_calls"]
+
+MAX_KNOWN_IDS = 5_000_000
+"""Ids remembered (as 8-byte hashes) to tell duplicates; past them duplicates are not told."""
+
+UNKNOWN_FORMAT = "no known format"
+
+_SAMPLE_LINES = 200
+_SAMPLE_BYTES = 4 * 1024 * 1024
+_FIX = (
+    "give JSON Lines with `request` and `response` in each line, an OpenAI batch (input and "
+    "output), stored completions or a fine-tuning file"
+)
+
+Advance = Callable[[int], None]
+
+
+class _Opened(msgspec.Struct):
+    """A source whose first lines have been looked at; `lines` has them and all others."""
+
+    path: str
+    lines: Iterator[LineOrReason]
+    format: LogFormat | None
+    found: str = ""
+
+
+class _Meter:
+    """Tells progress in bytes on disk."""
+
+    def __init__(self, total: int, progress: Progress) -> None:
+        self.total, self.progress, self.done = total, progress, 0
+
+    def advance(self, count: int) -> None:
+        self.done += count
+        self.progress("reading", self.done, self.total)
+
+
+def read_calls(
+    sources: Sequence[str],
+    formats: Sequence[LogFormat],
+    coverage: list[SourceCoverage],
+    progress: Progress = silent,
+) -> Iterator[Call]:
+    """Yield the calls of files, folders, globs or "-" (stdin), each id once, in bounded memory.
+
+    Every file's format is told by its content. `coverage` grows by one entry a file, or a format
+    that joins files, and is complete when the iterator ends. `progress` is told of "reading" in
+    bytes on disk.
+
+    Raises:
+        LogError: a source is missing, unreadable or no log, or not one call could be read.
+    """
+    paths, named = expand(sources)
+    return _read(paths, named, formats, coverage, progress)
+
+
+def _read(
+    paths: Sequence[str],
+    named: frozenset[str],
+    formats: Sequence[LogFormat],
+    coverage: list[SourceCoverage],
+    progress: Progress,
+) -> Iterator[Call]:
+    meter = _Meter(0 if STDIN in paths else sum(map(size, paths)), progress)
+    known: set[int] = set()
+    waiting: dict[str, list[_Opened]] = {}
+    for path in paths:
+        before = meter.done
+        opened = _open(path, formats, meter.advance)
+        if opened.format is None:
+            coverage.append(_unknown(opened, path in named))
+        elif getattr(opened.format, "joins", False):
+            waiting.setdefault(opened.format.name, []).append(_put_off(opened, meter, before))
+        else:
+            entry = _entry([opened], coverage)
+            yield from _calls(opened.format, opened.lines, entry, known)
+    for group in waiting.values():
+        lines = chain.from_iterable(opened.lines for opened in group)
+        reader = group[0].format
+        if reader is not None:
+            yield from _calls(reader, lines, _entry(group, coverage), known)
+    if not any(entry.calls for entry in coverage):
+        raise _nothing_read(coverage)
+
+
+def _open(path: str, formats: Sequence[LogFormat], advance: Advance) -> _Opened:
+    chunks = read_chunks(path, advance)
+    try:
+        head = next(chunks, b"")
+    except BrokenStream:
+        return _Opened(path, iter((BROKEN_STREAM,)), None, "a damaged compressed file")
+    lines = read_lines(chain([head], chunks), path)
+    first: list[LineOrReason] = []
+    held = 0
+    for line in islice(lines, _SAMPLE_LINES):
+        first.append(line)
+        held += len(line.data) if isinstance(line, Line) else 0
+        if held > _SAMPLE_BYTES:
+            break
+    objects = sample(first)
+    chosen = choose_format(formats, objects)
+    found = "" if chosen else _found(head, objects, first)
+    return _Opened(path, chain(first, lines), chosen, found)
+
+
+def _found(head: bytes, objects: Sequence[dict[str, Any]], first: Sequence[LineOrReason]) -> str:
+    vast = next((line for line in first if line in (TOO_LONG, TOO_LARGE)), None)
+    return f"a file without readable lines ({vast})" if vast else describe(head, objects)
+
+
+def _put_off(opened: _Opened, meter: _Meter, before: int) -> _Opened:
+    """Let go of a file until its turn comes, so that a folder of many keeps none open."""
+    if opened.path == STDIN:
+        return opened
+    meter.done = before
+    lines = _reopened(opened.path, meter.advance)
+    return _Opened(opened.path, lines, opened.format)
+
+
+def _reopened(path: str, advance: Advance) -> Iterator[LineOrReason]:
+    yield from read_lines(read_chunks(path, advance), path)
+
+
+def _entry(group: Sequence[_Opened], coverage: list[SourceCoverage]) -> SourceCoverage:
+    names = [opened.path for opened in group]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    known = group[0].format
+    entry = SourceCoverage(", ".join(names[:3]) + more, known.name if known else "")
+    coverage.append(entry)
+    return entry
+
+
+def _unknown(opened: _Opened, is_named: bool) -> SourceCoverage:
+    """Count a file of no known format that a folder or glob brought in; a named one is an error."""
+    if is_named:
+        raise LogError(f"{_shown(opened.path)} is no call log but {opened.found}; {_FIX}.")
+    entry = SourceCoverage(opened.path, notes=[f"This file is {opened.found}."])
+    for line in opened.lines:
+        entry.lines += 1
+        _reject(entry, line if isinstance(line, str) else UNKNOWN_FORMAT)
+    return entry
+
+
+def _calls(
+    reader: LogFormat, lines: Iterable[LineOrReason], entry: SourceCoverage, known: set[int]
+) -> Iterator[Call]:
+    for item in reader.read(_counted(lines, entry)):
+        if isinstance(item, str):
+            _reject(entry, item)
+        elif _is_new(item.id, entry, known):
+            entry.calls += 1
+            yield item
+        else:
+            entry.duplicates += 1
+
+
+def _counted(lines: Iterable[LineOrReason], entry: SourceCoverage) -> Iterator[Line]:
+    for line in lines:
+        entry.lines += 1
+        if isinstance(line, str):
+            _reject(entry, line)
+        else:
+            yield line
+
+
+def _reject(entry: SourceCoverage, reason: str) -> None:
+    if reason == JOINED:
+        entry.joined += 1
+    else:
+        entry.rejected[reason] = entry.rejected.get(reason, 0) + 1
+
+
+def _is_new(name: str, entry: SourceCoverage, known: set[int]) -> bool:
+    mark = hash(name)
+    if mark in known:
+        return False
+    if len(known) < MAX_KNOWN_IDS:
+        known.add(mark)
+    elif not entry.notes:
+        entry.notes.append(
+            f"Duplicates are told among the first {MAX_KNOWN_IDS:,} ids alone; "
+            "later repeats of an id count as calls."
+        )
+    return True
+
+
+def _nothing_read(coverage: Sequence[SourceCoverage]) -> LogError:
+    lines = sum(entry.lines for entry in coverage)
+    reasons: dict[str, int] = {}
+    for entry in coverage:
+        for reason, count in entry.rejected.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    worst = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:3]
+    why = ", ".join(f"{reason}: {count:,}" for reason, count in worst)
+    where = coverage[0].source if coverage else "the sources"
+    return LogError(
+        f"No call could be read from {_shown(where)}: {lines:,} lines ({why or 'none'}); {_FIX}."
+    )
+
+
+def _shown(path: str) -> str:
+    return "stdin" if path == STDIN else path

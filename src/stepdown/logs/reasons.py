@@ -1,0 +1,72 @@
+"""Why a line is no call: short, stable texts that coverage counts by."""
+
+import json
+
+import msgspec
+
+__all__ = [
+    "BROKEN_STREAM",
+    "CUT_OFF",
+    "ERROR_ANSWER",
+    "INVALID_UTF8",
+    "JOINED",
+    "MALFORMED_ANSWER",
+    "MALFORMED_REQUEST",
+    "NOT_AN_OBJECT",
+    "NOT_CHAT",
+    "NOT_JSON",
+    "NO_ANSWER",
+    "NO_REQUEST",
+    "ODD_JSON",
+    "TOO_DEEP",
+    "TOO_LARGE",
+    "TOO_LONG",
+    "json_problem",
+]
+
+JOINED = "half of a call"
+"""Not a fault: the line is held, or was used, as the other half of a call."""
+
+BROKEN_STREAM = "compressed data cut off or damaged"
+CUT_OFF = "line cut off"
+ERROR_ANSWER = "error instead of an answer"
+INVALID_UTF8 = "invalid UTF-8"
+MALFORMED_ANSWER = "malformed answer"
+MALFORMED_REQUEST = "malformed request"
+NOT_AN_OBJECT = "not a JSON object"
+NOT_CHAT = "not a chat-completions call"
+NOT_JSON = "not JSON"
+NO_ANSWER = "no answer"
+NO_REQUEST = "no request"
+ODD_JSON = "lone surrogate or number out of range"
+TOO_DEEP = "nested too deeply"
+TOO_LARGE = "JSON document too large"
+TOO_LONG = "line too long"
+
+
+def json_problem(data: bytes) -> str | None:
+    """Return why `data` can't be decoded to a JSON object, or None when it can."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as problem:
+        return CUT_OFF if problem.reason == "unexpected end of data" else INVALID_UTF8
+    try:
+        value = msgspec.json.decode(data)
+    except RecursionError:
+        return TOO_DEEP
+    except msgspec.MsgspecError:
+        return _syntax_problem(text)
+    return None if isinstance(value, dict) else NOT_AN_OBJECT
+
+
+def _syntax_problem(text: str) -> str:
+    try:
+        json.loads(text)
+    except RecursionError:
+        return TOO_DEEP
+    except json.JSONDecodeError as problem:
+        cut = text.lstrip().startswith("{") and not text.rstrip().endswith("}")
+        return CUT_OFF if cut or problem.pos >= len(text) else NOT_JSON
+    except ValueError:  # an integer of more digits than Python converts
+        return ODD_JSON
+    return ODD_JSON

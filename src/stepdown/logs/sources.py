@@ -1,0 +1,202 @@
+"""Where logs lie: files, folders, globs and stdin, opened and decompressed chunk by chunk."""
+
+import glob
+import hashlib
+import os
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import BinaryIO
+
+import zstandard
+
+from stepdown.errors import LogError
+
+__all__ = ["STDIN", "BrokenStream", "expand", "read_chunks", "size", "spool"]
+
+STDIN = "-"
+
+_CHUNK = 1 << 20
+_ZSTD_CHUNK = 1 << 11  # a hostile zstd block of 4 bytes unfolds to 128 KiB
+_ENOUGH = 1 << 18
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_SKIPPABLE = tuple(bytes((0x50 + n,)) + b"\x2a\x4d\x18" for n in range(16))
+_SUFFIXES = (".jsonl", ".ndjson", ".json")
+_COMPRESSED = ("", ".gz", ".zst")
+_NAMES = tuple(suffix + packed for suffix in _SUFFIXES for packed in _COMPRESSED)
+
+Advance = Callable[[int], None]
+
+
+class BrokenStream(Exception):
+    """Compressed data ends early or is damaged; what came before has been delivered."""
+
+
+def expand(sources: Sequence[str]) -> tuple[list[str], frozenset[str]]:
+    """Return the paths to read, each once, and those of them that were named one by one.
+
+    A folder stands for the log files in it, at any depth, in the order of their names; a glob for
+    what it matches; "-" for stdin.
+
+    Raises:
+        LogError: a source is missing, or has no log file in it.
+    """
+    found: dict[str, None] = {}
+    named: set[str] = set()
+    for source in sources:
+        if source == STDIN or Path(source).is_file():
+            named.add(source)
+            found[source] = None
+        else:
+            found.update(dict.fromkeys(_search(source)))
+    return list(found), frozenset(named)
+
+
+def size(path: str) -> int:
+    """Return how many bytes a path has on disk; 0 for stdin, whose length is unknown."""
+    return 0 if path == STDIN else Path(path).stat().st_size
+
+
+def read_chunks(path: str, advance: Advance) -> Iterator[bytes]:
+    """Yield the decompressed bytes of a file or stdin; `advance` is told of bytes read on disk.
+
+    Raises:
+        LogError: the file can't be opened or read.
+        BrokenStream: its compressed data is cut off or damaged; all before it has been yielded.
+    """
+    try:
+        source = nullcontext(sys.stdin.buffer) if path == STDIN else open(path, "rb")  # noqa: SIM115
+        with source as stream:
+            yield from _decompressed(stream, advance)
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise LogError(
+            f"{path} can't be read ({reason.lower()}); check the path and its permissions."
+        ) from problem
+
+
+def spool(stream: BinaryIO, folder: Path) -> Path:
+    """Copy a stream that can be read only once into `folder`, and return the copy's path.
+
+    The copy is named by its content, and zstd-compressed unless the stream is compressed already.
+    It appears whole or not at all.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    first = stream.read(_CHUNK)
+    packed = first.startswith((_GZIP_MAGIC, _ZSTD_MAGIC, *_SKIPPABLE))
+    content = hashlib.sha256()
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".spool-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            raw = nullcontext(file)
+            packer = zstandard.ZstdCompressor()
+            with raw if packed else packer.stream_writer(file, closefd=False) as out:
+                while first:
+                    content.update(first)
+                    out.write(first)
+                    first = stream.read(_CHUNK)
+            file.flush()
+            os.fsync(file.fileno())
+        path = folder / f"stdin-{content.hexdigest()[:12]}{'.log' if packed else '.jsonl.zst'}"
+        os.replace(temporary, path)
+    except BaseException:  # also on Ctrl-C no half copy may stay behind
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _search(source: str) -> list[str]:
+    folder = Path(source)
+    if folder.is_dir():
+        inside = (path for path in folder.rglob("*") if path.name.lower().endswith(_NAMES))
+        paths = sorted(str(path) for path in inside if path.is_file())
+        if not paths:
+            raise LogError(
+                f"No log file is in the folder {source}; it needs *.jsonl, *.ndjson or *.json "
+                "files (also as .gz or .zst)."
+            )
+        return paths
+    paths = sorted(path for path in glob.glob(source, recursive=True) if Path(path).is_file())
+    if not paths:
+        raise LogError(f"{source} does not exist; give a log file, a folder, a glob, or - (stdin).")
+    return paths
+
+
+def _decompressed(stream: BinaryIO, advance: Advance) -> Iterator[bytes]:
+    first = stream.read(_CHUNK)
+    if first.startswith(_GZIP_MAGIC):
+        return _gathered(_gunzip(_raw(first, stream, advance)))
+    if first.startswith((_ZSTD_MAGIC, *_SKIPPABLE)):
+        return _gathered(_unzstd(_raw(first, stream, advance)))
+    return _raw(first, stream, advance)
+
+
+def _raw(first: bytes, stream: BinaryIO, advance: Advance) -> Iterator[bytes]:
+    chunk = first
+    while chunk:
+        advance(len(chunk))
+        yield chunk
+        chunk = stream.read(_CHUNK)
+
+
+def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Join small pieces, and deliver what there is before a break in the stream is told."""
+    held: list[bytes] = []
+    length = 0
+    try:
+        for piece in pieces:
+            held.append(piece)
+            length += len(piece)
+            if length >= _ENOUGH:
+                yield b"".join(held)
+                held, length = [], 0
+    except BrokenStream:
+        if held:
+            yield b"".join(held)
+        raise
+    if held:
+        yield b"".join(held)
+
+
+def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    member = zlib.decompressobj(wbits=31)
+    started = False
+    for chunk in chunks:
+        data = chunk
+        while data:
+            started = True
+            try:
+                yield member.decompress(data, _CHUNK)
+            except zlib.error as problem:
+                raise BrokenStream from problem
+            data = member.unconsumed_tail
+            if member.eof:
+                data = member.unused_data.lstrip(b"\0")  # padding is allowed after a member
+                member, started = zlib.decompressobj(wbits=31), False
+    if started:
+        raise BrokenStream
+
+
+def _unzstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    unpacker = zstandard.ZstdDecompressor()
+    frame = unpacker.decompressobj()
+    started = False
+    for chunk in chunks:
+        at = 0
+        while at < len(chunk):
+            piece = chunk[at : at + _ZSTD_CHUNK]
+            started = True
+            try:
+                yield frame.decompress(piece)
+            except zstandard.ZstdError as problem:
+                raise BrokenStream from problem
+            at += len(piece)
+            if frame.eof:
+                at -= len(frame.unused_data)
+                frame, started = unpacker.decompressobj(), False
+    if started:
+        raise BrokenStream
