@@ -1,6 +1,7 @@
 """What rooms need of each other, as small protocols; `cli` alone wires them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -11,12 +12,14 @@ from stepdown.core.datasets import Example
 from stepdown.core.tasks import Input, Task
 
 __all__ = [
+    "Complete",
     "Exchange",
     "Family",
     "Line",
     "LogFormat",
     "Prediction",
     "Progress",
+    "Provider",
     "Student",
     "silent",
 ]
@@ -106,6 +109,23 @@ class Family(Protocol):
         Raises:
             ArtefactError: a file is missing or is not what it has to be.
         """
+        ...
+
+
+Complete = Callable[[bytes], Awaitable[bytes]]
+"""complete(body) → the JSON of a chat.completion for the JSON of a request; raises UpstreamError
+when there is no answer, InputError when the body is no request."""
+
+
+class Provider(Protocol):
+    """A way to a model: `connect` gives what completes requests for as long as its block runs."""
+
+    name: str
+
+    def connect(
+        self, source: str, api_key: str | None = None
+    ) -> AbstractAsyncContextManager[Complete]:
+        """Connect to `source`: an API root, or whatever the provider reads from."""
         ...
 
 

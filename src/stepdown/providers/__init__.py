@@ -1,0 +1,1 @@
+"""Models behind an API, as something that completes chat requests."""

@@ -1,0 +1,57 @@
+"""Any server that speaks OpenAI's chat completions: one POST, one whole answer."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from stepdown.core.ports import Complete
+from stepdown.errors import UpstreamError
+
+__all__ = ["PROVIDER", "OpenAICompatible"]
+
+_CONNECT_S = 2.0
+_QUOTED = 200
+
+
+class OpenAICompatible:
+    """The provider; `timeout_s` is what one answer may take."""
+
+    name = "openai-compatible"
+
+    def __init__(self, timeout_s: float = 600.0) -> None:
+        self._timeout_s = timeout_s
+
+    @asynccontextmanager
+    async def connect(self, source: str, api_key: str | None = None) -> AsyncGenerator[Complete]:
+        """Give a function that completes requests at the API root `source`."""
+        root = source.rstrip("/")
+        if root.count("/") == 2:  # an address without a path
+            root += "/v1"
+        headers = {"content-type": "application/json"}
+        if api_key is not None:
+            headers["authorization"] = f"Bearer {api_key}"
+        timeout = aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=_CONNECT_S)
+        async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+
+            async def complete(body: bytes) -> bytes:
+                return await _post(session, f"{root}/chat/completions", body)
+
+            yield complete
+
+
+async def _post(session: aiohttp.ClientSession, url: str, body: bytes) -> bytes:
+    try:
+        async with session.post(url, data=body, allow_redirects=False) as response:
+            answer = await response.read()
+    except (aiohttp.ClientError, OSError) as problem:
+        raise UpstreamError(
+            f"{url} does not answer ({type(problem).__name__}); check the address and the network."
+        ) from problem
+    if response.status != 200:
+        quoted = answer[:_QUOTED].decode("utf-8", "replace")
+        raise UpstreamError(f"{url} answered with status {response.status}: {quoted}")
+    return answer
+
+
+PROVIDER = OpenAICompatible()
