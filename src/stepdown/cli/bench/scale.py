@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stepdown.cli.bench.figures import Figure
-from stepdown.cli.demo.make_log import rows
+from stepdown.cli.bench.sets import read_set
 from stepdown.core.ports import Progress
 
 __all__ = ["audit_rate", "write_log"]
@@ -31,7 +31,7 @@ _NAMES = ("Amina", "Bruno", "Chloe", "Daniel", "Elena", "Farid", "Grace", "Hiro"
 def write_log(data: Path, path: Path, count: int, seed: int = 0) -> None:
     """Write `count` native lines of about 2 KB: five prompts over Banking77's texts."""
     pick = random.Random(seed)
-    texts = [(row["text"], row["label"]) for row in rows(data, "banking77", "train")]
+    texts = [(row["text"], row["label"]) for row in read_set(data, "banking77", "train")]
     with open(path, "w", encoding="utf-8") as file:
         for number in range(count):
             text, label = pick.choice(texts)

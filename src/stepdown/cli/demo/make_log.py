@@ -7,7 +7,6 @@ written, as nobody measured one.
 """
 
 import hashlib
-import io
 import json
 import sys
 from collections.abc import Iterator
@@ -17,7 +16,9 @@ from typing import Any
 
 import zstandard
 
-__all__ = ["calls", "rows", "write"]
+from stepdown.cli.bench.sets import read_set
+
+__all__ = ["calls", "write"]
 
 MODEL = "gpt-5.2"
 START = datetime(2026, 9, 1, tzinfo=UTC)
@@ -26,24 +27,14 @@ HELD_OUT_EACH = 200
 TOOL_TRAIN_ROWS = 8000
 
 
-def rows(data: Path, name: str, split: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of one split of `data/<name>/<name>.jsonl.zst`."""
-    with open(data / name / f"{name}.jsonl.zst", "rb") as file:
-        stream = zstandard.ZstdDecompressor().stream_reader(file)
-        for line in io.TextIOWrapper(stream, encoding="utf-8", newline="\n"):
-            row = json.loads(line)
-            if row["split"] == split:
-                yield row
-
-
 def routing(data: Path, split: str) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Yield (id, request, message) of the ticket-routing task, from Banking77."""
-    labels = sorted({row["label"] for row in rows(data, "banking77", "train")})
+    labels = sorted({row["label"] for row in read_set(data, "banking77", "train")})
     system = (
         "You route messages that customers send to a bank. Answer with exactly one queue name from "
         "this list and nothing else: " + ", ".join(labels) + "."
     )
-    for row in rows(data, "banking77", split):
+    for row in read_set(data, "banking77", split):
         messages = [
             {"role": "system", "content": system},
             {"role": "user", "content": row["text"]},
@@ -57,7 +48,9 @@ def _slots(row: dict[str, Any]) -> dict[str, str]:
 
 def extraction(data: Path, split: str) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Yield (id, request, message) of the extraction task, from the DSTC8 spans."""
-    names = sorted({name for row in rows(data, "dstc8_spans", "train") for name in row["fields"]})
+    names = sorted(
+        {name for row in read_set(data, "dstc8_spans", "train") for name in row["fields"]}
+    )
     nullable = {"anyOf": [{"type": "string"}, {"type": "null"}]}
     schema = {
         "type": "object",
@@ -73,7 +66,7 @@ def extraction(data: Path, split: str) -> Iterator[tuple[str, dict[str, Any], di
         "You read one turn of a conversation with a booking assistant and return the details that "
         "the customer states, word for word, or null where a detail is not stated."
     )
-    for row in rows(data, "dstc8_spans", split):
+    for row in read_set(data, "dstc8_spans", split):
         asked = ", ".join(row["context"]["requested_slots"]) or "nothing"
         user = (
             f"Service: {row['domain'].split('_')[0]}\nThe assistant has just asked for: {asked}\n"
@@ -88,7 +81,7 @@ def extraction(data: Path, split: str) -> Iterator[tuple[str, dict[str, Any], di
 def tool_calls(data: Path, split: str) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Yield (id, request, message) of the tool-calling task, from SNIPS."""
     arguments: dict[str, set[str]] = {}
-    for row in rows(data, "snips", "train"):
+    for row in read_set(data, "snips", "train"):
         arguments.setdefault(row["label"], set()).update(row["fields"])
     tools = [
         {
@@ -105,7 +98,7 @@ def tool_calls(data: Path, split: str) -> Iterator[tuple[str, dict[str, Any], di
         for name, known in sorted(arguments.items())
     ]
     system = "You are a home assistant. Call the one tool that does what the user asks."
-    for row in rows(data, "snips", split):
+    for row in read_set(data, "snips", split):
         messages = [
             {"role": "system", "content": system},
             {"role": "user", "content": row["text"]},
