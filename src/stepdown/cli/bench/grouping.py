@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score  # pyright: ignore[reportUnknownVariableType]
 
 from stepdown.audit.grouping import Grouper
 from stepdown.cli.bench.figures import Figure

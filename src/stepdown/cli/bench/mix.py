@@ -1,12 +1,13 @@
 """A shuffled mix of every data set behind three prompt templates each, with the truth beside it.
 
-Every template is drawn: an instruction of that set, a layout (what stands in the system prompt, what
-in the user message, where the text goes) and trimmings that vary from call to call (dates, names,
+Every template is drawn: an instruction of that set, a layout (what stands in the system prompt,
+what in the user message, where the text goes) and trimmings that vary from call to call (dates, names,
 ids). Sometimes two of the three templates of a set are twins that differ in one instruction.
 """
 
 import itertools
 import random
+import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -226,7 +227,7 @@ class Prompt(msgspec.Struct, frozen=True):
             "{person}": rng.choice(self.people),
             "{company}": rng.choice(self.companies),
             "{id}": str(rng.randrange(10**5, 10**8)),
-            "{uuid}": f"{rng.getrandbits(32):08x}-{rng.getrandbits(16):04x}-4{rng.getrandbits(12):03x}",
+            "{uuid}": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
         }
         system, user = self.system, self.user
         for slot, value in slots.items():
