@@ -50,7 +50,7 @@ def cluster(texts: Sequence[str], common: Collection[str]) -> Ints:
         inverse, [weights[int(pair)] for pair in pairs[starts[kept]]], minlength=len(unique)
     )
     size = counts[kept[first]]
-    enough = strength >= np.where(size >= max(least, _COMMON_SHARE * len(texts)), 3, 6)
+    enough = strength >= np.where(size >= max(least, _COMMON_SHARE * len(texts)), 4, 7)
     score = size * np.minimum(strength, _LONG_ENOUGH)
     # Of two ways to divide the same texts the outer one counts: what they begin or end with.
     first_pairs = pairs[starts[kept]]
@@ -74,7 +74,7 @@ def _pairs(texts: Sequence[str], common: Collection[str]) -> tuple[Ints, Ints, d
     """Return the distinct neighbouring pairs of each text, their texts' rows, and their weights."""
     ids: dict[str, int] = {}
     known: dict[str, int] = {}
-    telling = [True, True]
+    telling = [False, False]
     found: list[int] = []
     sizes: list[int] = []
     for text in texts:
@@ -97,7 +97,7 @@ def _pairs(texts: Sequence[str], common: Collection[str]) -> tuple[Ints, Ints, d
     rows = np.repeat(np.arange(len(texts)), sizes)
     distinct = np.unique(pairs)
     flags = np.array(telling)
-    weights = (flags[distinct // _BASE] & flags[distinct % _BASE]).astype(float)
+    weights = (flags[distinct // _BASE] | flags[distinct % _BASE]).astype(float)
     return pairs, rows, dict(zip(distinct.tolist(), weights.tolist(), strict=True))
 
 

@@ -18,6 +18,7 @@ Labels = list[str]
 _MOST_VALUES = 60  # distinct values of a slot that may still be a closed set
 _LONGEST = 4000  # characters of a value that may still be an instruction
 _COVER = 0.98  # a closed set covers nearly all texts
+_TILE = 0.9  # templates inside a hole cover so many texts, or they are the data's own
 _FEW = 4  # short lower-case values that count as different instructions
 _SEVERAL = 60  # the same for sentences
 _SENTENCE = 3  # words that make a value a sentence
@@ -207,7 +208,7 @@ def _tiles(slot: Slot, labels: Labels, kept: Counter[str]) -> bool:
     )
     share = (sum(kept.values()) + bare) / len(labels)
     if len(kept) > 1 or bare:
-        few = share >= _COVER and len(kept) <= _SEVERAL
+        few = share >= _TILE and len(kept) <= _SEVERAL
         return few and (slot.whole or _are_brief(slot, labels, kept))
     if not 0.1 <= share <= 0.9 or _QUOTED.search(slot.before):
         return False
