@@ -99,7 +99,8 @@ def _raw_lines(chunks: Iterator[bytes]) -> Iterator[bytes | str]:
                     yield TOO_LONG
                 else:
                     yield _bounded(tail + lines[0])
-                yield from lines[1:-1]
+                inner = lines[1:-1]
+                yield from inner if len(chunk) <= MAX_LINE else map(_bounded, inner)
                 tail, skipping = lines[-1], False
             elif not skipping:
                 tail += chunk

@@ -43,6 +43,8 @@ TOO_DEEP = "nested too deeply"
 TOO_LARGE = "JSON document too large"
 TOO_LONG = "line too long"
 
+_CLOSING = {"{": "}", "[": "]"}
+
 
 def json_problem(data: bytes) -> str | None:
     """Return why `data` can't be decoded to a JSON object, or None when it can."""
@@ -65,7 +67,8 @@ def _syntax_problem(text: str) -> str:
     except RecursionError:
         return TOO_DEEP
     except json.JSONDecodeError as problem:
-        cut = text.lstrip().startswith("{") and not text.rstrip().endswith("}")
+        opened, last = text.lstrip()[:1], text.rstrip()[-1:]
+        cut = opened in _CLOSING and last != _CLOSING[opened]
         return CUT_OFF if cut or problem.pos >= len(text) else NOT_JSON
     except ValueError:  # an integer of more digits than Python converts
         return ODD_JSON

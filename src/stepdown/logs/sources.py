@@ -155,10 +155,10 @@ def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
                 yield b"".join(held)
                 held, length = [], 0
     except BrokenStream:
-        if held:
+        if length:
             yield b"".join(held)
         raise
-    if held:
+    if length:
         yield b"".join(held)
 
 

@@ -37,15 +37,9 @@ def _parse_text(text: str) -> float | None:
         moment = None
     if moment is not None and len(text) >= len("2026-11-23"):
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return _timestamp(aware)
+        seconds = aware.timestamp()
+        return seconds if seconds > 0 else None
     try:
         return _from_number(float(text))
     except ValueError:
-        return None
-
-
-def _timestamp(moment: datetime) -> float | None:
-    try:
-        return moment.timestamp()
-    except (OverflowError, ValueError):  # year 1 with an offset lies before the first year
         return None
