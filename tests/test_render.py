@@ -57,6 +57,7 @@ def test_an_audit_says_what_was_read_and_what_has_no_price() -> None:
     text = printed(render.audit_table(samples.audit()), 120)
     assert "2 of 5 tasks, 76.8 % of the known spend" in text
     assert "38 × not JSON" in text
+    assert "batch.jsonl.gz: The batch has no error file." in text
     assert "No known price, so in no total: house-model-7 (13,784 calls)." in text
     assert "880 calls were seen" in text
 

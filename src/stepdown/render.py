@@ -183,6 +183,8 @@ def _what_was_read(report: AuditReport) -> Iterator[str]:
     )
     for reason, number in sorted(rejected.items(), key=lambda item: -item[1]):
         yield f"  {display.count(number)} × {reason}"
+    for source in report.sources:
+        yield from (f"  {source.source}: {note}" for note in source.notes)
 
 
 def _unpriced(report: AuditReport) -> Iterator[str]:

@@ -71,6 +71,7 @@ def ticket_routing() -> Task:
         latency_p99_ms=2911.0,
         repeats=0.083,
         self_agreement=0.974,
+        self_agreement_repeats=3_420,
         params={"temperature": {"max": 0.0}, "top_p": [1]},
         sources=("calls-november.jsonl",),
     )
@@ -168,8 +169,23 @@ def audit() -> AuditReport:
     return AuditReport(
         tasks=tasks,
         sources=(
-            SourceCoverage("calls-november.jsonl", "native", 56_300, 56_180, 82, {"not JSON": 38}),
-            SourceCoverage("batch.jsonl.gz", "openai-batch", 10, 0, 0, {"no output for it": 10}),
+            SourceCoverage(
+                "calls-november.jsonl",
+                "native",
+                56_300,
+                56_180,
+                82,
+                rejected={"not JSON": 38},
+            ),
+            SourceCoverage(
+                "batch.jsonl.gz",
+                "openai-batch",
+                12,
+                1,
+                joined=1,
+                rejected={"no output for it": 10},
+                notes=["The batch has no error file."],
+            ),
         ),
         calls=56_180,
         spend_usd=1085.6221,
@@ -231,7 +247,7 @@ def audit_hostile() -> AuditReport:
         tools_json=HOSTILE,
         output_format_json=HOSTILE,
     )
-    source = SourceCoverage(HOSTILE, HOSTILE, 5, 5, 0, {HOSTILE: 1})
+    source = SourceCoverage(HOSTILE, HOSTILE, 5, 5, rejected={HOSTILE: 1}, notes=[HOSTILE])
     return AuditReport((task,), (source,), 5, unpriced_models={HOSTILE: 5}, prices_as_of=HOSTILE)
 
 

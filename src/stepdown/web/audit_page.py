@@ -49,6 +49,7 @@ def audit_page(report: AuditReport, *, made_at: str, version: str) -> str:
     """Return the whole page; `made_at` and `version` stand in its foot as they are given."""
     charted = report.tasks[:_CHARTED]
     detailed = report.tasks[:_DETAILED]
+    fit = [task for task in report.tasks if task.verdict.decision == "distil"]
     return html_page(
         "audit.html.jinja",
         title="What the log holds",
@@ -60,9 +61,8 @@ def audit_page(report: AuditReport, *, made_at: str, version: str) -> str:
         charted=len(charted),
         spend_chart=_spend_chart(charted),
         anatomy_chart=_anatomy_chart(charted),
-        fit=[task for task in report.tasks if task.verdict.decision == "distil"],
-        saving=_total(task.verdict.saving_usd_month for task in report.tasks),
-        rejected=sum(sum(source.rejected.values()) for source in report.sources),
+        fit=len(fit),
+        **_saving(fit),
         rejections=_rejections(report.sources),
         priced_calls=sum(task.priced_calls for task in report.tasks),
         made_at=made_at,
@@ -70,9 +70,14 @@ def audit_page(report: AuditReport, *, made_at: str, version: str) -> str:
     )
 
 
-def _total(values: Iterator[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+def _saving(fit: Sequence[Task]) -> dict[str, Any]:
+    known = [
+        task.verdict.saving_usd_month for task in fit if task.verdict.saving_usd_month is not None
+    ]
+    note = "an estimate; each proof gives its own"
+    if len(known) < len(fit):
+        note = f"known for {len(known)} of {len(fit)} fit tasks"
+    return {"saving": sum(known) if known else None, "saving_note": note}
 
 
 def _rejections(sources: Sequence[SourceCoverage]) -> list[tuple[str, str, int]]:

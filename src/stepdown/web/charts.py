@@ -14,7 +14,7 @@ from stepdown.web.svg import FONT, element, figure, text, text_width
 
 __all__ = ["Bar", "Part", "Stack", "bars", "stacked_bars"]
 
-WIDTH = 440.0
+WIDTH = 400.0
 _ROW, _BAR, _GAP = 42.0, 16.0, 12.0
 
 

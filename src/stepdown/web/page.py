@@ -50,7 +50,8 @@ def _environment() -> Environment:
             display.share,
         )
     }
-    made.filters.update(filters | {"plural": display.plural, "cut": _cut})
+    filters["plural"], filters["cut"] = display.plural, _cut
+    made.filters.update(filters)
     return made
 
 

@@ -14,7 +14,7 @@ from stepdown.web.svg import FONT, Scale, element, figure, nice_ticks, text, tex
 
 __all__ = ["Axis", "Dot", "Mark", "Series", "line_plot", "reliability_plot", "scatter_plot"]
 
-WIDTH, HEIGHT = 440.0, 280.0
+WIDTH, HEIGHT = 400.0, 270.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, WIDTH - 18.0, 10.0, HEIGHT - 42.0
 _LEGEND_ROW = 20.0
 
@@ -161,6 +161,7 @@ def _line(frame: _Frame, points: Sequence[tuple[float, float]], class_: str) -> 
         yield element("path", d=path, class_=class_)
 
 
+_NO_POINT = "No point is known."
 _MARKERS = (
     "M0,-6 A6,6 0 1 1 0,6 A6,6 0 1 1 0,-6 Z",
     "M-5,-5 H5 V5 H-5 Z",
@@ -183,7 +184,10 @@ def scatter_plot(name: str, title: str, axes: tuple[Axis, Axis], dots: Sequence[
         plot.append(element("g", marker, transform=f"translate({x:.2f} {y:.2f})"))
         plot += _beside(dot.label, x, y, taken)
         legend.append((element("path", d=shape, class_=class_), dot.said))
-    said = "; ".join(dot.said for dot in dots) or "No point is known."
+    if not dots:
+        middle = ((_LEFT + _RIGHT) / 2, (_TOP + _BOTTOM) / 2)
+        plot.append(text(*middle, _NO_POINT, anchor="middle", class_="label halo"))
+    said = "; ".join(dot.said for dot in dots) or _NO_POINT
     return _with_legend(name, title, said, plot, legend)
 
 

@@ -102,13 +102,13 @@ def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
 
     They span [low, high]; equal or reversed ends are widened to something that can be drawn.
     """
-    if not high > low:
+    if not high - low > 1e-9 * max(abs(low), abs(high), 1e-200):
         low, high = (0.0, 1.0) if low <= 0 else (0.0, low)
     rough = (high - low) / max(most - 1, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(place * step, 12) for place in range(first, last + 1)]
+    return [float(f"{place * step:.12g}") for place in range(first, last + 1)]
 
 
 class Scale(msgspec.Struct, frozen=True):
