@@ -8,6 +8,7 @@ state that two threads can't share.
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,10 +28,15 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
+# Its types are in no stub.
+_crfsuite: Any = pycrfsuite
+
 OUTSIDE = "O"
 # Weights below this change no decision; without them the model is a third of the size.
 _NEGLIGIBLE = 0.01
 _FORBIDDEN = -1e4
+# No label is so unlikely that the others' rules could leave none at all.
+_FLOOR = -200.0
 
 
 class CrfSettings(msgspec.Struct, frozen=True):
@@ -88,8 +94,13 @@ def fit_crf(
     """
     trainer = _Trainer(on_iteration)
     trainer.select("lbfgs", "crf1d")
+    # crfsuite sees numbers for names: no text of the log can upset its files.
+    ids: dict[str, str] = {}
+    known: dict[str, str] = {OUTSIDE: "0"}
     for features, labels in rows:
-        trainer.append(pycrfsuite.ItemSequence(features), labels)
+        named = [[ids.setdefault(name, str(len(ids))) for name in token] for token in features]
+        tags = [known.setdefault(label, str(len(known))) for label in labels]
+        trainer.append(_crfsuite.ItemSequence(named), tags)
     trainer.set_params(
         {
             "c1": settings.c1,
@@ -103,14 +114,17 @@ def fit_crf(
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "crf")
         trainer.train(path)
-        tagger = pycrfsuite.Tagger()
+        tagger = _crfsuite.Tagger()
         tagger.open(path)
         info = tagger.info()
         tagger.close()
-    return _weights(info.labels, info.state_features, info.transitions)
+    names, spoken = list(ids), {number: label for label, number in known.items()}
+    state = {(names[int(f)], spoken[tag]): w for (f, tag), w in info.state_features.items()}
+    steps = {(spoken[a], spoken[b]): w for (a, b), w in info.transitions.items()}
+    return _weights(set(known), state, steps)
 
 
-class _Trainer(pycrfsuite.BaseTrainer):
+class _Trainer(_crfsuite.BaseTrainer):  # pyright: ignore[reportUntypedBaseClass]
     """crfsuite's trainer, which tells its progress as log lines."""
 
     def __init__(self, on_iteration: Callable[[int], None]) -> None:
@@ -125,14 +139,13 @@ class _Trainer(pycrfsuite.BaseTrainer):
 
 
 def _weights(
-    known: dict[str, str],
+    known: set[str],
     state: dict[tuple[str, str], float],
     steps: dict[tuple[str, str], float],
 ) -> Crf:
-    # O first, so that ties fall on the side of saying nothing.
-    labels = (OUTSIDE, *sorted(set(known) - {OUTSIDE}))
-    # Each field needs its inside label to exist: a span of one token never showed it.
-    labels = (OUTSIDE, *(f"{kind}-{name}" for name in sorted({x[2:] for x in labels[1:]}) for kind in "BI"))
+    """Arrange the weights; every field has both its labels, O is first and B before I."""
+    names = sorted({label[2:] for label in known - {OUTSIDE}}, key=lambda name: (len(name), name))
+    labels = (OUTSIDE, *(f"{kind}-{name}" for name in names for kind in "BI"))
     column = {label: at for at, label in enumerate(labels)}
     heavy = {key: w for key, w in state.items() if abs(w) >= _NEGLIGIBLE}
     rows: dict[str, int] = {}
@@ -141,17 +154,16 @@ def _weights(
     emissions = np.zeros((len(rows), len(labels)), np.float32)
     for (feature, label), weight in heavy.items():
         emissions[rows[feature], column[label]] = weight
-    follow, first = _legal(labels)
     transitions = np.zeros((len(labels), len(labels)))
     for (before, after), weight in steps.items():
         transitions[column[before], column[after]] = weight
-    transitions[~follow] = _FORBIDDEN
+    follow, first = _legal(labels)
     # An inside label that was never seen stays impossible.
-    unseen = [column[label] for label in labels if label not in known and label != OUTSIDE]
-    transitions[:, unseen] = _FORBIDDEN
-    start = np.where(first, 0.0, _FORBIDDEN)
-    start[unseen] = _FORBIDDEN
-    return Crf(labels, rows, emissions, transitions, start)
+    unseen = [column[label] for label in labels if label not in known]
+    follow[:, unseen] = False
+    first[unseen] = False
+    transitions[~follow] = _FORBIDDEN
+    return Crf(labels, rows, emissions, transitions, np.where(first, 0.0, _FORBIDDEN))
 
 
 def score(crf: Crf, features: Sequence[Sequence[str]]) -> Floats:
@@ -176,7 +188,7 @@ def posterior(crf: Crf, scores: Floats) -> Posterior:
     """Run forward-backward over `scores` (T by L) with rescaling at every token."""
     length, width = scores.shape
     peaks = scores.max(axis=1, keepdims=True)
-    emit = np.exp(scores - peaks)
+    emit = np.exp(np.maximum(scores - peaks, _FLOOR))
     step = np.exp(crf.transitions)
     forward = np.empty((length, width))
     scale = np.empty(length)
@@ -216,7 +228,7 @@ def constrained(crf: Crf, scores: Floats, allowed: NDArray[np.bool_]) -> Floats:
 
     exp(result - Posterior.log_z) is the probability that the labels keep within the restriction.
     """
-    emit = np.exp(scores - scores.max(axis=1, keepdims=True))
+    emit = np.exp(np.maximum(scores - scores.max(axis=1, keepdims=True), _FLOOR))
     step = np.exp(crf.transitions)
     rows = np.exp(crf.start) * emit[0] * allowed[:, 0]
     log_z = np.full(len(allowed), scores.max(axis=1).sum())

@@ -5,14 +5,16 @@ are short since each is built once a token; `Layout` says which groups a model u
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import msgspec
 
-__all__ = ["Layout", "Lexicon", "Places", "features", "lexicon_of", "tokenise"]
+from stepdown.core.dates import find_dates
+
+__all__ = ["ROLE", "Layout", "Lexicon", "Places", "features", "lexicon_of", "tokenise"]
 
 Places = list[tuple[int, int]]
 """(start, end) of each token or span, in characters."""
@@ -26,7 +28,7 @@ _WORD = rf"[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+|[^\w\s]|_"
 # Sums, dates and times are one token each, so that their shape and their value are one feature.
 _COMPOUND = re.compile(rf"\d+(?:[.,:/\-]\d+)*|{_WORD}")
 _FINE = re.compile(rf"\d+|{_WORD}")
-_ROLE = re.compile(r"^(system|user|assistant|tool): ", re.MULTILINE)
+ROLE = re.compile(r"^(system|user|assistant|tool): ", re.MULTILINE)
 _EDGES = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100)
 
 
@@ -232,13 +234,27 @@ def _ranked(words: Sequence[Word], rows: list[list[str]]) -> None:
         )
 
 
+def _dated(text: str, tokens: Places, rows: list[list[str]]) -> None:
+    """Add which tokens are of a whole date, however it is written, and which date it is."""
+    starts = [start for start, _ in tokens]
+    spans = sorted({(start, end) for start, end, _, _ in find_dates(text)})
+    for number, (start, end) in enumerate(spans):
+        first, stop = bisect_left(starts, start), bisect_left(starts, end)
+        for at in range(first, stop):
+            place = "U" if stop - first == 1 else "B" if at == first else "I"
+            rows[at].append(f"date={place}")
+            rows[at].append(f"date={place}{min(number, 3)}")
+        if stop < len(rows):
+            rows[stop].append("-date")
+
+
 def _cents(amount: str) -> int:
     return int("".join(c for c in amount if c.isdigit()))
 
 
 def _spoken(text: str, tokens: Places, rows: list[list[str]]) -> None:
     """Add who speaks in a conversation and how many turns are still to come."""
-    turns = [(found.start(), found[1]) for found in _ROLE.finditer(text)]
+    turns = [(found.start(), found[1]) for found in ROLE.finditer(text)]
     starts = [start for start, _ in turns]
     for at, (start, _) in enumerate(tokens):
         turn = bisect_right(starts, start) - 1
@@ -263,6 +279,7 @@ def features(
     groups: tuple[tuple[bool, Callable[[], None]], ...] = (
         (layout.lines, lambda: _placed(text, tokens, words, rows)),
         (layout.lines, lambda: _ranked(words, rows)),
+        (layout.lines, lambda: _dated(text, tokens, rows)),
         (layout.roles, lambda: _spoken(text, tokens, rows)),
     )
     for wanted, add in groups:

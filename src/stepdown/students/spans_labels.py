@@ -9,6 +9,7 @@ import msgspec
 
 from stepdown.core.align import align
 from stepdown.core.anatomy import Field
+from stepdown.core.fingerprint import canonical_json
 from stepdown.core.normalise import best_normaliser
 from stepdown.students.spans_features import Places
 
@@ -18,7 +19,7 @@ _MAX_CONFLICTS = 0.05
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """Where one field's value stands in one text, in characters; `missed` where it stands nowhere."""
+    """Where one field's value stands in one text, in characters; `missed` where it does nowhere."""
 
     spans: tuple[tuple[int, int], ...] = ()
     missed: bool = False
@@ -27,47 +28,61 @@ class Placed(msgspec.Struct, frozen=True):
 class LabelledField(msgspec.Struct, frozen=True):
     """A field with its place in every training text and the normaliser that reads the spans.
 
-    `rate` is the share of aligned values that the normaliser reproduces, in [0, 1].
+    `rate` is the share of aligned values that the normaliser reproduces, in [0, 1]. `nothing` is
+    what the teacher wrote where there was no value (null, mostly; or "", [], "N/A"), `absent` the
+    share of rows where it did.
     """
 
     path: str
     many: bool
     normaliser: str
     rate: float
+    nothing: Any
+    absent: float
     places: tuple[Placed, ...]
 
 
-def _place(value: Any, text: str) -> tuple[Placed, list[tuple[Any, str]]]:
-    """Return a value's spans and the (value, span) pairs that a normaliser has to reproduce."""
-    if value is None:
-        return Placed(), []
-    found = align(value, text)
-    if not found:
-        return Placed(missed=value != []), []
-    spans = tuple((a.start, a.end) for a in found)
+def _pairs(value: Any, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[Any, str]]:
+    """Return the (value, span) pairs that a normaliser has to reproduce."""
     if isinstance(value, list):
         items = cast("list[Any]", value)
-        return Placed(spans), [
-            (item, text[a:b]) for item, (a, b) in zip(items, spans, strict=True)
-        ]
-    return Placed(spans), [(value, text[slice(*spans[0])])]
+        return [(item, text[a:b]) for item, (a, b) in zip(items, spans, strict=True)]
+    return [(value, text[slice(*spans[0])])]
+
+
+def _stand_in(values: Sequence[Any]) -> Any:
+    """Return what is written for "no value", given the values that stand nowhere in their text."""
+    counts = Counter(map(canonical_json, values))
+    if not counts:
+        return None
+    written, count = counts.most_common(1)[0]
+    return msgspec.json.decode(written) if count > 1 and 2 * count >= len(values) else None
+
+
+def _label_field(texts: Sequence[str], values: Sequence[Any], field: Field) -> LabelledField:
+    found = [
+        tuple((a.start, a.end) for a in align(value, text))
+        for value, text in zip(values, texts, strict=True)
+    ]
+    nothing = _stand_in([value for value, spans in zip(values, found, strict=True) if not spans])
+    places: list[Placed] = []
+    pairs: list[tuple[Any, str]] = []
+    for value, text, spans in zip(values, texts, found, strict=True):
+        places.append(Placed(spans, not spans and value is not None and value != nothing))
+        pairs.extend(_pairs(value, text, spans) if spans else ())
+    absent = sum(not place.spans and not place.missed for place in places) / len(texts)
+    name, rate = best_normaliser(pairs)
+    return LabelledField(field.path, field.many, name, rate, nothing, absent, tuple(places))
 
 
 def label_fields(
     texts: Sequence[str], records: Sequence[dict[str, Any]], fields: Sequence[Field]
 ) -> list[LabelledField]:
     """Align every field's value with its text; each field gets one normaliser for all rows."""
-    labelled: list[LabelledField] = []
-    for field in fields:
-        pairs: list[tuple[Any, str]] = []
-        places: list[Placed] = []
-        for text, record in zip(texts, records, strict=True):
-            place, found = _place(record.get(field.path), text)
-            places.append(place)
-            pairs.extend(found)
-        name, rate = best_normaliser(pairs)
-        labelled.append(LabelledField(field.path, field.many, name, rate, tuple(places)))
-    return labelled
+    return [
+        _label_field(texts, [record.get(field.path) for record in records], field)
+        for field in fields
+    ]
 
 
 def _tokens_of(span: tuple[int, int], tokens: Places) -> tuple[int, int] | None:

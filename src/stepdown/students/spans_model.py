@@ -1,0 +1,212 @@
+"""A trained span model: from a text to its fields' values, each with a probability."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stepdown.core.fingerprint import canonical_json
+from stepdown.core.normalise import NORMALISERS
+from stepdown.students.crf import Crf, Posterior, constrained, posterior, score, viterbi
+from stepdown.students.spans_features import Layout, Lexicon, Places, features, tokenise
+
+__all__ = ["SpanField", "SpanGuess", "SpanLayer", "SpanModel"]
+
+Bools = NDArray[np.bool_]
+
+_WORTH_TRYING = 0.01
+_NEVER_ABSENT = 0.005
+
+
+class SpanField(msgspec.Struct, frozen=True):
+    """A field that the model reads.
+
+    `rate` is how often the normaliser gave the teacher's value, `absent` in how many rows there was
+    none; both in [0, 1], both in training. `nothing` is what the answer holds where there is none.
+    """
+
+    path: str
+    many: bool
+    normaliser: str
+    rate: float
+    absent: float
+    nothing: Any = None
+
+
+class SpanGuess(msgspec.Struct, frozen=True):
+    """The value of one field, and the probability in [0, 1] that it is the teacher's.
+
+    Without a span `value` is the field's `nothing`: null or absent, nearly always. `failed` says
+    that a span was found which the normaliser can't read: the value is then not known, and the
+    student must abstain. `start` and `end` are the span's characters (of the first, where there are
+    several), -1 without one.
+    """
+
+    value: Any
+    probability: float
+    start: int = -1
+    end: int = -1
+    failed: bool = False
+
+
+class SpanLayer(msgspec.Struct, frozen=True):
+    """Fields that one CRF tells apart, and the values of them that training saw."""
+
+    fields: tuple[SpanField, ...]
+    crf: Crf
+    lexicon: Lexicon
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The columns of each field's two labels: O is 0, and B comes before I."""
+        return tuple((2 * at + 1, 2 * at + 2) for at in range(len(self.fields)))
+
+
+class SpanModel(msgspec.Struct, frozen=True):
+    """A field is in one of the `layers`, or `unread`: no training text had a span of it."""
+
+    layers: tuple[SpanLayer, ...]
+    layout: Layout
+    unread: tuple[SpanField, ...] = ()
+
+    @property
+    def fields(self) -> tuple[SpanField, ...]:
+        """All fields."""
+        return (*(field for layer in self.layers for field in layer.fields), *self.unread)
+
+    def predict(self, text: str) -> dict[str, SpanGuess]:
+        """Return a guess for every field: path → guess."""
+        guesses = {f.path: SpanGuess(f.nothing, f.absent) for f in self.unread}
+        tokens = tokenise(text, self.layout.compound)
+        if not tokens:
+            return {f.path: SpanGuess(f.nothing, f.absent) for f in self.fields}
+        for layer in self.layers:
+            rows = features(text, tokens, self.layout, layer.lexicon)
+            guesses.update(_guess_layer(layer, rows, text, tokens))
+        return guesses
+
+
+def _read(field: SpanField, span: str) -> Any:
+    value = NORMALISERS[field.normaliser](span)
+    return None if value == "" else value
+
+
+class _Candidate(msgspec.Struct):
+    """A value that competes for a field: how probably it stands somewhere, and its best place."""
+
+    value: Any
+    probability: float
+    best: float
+    first: int
+    stop: int
+
+
+def _spans_from(post: Posterior, begin: int, inside: int) -> Iterator[tuple[int, int, float]]:
+    """Yield (first, stop, probability) of every span of one field worth trying."""
+    starts = post.marginals[:, begin]
+    tried = np.flatnonzero(starts > _WORTH_TRYING)
+    if not len(tried):
+        tried = np.array([int(starts.argmax())])
+    length = len(starts)
+    for first in map(int, tried):
+        held, label, stop = float(starts[first]), begin, first + 1
+        while held > 0:
+            stay = float(post.stays[stop, label]) if stop < length else 0.0
+            ends = held * (1 - stay)
+            if ends > _WORTH_TRYING / 2:
+                yield first, stop, ends
+            held *= stay
+            if held <= _WORTH_TRYING / 2:
+                break
+            label, stop = inside, stop + 1
+
+
+def _candidates(
+    field: SpanField, spans: Iterator[tuple[int, int, float]], text: str, tokens: Places
+) -> list[_Candidate]:
+    """Join spans of the same value: it is there unless none of its places is one."""
+    joined: dict[bytes, _Candidate] = {}
+    for first, stop, probability in spans:
+        value = _read(field, text[tokens[first][0] : tokens[stop - 1][1]])
+        key = canonical_json(value)
+        known = joined.get(key)
+        if known is None:
+            joined[key] = _Candidate(value, probability, probability, first, stop)
+            continue
+        known.probability = 1 - (1 - known.probability) * (1 - probability)
+        if probability > known.best:
+            known.best, known.first, known.stop = probability, first, stop
+    return list(joined.values())
+
+
+def _guess_one(
+    field: SpanField, candidates: list[_Candidate], nothing: float, tokens: Places
+) -> SpanGuess:
+    """Choose among the values that stand in the text and none at all (`nothing`)."""
+    total = nothing + sum(c.probability for c in candidates)
+    best = max(candidates, key=lambda c: c.probability, default=None)
+    # A field that was never absent is not absent now, however doubtful its value.
+    doubted = nothing >= best.probability and field.absent > _NEVER_ABSENT if best else True
+    if best is None or doubted:
+        return SpanGuess(field.nothing, nothing / total if total else field.absent)
+    start, end = tokens[best.first][0], tokens[best.stop - 1][1]
+    return SpanGuess(best.value, best.probability / total, start, end, failed=best.value is None)
+
+
+def _spans_of(pair: tuple[int, int], best: Sequence[int], tokens: Places) -> Places:
+    """Return where the labelling `best` has spans of one field."""
+    begin, inside = pair
+    spans: Places = []
+    for (start, end), label in zip(tokens, best, strict=True):
+        if label == begin:
+            spans.append((start, end))
+        elif label == inside:
+            spans[-1] = (spans[-1][0], end)
+    return spans
+
+
+def _guess_many(field: SpanField, spans: Places, probability: float, text: str) -> SpanGuess:
+    """Read every span, each value once, in the text's order."""
+    values = [_read(field, text[start:end]) for start, end in spans]
+    distinct = {canonical_json(value): value for value in reversed(values)}
+    found = list(reversed(distinct.values())) or field.nothing
+    return SpanGuess(found, probability, *(spans or [(-1, -1)])[0], failed=None in values)
+
+
+def _restriction(pair: tuple[int, int], best: Sequence[int], shape: tuple[int, ...]) -> Bools:
+    """Return which labels are allowed (T by L) if a field is to be exactly where `best` has it.
+
+    `pair` are the field's two labels; an empty `best` has it nowhere.
+    """
+    allowed = np.ones(shape, bool)
+    allowed[:, pair] = False
+    for at, label in enumerate(best):
+        if label in pair:
+            allowed[at] = False
+            allowed[at, label] = True
+    return allowed
+
+
+def _guess_layer(
+    layer: SpanLayer, rows: list[list[str]], text: str, tokens: Places
+) -> dict[str, SpanGuess]:
+    scores = score(layer.crf, rows)
+    post = posterior(layer.crf, scores)
+    best = viterbi(layer.crf, scores) if any(field.many for field in layer.fields) else []
+    allowed = [
+        _restriction(pair, best if field.many else (), scores.shape)
+        for field, pair in zip(layer.fields, layer.pairs, strict=True)
+    ]
+    log_z = constrained(layer.crf, scores, np.array(allowed))
+    within = np.exp(np.minimum(log_z - post.log_z, 0.0))
+    guesses: dict[str, SpanGuess] = {}
+    for field, pair, kept in zip(layer.fields, layer.pairs, within.tolist(), strict=True):
+        if field.many:
+            spans = _spans_of(pair, best, tokens)
+            guesses[field.path] = _guess_many(field, spans, kept, text)
+        else:
+            found = _candidates(field, _spans_from(post, *pair), text, tokens)
+            guesses[field.path] = _guess_one(field, found, kept, tokens)
+    return guesses
