@@ -1,0 +1,308 @@
+"""The choice head: one of a closed set of values, from a linear model on n-grams and vectors.
+
+Two linear views are trained: a one-vs-rest support vector machine on everything (Fan et al.,
+LIBLINEAR, JMLR 2008), and a multinomial logistic regression on the static vectors alone, which
+generalises to words that training did not hold. Their decision values are added with two weights
+that minimise the log-loss on held-out rows (temperature scaling, Guo et al., ICML 2017 §4.2, for
+two models at once), so that their softmax is a probability. A sum of linear models is a linear
+model: the head keeps the sum alone.
+"""
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from stepdown.core.fingerprint import canonical_json
+from stepdown.students.features import Features, Matrix
+
+__all__ = [
+    "ABSENT",
+    "DEFAULT_MIX",
+    "FREE",
+    "Choice",
+    "ChoiceHead",
+    "Labels",
+    "Mark",
+    "Mix",
+    "Views",
+    "best_of",
+    "fit_mix",
+    "fit_views",
+    "index_labels",
+    "merge_views",
+    "softmax",
+]
+
+Floats = NDArray[np.float64]
+
+_SVM_C = 1.0
+_SVM_TOLERANCE = 0.1
+_STATIC_C = 10.0
+_STATIC_ROWS = 20_000
+_PRIOR = np.log([3.0, 0.3])
+"""Where the two weights of `fit_mix` start, and stay where few rows say otherwise."""
+_BOUNDS = (np.log(0.01), np.log(50.0))
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """A class that is no JSON value."""
+
+    name: str
+
+
+ABSENT = Mark("absent")
+"""The class of records that do not have the field."""
+
+FREE = Mark("free")
+"""The class of records whose field holds something that no student of this family can write."""
+
+
+class Labels(msgspec.Struct, frozen=True):
+    """The classes of a head, most frequent first: JSON values, or a `Mark`."""
+
+    values: tuple[Any, ...]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def _key(value: Any) -> bytes:
+    if isinstance(value, Mark):
+        return value.name.encode()
+    if isinstance(value, str):
+        value = value.strip()
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return canonical_json(value)
+
+
+def _exact(value: Any) -> bytes:
+    return value.name.encode() if isinstance(value, Mark) else canonical_json(value)
+
+
+def index_labels(values: Sequence[Any]) -> tuple[Labels, NDArray[np.intp]]:
+    """Return the distinct values and, for each value, the index of its class.
+
+    Values that agree as answers are one class, which takes its commonest spelling: "a" and "a ",
+    1 and 1.0, null and `ABSENT`.
+    """
+    empty = Counter(value is None for value in values if value is None or value == ABSENT)
+    nothing = None if empty[True] > empty[False] else ABSENT
+    values = [nothing if value is None or value == ABSENT else value for value in values]
+    keys = [_key(value) for value in values]
+    spellings: dict[bytes, Counter[bytes]] = {}
+    originals: dict[tuple[bytes, bytes], Any] = {}
+    for key, value in zip(keys, values, strict=True):
+        exact = _exact(value)
+        spellings.setdefault(key, Counter())[exact] += 1
+        originals.setdefault((key, exact), value)
+    ranked = sorted(spellings, key=lambda key: (-spellings[key].total(), key))
+    best = [min(spellings[k].items(), key=lambda item: (-item[1], item[0]))[0] for k in ranked]
+    place = {key: at for at, key in enumerate(ranked)}
+    labels = Labels(tuple(originals[pair] for pair in zip(ranked, best, strict=True)))
+    return labels, np.array([place[key] for key in keys], np.intp)
+
+
+class Views(msgspec.Struct, frozen=True):
+    """Two linear models over the same `classes`: float32 [features, classes] and biases [classes].
+
+    `ngrams`, `dense` and `bias` are the support vector machine, `static` and `static_bias` the
+    logistic regression. Classes without a training row have the bias -inf.
+    """
+
+    ngrams: NDArray[np.float32]
+    dense: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    static: NDArray[np.float32]
+    static_bias: NDArray[np.float32]
+
+    def decide(self, rows: Matrix) -> tuple[Floats, Floats]:
+        """Return both models' decision values [rows, classes]; the second are 0 without vectors."""
+        machine = np.asarray(rows.sparse @ self.ngrams) + rows.dense @ self.dense + self.bias
+        static = rows.dense @ self.static + self.static_bias
+        return machine.astype(np.float64), static.astype(np.float64)
+
+
+class Mix(msgspec.Struct, frozen=True):
+    """How much each view's decision values count."""
+
+    machine: float
+    static: float
+
+
+DEFAULT_MIX = Mix(*np.exp(_PRIOR).tolist())
+
+
+def _machine(
+    rows: Matrix, target: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return weights [features + vectors, seen classes] and biases of the one-vs-rest machine."""
+    columns = sparse.hstack([rows.sparse, sparse.csr_matrix(rows.dense)]).tocsr()
+    model = LinearSVC(C=_SVM_C, tol=_SVM_TOLERANCE, random_state=0)
+    model.fit(columns, target)
+    weights, bias = np.asarray(model.coef_).T, np.ravel(model.intercept_)
+    if weights.shape[1] == 1:
+        weights, bias = np.hstack([-weights, weights]), np.concatenate([-bias, bias])
+    return weights.astype(np.float32), bias.astype(np.float32)
+
+
+def _static(
+    rows: Matrix, target: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return weights [vectors, seen classes] and biases of the logistic regression."""
+    vectors = rows.dense
+    if len(target) > _STATIC_ROWS:
+        # Every k-th row: all classes of any size stay in it.
+        step = -(-len(target) // _STATIC_ROWS)
+        keep = np.unique(np.r_[np.arange(0, len(target), step), np.unique(target, True)[1]])
+        vectors, target = vectors[keep], target[keep]
+    model = LogisticRegression(C=_STATIC_C, max_iter=100, tol=1e-3)
+    with warnings.catch_warnings():
+        # The weights are good long before the last digit, and are judged on held-out rows.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(vectors, target)
+    weights, bias = np.asarray(model.coef_).T, np.asarray(model.intercept_)
+    if weights.shape[1] == 1:
+        weights, bias = np.hstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+    return weights.astype(np.float32), bias.astype(np.float32)
+
+
+def _spread(
+    weights: NDArray[np.float32], seen: NDArray[np.intp], classes: int, fill: float = 0.0
+) -> NDArray[np.float32]:
+    full = np.full((*weights.shape[:-1], classes), fill, np.float32)
+    full[..., seen] = weights
+    return full
+
+
+def fit_views(rows: Matrix, target: NDArray[np.intp], classes: int) -> Views:
+    """Train both views on rows and their class indices; `classes` may hold some without a row."""
+    size = rows.sparse.get_shape()[1]
+    seen, inner = np.unique(target, return_inverse=True)
+    dense_size = rows.dense.shape[1]
+    nothing = np.zeros((dense_size, classes), np.float32)
+    if len(seen) < 2:
+        # Without any row at all, no class is ruled out.
+        never = -np.inf if len(seen) else 0.0
+        bias = _spread(np.zeros(len(seen), np.float32), seen, classes, never)
+        ngrams = np.zeros((size, classes), np.float32)
+        return Views(ngrams, nothing, bias, nothing, np.zeros(classes, np.float32))
+    weights, bias = _machine(rows, inner)
+    weights = _spread(weights, seen, classes)
+    static, static_bias = _static(rows, inner) if dense_size else (None, None)
+    return Views(
+        weights[:size],
+        weights[size:],
+        _spread(bias, seen, classes, -np.inf),
+        nothing if static is None else _spread(static, seen, classes),
+        np.zeros(classes, np.float32)
+        if static_bias is None
+        else _spread(static_bias, seen, classes),
+    )
+
+
+def softmax(logits: Floats) -> Floats:
+    """Return exp(logits) over its sum along the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def fit_mix(machine: Floats, static: Floats, target: NDArray[np.intp]) -> Mix:
+    """Return the two weights that minimise the log-loss of held-out decision values.
+
+    A log-normal prior, worth about one row, keeps them finite where every row is right. Rows whose
+    class training never saw say nothing of the weights and are left out.
+    """
+    at = np.arange(len(target))
+    usable = np.isfinite(machine[at, target]) if len(target) else np.zeros(0, bool)
+    machine, static, target = machine[usable], static[usable], target[usable]
+    if not len(target):
+        return DEFAULT_MIX
+    at = np.arange(len(target))
+
+    def loss(log_weights: Floats) -> float:
+        chances = softmax(np.exp(log_weights[0]) * machine + np.exp(log_weights[1]) * static)
+        likelihood = np.log(np.maximum(chances[at, target], 1e-12)).sum()
+        return float((0.5 * np.square(log_weights - _PRIOR).sum() - likelihood) / len(target))
+
+    found = minimize(loss, _PRIOR, method="L-BFGS-B", bounds=[_BOUNDS, _BOUNDS])
+    return Mix(*np.exp(found.x).tolist())
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What a head decided: the class index, its probability, and how clear-cut that was.
+
+    `log_ratio` is ln(p1 / p2) of the two likeliest classes, `entropy` that of all (nats).
+    """
+
+    index: int
+    probability: float
+    log_ratio: float
+    entropy: float
+
+
+_CERTAIN = Choice(0, 1.0, 20.0, 0.0)
+_MOST_LOG_RATIO = 20.0
+
+
+class ChoiceHead(msgspec.Struct, frozen=True):
+    """A trained head: the softmax of `logits` is each class's probability.
+
+    `ngrams` is float32 [features, classes], `dense` [vectors, classes], `bias` [classes]. A head of
+    one class has no weights and is always certain.
+    """
+
+    labels: Labels
+    ngrams: NDArray[np.float32]
+    dense: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def logits(self, features: Features) -> NDArray[np.float32]:
+        """Return the decision values [classes] of one text; the hot path."""
+        total = features.weights @ self.ngrams[features.ids] + self.bias
+        return total + features.dense @ self.dense if len(features.dense) else total
+
+    def choose(self, features: Features) -> Choice:
+        """Return the likeliest class of one text."""
+        if len(self.labels) == 1:
+            return _CERTAIN
+        return best_of(self.logits(features))
+
+
+def best_of(logits: NDArray[Any]) -> Choice:
+    """Return the likeliest class of some logits [classes], at least two."""
+    index = int(logits.argmax())
+    shifted = logits - logits[index]
+    chances = np.exp(shifted)
+    total = float(chances.sum())
+    finite = np.maximum(shifted, -_MOST_LOG_RATIO)
+    entropy = float(np.log(total) - (chances @ finite) / total)
+    shifted[index] = -np.inf
+    return Choice(index, 1.0 / total, min(-float(shifted.max()), _MOST_LOG_RATIO), max(entropy, 0))
+
+
+def merge_views(labels: Labels, views: Views, mix: Mix) -> ChoiceHead:
+    """Return the one linear model that the weighted sum of both views is."""
+    if len(labels) == 1:
+        empty = np.zeros((0, 1), np.float32)
+        return ChoiceHead(labels, empty, empty, np.zeros(1, np.float32))
+
+    def total(machine: NDArray[np.float32], static: NDArray[np.float32]) -> NDArray[np.float32]:
+        return (mix.machine * machine + mix.static * static).astype(np.float32)
+
+    return ChoiceHead(
+        labels,
+        np.ascontiguousarray(mix.machine * views.ngrams, np.float32),
+        total(views.dense, views.static),
+        total(views.bias, views.static_bias),
+    )

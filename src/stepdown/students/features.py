@@ -1,0 +1,275 @@
+"""What the linear family sees of a text: weighted n-grams and, where installed, static vectors.
+
+Words and word pairs, and the 2- to 5-character n-grams within words, each counted as 1 + ln(count),
+times the inverse document frequency, each of the two parts scaled to length 1: the numbers that
+scikit-learn's TfidfVectorizer gives (sublinear_tf, analyzer "word" and "char_wb"), computed without
+it. The n-grams of a word are looked up once and remembered.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from stepdown.core.tasks import Input
+from stepdown.students.static import StaticTable
+
+__all__ = [
+    "MAX_CHARS",
+    "Features",
+    "Featurizer",
+    "Matrix",
+    "Vocabulary",
+    "blocks_of",
+    "fit_vocabulary",
+]
+
+MAX_CHARS = 20_000
+"""A longer block is read by its first and its last half of this many characters alone."""
+
+_SHORTEST, _LONGEST = 2, 5
+_WORD = re.compile(r"\w+")
+_RARE_FROM_ROWS = 500
+_COUNTED = 2_000_000
+_REMEMBERED = 1 << 15
+_REMEMBERED_LENGTH = 32
+_CONTEXT_SHARE = 0.01
+_LOG_COUNT = (1.0 + np.log(np.maximum(np.arange(MAX_CHARS * 4 + 2), 1))).astype(np.float32)
+
+
+def _clip(text: str) -> str:
+    if len(text) <= MAX_CHARS:
+        return text
+    half = MAX_CHARS // 2
+    return f"{text[:half]} {text[-half:]}"
+
+
+def _tokens(text: str) -> list[str]:
+    return _clip(text).lower().split()
+
+
+def _char_grams(token: str) -> list[str]:
+    """Return what scikit-learn's char_wb analyzer gives for one word, in its order."""
+    padded = f" {token} "
+    length = len(padded)
+    grams: list[str] = []
+    for size in range(_SHORTEST, _LONGEST + 1):
+        if length <= size:
+            grams.append(padded)
+            break
+        grams += [padded[at : at + size] for at in range(length - size + 1)]
+    return grams
+
+
+class Features(msgspec.Struct, frozen=True):
+    """One text: `weights` of the n-grams `ids` (each once), `dense` static vectors (or empty).
+
+    `words` is how many words the text has, `known` the share of them in the vocabulary.
+    """
+
+    ids: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    dense: NDArray[np.float32]
+    words: int
+    known: float
+
+
+class Matrix(msgspec.Struct, frozen=True):
+    """Many texts: n-gram weights [rows, features], static vectors [rows, size], one row a text."""
+
+    sparse: sparse.csr_matrix
+    dense: NDArray[np.float32]
+    words: NDArray[np.int32]
+    known: NDArray[np.float32]
+
+    def take(self, rows: NDArray[np.intp]) -> "Matrix":
+        """Return some of the rows."""
+        return Matrix(self.sparse[rows], self.dense[rows], self.words[rows], self.known[rows])
+
+
+class Vocabulary:
+    """The n-grams of one block of text, with their inverse document frequencies.
+
+    The ids are the places in `words`, then those in `chars` after the last word's.
+    """
+
+    def __init__(
+        self, words: Sequence[str], chars: Sequence[str], idf: NDArray[np.float32]
+    ) -> None:
+        self.words = tuple(words)
+        self.chars = tuple(chars)
+        self.idf = idf
+        self._word_ids = {word: at for at, word in enumerate(self.words)}
+        self._char_ids = {gram: at for at, gram in enumerate(self.chars, len(self.words))}
+        self._seen: dict[str, tuple[tuple[str, ...], NDArray[np.int32]]] = {}
+
+    def __len__(self) -> int:
+        return len(self.words) + len(self.chars)
+
+    def _read(self, token: str) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+        ids = [at for gram in _char_grams(token) if (at := self._char_ids.get(gram)) is not None]
+        entry = tuple(_WORD.findall(token)), np.array(ids, np.int32)
+        if len(token) <= _REMEMBERED_LENGTH:
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            self._seen[token] = entry
+        return entry
+
+    def weigh(
+        self, tokens: Iterable[str]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32], int, int]:
+        """Return (ids, weights, words, known words) of a text given as lower-case tokens."""
+        seen, word_ids = self._seen, self._word_ids
+        parts: list[NDArray[np.int32]] = []
+        ids: list[int] = []
+        total = known = 0
+        before = ""
+        for token in tokens:
+            words, grams = seen.get(token) or self._read(token)
+            parts.append(grams)
+            for word in words:
+                total += 1
+                at = word_ids.get(word)
+                if at is not None:
+                    known += 1
+                    ids.append(at)
+                    # A pair is in the vocabulary only where both of its words are.
+                    pair = word_ids.get(f"{before} {word}") if before else None
+                    if pair is not None:
+                        ids.append(pair)
+                before = word
+        parts.append(np.array(ids, np.int32))
+        found = np.concatenate(parts)
+        return (*self._scale(found), total, known)
+
+    def _scale(self, found: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        if not len(found):
+            return found, np.zeros(0, np.float32)
+        found.sort()
+        first = np.flatnonzero(np.r_[True, found[1:] != found[:-1]])
+        ids = found[first]
+        counts = np.diff(first, append=len(found))
+        weights = _LOG_COUNT[counts] * self.idf[ids]
+        border = int(ids.searchsorted(len(self.words)))
+        for part in (weights[:border], weights[border:]):
+            length = float(part @ part) ** 0.5
+            if length:
+                part /= np.float32(length)
+        return ids, weights
+
+
+def _most_common(counts: Counter[str], least: int, most: int) -> list[str]:
+    kept = [gram for gram, count in counts.items() if count >= least]
+    # Ties go to the alphabet, so that the same rows give the same bytes.
+    kept.sort(key=lambda gram: (-counts[gram], gram))
+    return sorted(kept[:most])
+
+
+def _forget_rare(counts: Counter[str]) -> None:
+    if len(counts) > _COUNTED:
+        for gram in [gram for gram, count in counts.items() if count == 1]:
+            del counts[gram]
+
+
+def fit_vocabulary(texts: Sequence[str], most: int) -> Vocabulary:
+    """Return the vocabulary of some training texts: at most `most` n-grams, two fifths words.
+
+    From 500 texts on, an n-gram has to stand in two of them.
+    """
+    words: Counter[str] = Counter()
+    chars: Counter[str] = Counter()
+    grams_of: dict[str, frozenset[str]] = {}
+    for text in texts:
+        tokens = _tokens(text)
+        for token in tokens:
+            if token not in grams_of:
+                grams_of[token] = frozenset(_char_grams(token))
+        found = [word for token in tokens for word in _WORD.findall(token)]
+        words.update({*found, *map(" ".join, pairwise(found))})
+        chars.update(frozenset().union(*(grams_of[token] for token in tokens)))
+        _forget_rare(words)
+        _forget_rare(chars)
+    least = 2 if len(texts) >= _RARE_FROM_ROWS else 1
+    kept_words = _most_common(words, least, most * 2 // 5)
+    singles = {gram for gram in kept_words if " " not in gram}
+    kept_words = [g for g in kept_words if all(word in singles for word in g.split(" "))]
+    kept_chars = _most_common(chars, least, most - len(kept_words))
+    frequency = [words[gram] for gram in kept_words] + [chars[gram] for gram in kept_chars]
+    idf = np.log((1 + len(texts)) / (1 + np.array(frequency, np.float64))) + 1
+    return Vocabulary(kept_words, kept_chars, idf.astype(np.float32))
+
+
+def blocks_of(given: Input) -> tuple[str, str]:
+    """Return (the last message's text, everything else): the two blocks that features tell apart.
+
+    Where the last message carries nothing, the first block is the rest, and there is no second.
+    """
+    if len(given) == 1:
+        return given[0].text, ""
+    last = "\n".join(segment.text for segment in given if segment.part == "user")
+    rest = "\n".join(segment.text for segment in given if segment.part != "user")
+    return (last, rest) if last else (rest, "")
+
+
+class Featurizer:
+    """Turns inputs into features: one vocabulary for each block, and the static table if any."""
+
+    def __init__(self, vocabularies: Sequence[Vocabulary], static: StaticTable | None) -> None:
+        self.vocabularies = tuple(vocabularies)
+        self.static = static
+        sizes = [len(vocabulary) for vocabulary in self.vocabularies]
+        self._offsets = [sum(sizes[:at]) for at in range(len(sizes))]
+        self.size = sum(sizes)
+        self.dense_size = len(sizes) * static.size if static else 0
+
+    @classmethod
+    def fit(cls, inputs: Sequence[Input], most: int, static: StaticTable | None) -> "Featurizer":
+        """Return a featurizer for inputs like these: at most `most` n-grams in each block."""
+        blocks = [blocks_of(given) for given in inputs]
+        count = 2 if sum(bool(b) for _, b in blocks) > _CONTEXT_SHARE * len(blocks) else 1
+        texts = [[block[at] for block in blocks] for at in range(count)]
+        return cls([fit_vocabulary(column, most) for column in texts], static)
+
+    def extract(self, given: Input) -> Features:
+        """Return the features of one input; the hot path."""
+        blocks = blocks_of(given)
+        if len(self.vocabularies) == 1:
+            # No second block was seen in training: whatever it holds is read with the first.
+            text = f"{blocks[0]}\n{blocks[1]}" if blocks[1] else blocks[0]
+            tokens = _tokens(text)
+            ids, weights, words, known = self.vocabularies[0].weigh(tokens)
+            dense = self.static.embed(tokens) if self.static else np.zeros(0, np.float32)
+            return Features(ids, weights, dense, words, known / words if words else 0.0)
+        return self._extract_blocks([_tokens(block) for block in blocks])
+
+    def _extract_blocks(self, blocks: Sequence[Sequence[str]]) -> Features:
+        found = [v.weigh(tokens) for v, tokens in zip(self.vocabularies, blocks, strict=True)]
+        static = self.static
+        words = sum(part[2] for part in found)
+        return Features(
+            np.concatenate([part[0] + at for part, at in zip(found, self._offsets, strict=True)]),
+            np.concatenate([part[1] for part in found]),
+            np.concatenate([static.embed(b) for b in blocks])
+            if static
+            else np.zeros(0, np.float32),
+            words,
+            sum(part[3] for part in found) / words if words else 0.0,
+        )
+
+    def matrix(self, inputs: Sequence[Input]) -> Matrix:
+        """Return the features of many inputs."""
+        rows = [self.extract(given) for given in inputs]
+        ends = np.cumsum([0, *(len(row.ids) for row in rows)])
+        values = np.concatenate([row.weights for row in rows])
+        indices = np.concatenate([row.ids for row in rows])
+        return Matrix(
+            sparse.csr_matrix((values, indices, ends), shape=(len(rows), self.size)),
+            np.array([row.dense for row in rows], np.float32).reshape(len(rows), self.dense_size),
+            np.array([row.words for row in rows], np.int32),
+            np.array([row.known for row in rows], np.float32),
+        )

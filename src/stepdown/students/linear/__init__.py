@@ -1,0 +1,48 @@
+"""The linear family: n-gram and static-vector classifiers, span models, no neural network."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from stepdown.core.datasets import Example
+from stepdown.core.ports import Progress, silent
+from stepdown.core.tasks import Task
+from stepdown.students.linear.files import load_linear, save_linear
+from stepdown.students.linear.student import LinearStudent
+from stepdown.students.linear.training import train_linear
+from stepdown.students.static import find_static
+
+__all__ = ["FAMILY", "LinearFamily"]
+
+
+class LinearFamily(msgspec.Struct, frozen=True):
+    """Trains, saves and loads linear students; `static` says to use static vectors if installed."""
+
+    name: str = "linear"
+    static: bool = True
+
+    def train(
+        self, task: Task, examples: Sequence[Example], progress: Progress = silent
+    ) -> LinearStudent:
+        """Train on the examples, the same student for the same examples.
+
+        Raises:
+            NotEnoughData: too few examples, or answers that this family can't write.
+        """
+        return train_linear(task, examples, find_static() if self.static else None, progress)
+
+    def save(self, student: LinearStudent, folder: Path) -> None:
+        """Write the student's files into an existing empty folder."""
+        save_linear(student, folder)
+
+    def load(self, folder: Path, task: Task) -> LinearStudent:
+        """Load what `save` wrote.
+
+        Raises:
+            ArtefactError: a file is missing or is not what it has to be.
+        """
+        return load_linear(folder, task)
+
+
+FAMILY = LinearFamily()

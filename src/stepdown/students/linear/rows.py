@@ -1,0 +1,116 @@
+"""Training rows as arrays: texts, features, field targets, scopes and folds."""
+
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stepdown.core.datasets import Example
+from stepdown.core.tasks import Input, input_text
+from stepdown.students.choice import ABSENT, Labels, index_labels
+from stepdown.students.features import Featurizer, Matrix
+from stepdown.students.linear.form import GATE
+from stepdown.students.linear.plan import Part, Plan, target_values
+from stepdown.students.static import StaticTable
+
+__all__ = ["FOLDS", "Rows", "Target", "blank_of", "gather", "targets_of"]
+
+FOLDS = 3
+
+_WEIGHTS = 12_000_000
+"""At most this many weights in all heads together: 48 MB."""
+_LEAST_FEATURES, _MOST_FEATURES = 5_000, 60_000
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """All training examples; `scopes[i]` is the tool that example i calls, "" elsewhere.
+
+    `folds` (0 to FOLDS - 1) keep what is alike together: a caller's group, or near-duplicates.
+    """
+
+    inputs: tuple[Input, ...]
+    texts: tuple[str, ...]
+    records: tuple[dict[str, Any], ...]
+    known: NDArray[np.bool_]
+    scopes: tuple[str, ...]
+    folds: NDArray[np.intp]
+
+    def of(self, scope: str) -> NDArray[np.intp]:
+        """Return the rows of one scope whose answer is of the task's shape."""
+        inside = np.array([own == scope for own in self.scopes], bool)
+        return np.flatnonzero(self.known & inside)
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What one head learns: the class index of each of `rows` (indices of training rows)."""
+
+    path: str
+    labels: Labels
+    rows: NDArray[np.intp]
+    classes: NDArray[np.intp]
+
+
+def gather(plan: Plan, examples: Sequence[Example]) -> Rows:
+    """Return the examples as rows."""
+    keys = [example.group or example.cluster or example.id for example in examples]
+    tools = [example.record.get("/tool") if plan.shape == "tool" else None for example in examples]
+    return Rows(
+        tuple(example.input for example in examples),
+        tuple(input_text(example.input) for example in examples),
+        tuple(example.record for example in examples),
+        np.array([example.known for example in examples], bool),
+        tuple(tool if isinstance(tool, str) else "" for tool in tools),
+        np.array([crc32(key.encode("utf-8", "replace")) % FOLDS for key in keys], np.intp),
+    )
+
+
+def _target(part: Part, plan: Plan, rows: Rows) -> Target:
+    whole = plan.shape != "tool" or part.path == "/tool"
+    inside = np.flatnonzero(rows.known) if whole else rows.of(part.scope)
+    values = target_values(part, [rows.records[at] for at in inside])
+    return Target(part.path, *_indexed(values, inside))
+
+
+def _indexed(
+    values: Sequence[Any], inside: NDArray[np.intp]
+) -> tuple[Labels, NDArray[np.intp], NDArray[np.intp]]:
+    labels, classes = index_labels(values)
+    return labels, inside, classes
+
+
+def targets_of(plan: Plan, rows: Rows) -> dict[str, Target]:
+    """Return the target of every head: fields chosen from a set, presence of free ones, the gate.
+
+    Left out are fields of scopes without a row.
+    """
+    parts = [part for part in plan.parts if part.method != "span"]
+    targets = {part.path: _target(part, plan, rows) for part in parts}
+    if plan.gated:
+        everything = np.arange(len(rows.known))
+        targets[GATE] = Target(GATE, *_indexed(rows.known.tolist(), everything))
+    return {path: target for path, target in targets.items() if len(target.rows)}
+
+
+def featurize(
+    rows: Rows, targets: dict[str, Target], static: StaticTable | None
+) -> tuple[Featurizer, Matrix]:
+    """Return a featurizer fitted on the rows, as large as the heads allow, and their features."""
+    columns = max(1, sum(len(target.labels) for target in targets.values()))
+    most = min(max(_WEIGHTS // columns, _LEAST_FEATURES), _MOST_FEATURES)
+    featurizer = Featurizer.fit(rows.inputs, most, static)
+    return featurizer, featurizer.matrix(rows.inputs)
+
+
+def blank_of(part: Part, rows: Rows) -> str:
+    """Return what the teacher writes where a span field has no value: "null", "absent" or "never".
+
+    The majority of the rows without a value decides.
+    """
+    values = [rows.records[at].get(part.path, ABSENT) for at in rows.of(part.scope)]
+    null, absent = values.count(None), values.count(ABSENT)
+    if not null and not absent:
+        return "never"
+    return "null" if null > absent else "absent"

@@ -1,0 +1,67 @@
+"""A trained linear student: one look at the input, one guess per field, one assembled answer."""
+
+from collections.abc import Mapping
+
+from stepdown.core.ports import Prediction
+from stepdown.core.tasks import Input, input_text
+from stepdown.students.assembly import Assembler
+from stepdown.students.choice import Choice, ChoiceHead
+from stepdown.students.confidence import Confidence
+from stepdown.students.features import Features, Featurizer
+from stepdown.students.linear.form import GATE, Draft, Form, compose
+from stepdown.students.spans import SpanGuess, SpanModel
+
+__all__ = ["LinearStudent"]
+
+
+class LinearStudent:
+    """Everything that `predict` needs, in memory; shared by threads, since nothing in it changes.
+
+    `heads` are by field path (and `GATE`), `spans` by scope: a tool's name, or "".
+    """
+
+    family = "linear"
+
+    def __init__(
+        self,
+        featurizer: Featurizer,
+        heads: Mapping[str, ChoiceHead],
+        spans: Mapping[str, SpanModel],
+        form: Form,
+        confidence: Confidence,
+        assembler: Assembler,
+    ) -> None:
+        self.id = ""
+        self.featurizer = featurizer
+        self.heads = dict(heads)
+        self.spans = dict(spans)
+        self.form = form
+        self.confidence = confidence
+        self._assembler = assembler
+        self._first = [path for path in (GATE, "/tool") if path in self.heads]
+
+    def predict(self, given: Input) -> Prediction:
+        """Answer one input; the hot path."""
+        features = self.featurizer.extract(given)
+        draft = self._draft(features, given)
+        fields = {path: chance for path, chance in draft.fields.items() if path != GATE}
+        if draft.abstained:
+            return Prediction(draft.record, None, 0.0, fields, draft.abstained)
+        answer = self._assembler.assemble(draft.record)
+        if isinstance(answer, str):
+            return Prediction(draft.record, None, 0.0, fields, answer)
+        score = self.confidence(draft.evidence(features))
+        return Prediction(draft.record, answer, score, fields)
+
+    def _draft(self, features: Features, given: Input) -> Draft:
+        heads, form = self.heads, self.form
+        choices: dict[str, Choice] = {path: heads[path].choose(features) for path in self._first}
+        tool = form.tool(choices) if form.shape == "tool" else None
+        guesses: dict[str, SpanGuess] = {}
+        scope = form.scopes.get(tool or "")
+        if scope is not None:
+            for path in scope.choices:
+                choices[path] = heads[path].choose(features)
+            if scope.spans:
+                guesses = self.spans[tool or ""].predict(input_text(given))
+        return compose(form, tool, choices, guesses)

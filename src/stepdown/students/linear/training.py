@@ -1,0 +1,96 @@
+"""Training a linear student: plan, rehearse on held-out rows, settle, then train on everything."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from stepdown.core.datasets import Example
+from stepdown.core.ports import Progress
+from stepdown.core.tasks import Task
+from stepdown.students.assembly import assembler_of
+from stepdown.students.choice import DEFAULT_MIX, ChoiceHead, Views, merge_views
+from stepdown.students.linear.form import Form, Scope
+from stepdown.students.linear.plan import Plan, plan_of
+from stepdown.students.linear.rehearsal import (
+    HeldOut,
+    calibrate,
+    judge,
+    rehearse_choices,
+    rehearse_spans,
+    settle,
+    train_scope,
+)
+from stepdown.students.linear.rows import Rows, Target, blank_of, featurize, gather, targets_of
+from stepdown.students.linear.student import LinearStudent
+from stepdown.students.spans import SpanModel
+from stepdown.students.static import StaticTable
+
+__all__ = ["train_linear"]
+
+_REFUSED = "There were too few examples of this tool to learn its arguments."
+
+
+def _heads(
+    plan: Plan, targets: Mapping[str, Target], views: Mapping[str, Views], held: HeldOut
+) -> dict[str, ChoiceHead]:
+    settled = {part.path for part in plan.parts if part.method == "span"}
+    return {
+        path: merge_views(target.labels, views[path], held.mixes.get(path, DEFAULT_MIX))
+        for path, target in targets.items()
+        if path not in settled
+    }
+
+
+def _draft_form(plan: Plan, targets: Mapping[str, Target]) -> Form:
+    return Form(plan.shape, {path: target.labels for path, target in targets.items()}, {})
+
+
+def _scopes(
+    plan: Plan, rows: Rows, heads: Mapping[str, ChoiceHead], spans: Mapping[str, SpanModel]
+) -> dict[str, Scope]:
+    """Return what is predicted in each scope; the tool itself is in none."""
+    scopes: dict[str, Scope] = {}
+    for scope in plan.scopes:
+        if plan.shape == "tool" and not scope:
+            continue
+        choices = [part.path for part in plan.of(scope, "choice", "free") if part.path in heads]
+        read = {part.path: blank_of(part, rows) for part in plan.of(scope, "span")}
+        refused = "" if not read or scope in spans else _REFUSED
+        scopes[scope] = Scope(tuple(choices), {} if refused else read, refused)
+    return scopes
+
+
+def train_linear(
+    task: Task, examples: Sequence[Example], static: StaticTable | None, progress: Progress
+) -> LinearStudent:
+    """Return a student of `task` trained on the examples, with static vectors where given.
+
+    Raises:
+        NotEnoughData: too few examples, or answers that this family can't write.
+    """
+    assembler = assembler_of(task)
+    plan = plan_of(task.anatomy, examples)
+    rows = gather(plan, examples)
+    targets = targets_of(plan, rows)
+    progress("features", 0, 1)
+    featurizer, matrix = featurize(rows, targets, static)
+    progress("features", 1, 1)
+    held, views = rehearse_choices(targets, rows, matrix, progress)
+    rehearse_spans(plan, _draft_form(plan, targets), held, rows, progress)
+    plan = settle(plan, targets, rows, held)
+    heads = _heads(plan, targets, views, held)
+    everything = np.ones(len(rows.texts), bool)
+    spans: dict[str, SpanModel] = {}
+    for scope in plan.scopes:
+        model = (
+            train_scope(plan, scope, rows, everything, progress) if plan.of(scope, "span") else None
+        )
+        if model is not None:
+            spans[scope] = model
+    labels = {path: head.labels for path, head in heads.items()}
+    form = Form(plan.shape, labels, _scopes(plan, rows, heads, spans), calibrate(plan, rows, held))
+    held = msgspec.structs.replace(held, choices={p: held.choices[p] for p in heads})
+    confidence = judge(plan, form, rows, matrix, held)
+    progress("confidence", 1, 1)
+    return LinearStudent(featurizer, heads, spans, form, confidence, assembler)
