@@ -101,19 +101,24 @@ def split_examples(examples: Sequence[Example], wanted: Shares) -> Splitting:
         inputs_of = _Inputs(sketches, inputs, [clusters[at] for at in inputs], level)
         for by_time in (True, False) if _timed(examples) else (False,):
             made = _attempt(examples, inputs_of, wanted, by_time)
-            if _enough(made, wanted):
-                # What repeats leave out of a held-out part is made up for by asking for more.
-                again = _attempt(examples, inputs_of, _stretched(wanted, made), by_time)
-                return again if _enough(again, wanted) else made
+            if not _enough(made, wanted):
+                continue
+            # What repeats leave out of a held-out part is made up for by asking for more.
+            more = _stretched(wanted, made)
+            again = _attempt(examples, inputs_of, more, by_time) if more != wanted else made
+            return again if _enough(again, wanted) else made
     assert made is not None
     return made
 
 
 def _stretched(wanted: Shares, made: Splitting) -> Shares:
     counts = Counter(example.split for example in made.examples)
+
+    def more(want: int, got: int) -> int:
+        return max(want, min(2 * want, want * want // got)) if got < 0.98 * want else want
+
     return Shares(
-        min(2 * wanted.calibration, wanted.calibration**2 // counts["calibration"]),
-        min(2 * wanted.test, wanted.test**2 // counts["test"]),
+        more(wanted.calibration, counts["calibration"]), more(wanted.test, counts["test"])
     )
 
 
