@@ -259,6 +259,8 @@ class World:
             raise self.load_error
         return None if generation == self.generation else self.loaded()
 
+    make_task = staticmethod(make_task)
+
     def lines(self):
         return [json.loads(line) for line in read_lines(self.path)]
 
@@ -292,6 +294,19 @@ def start(world):
             return world.url
 
         yield go
+
+
+@pytest.fixture
+def wait():
+    """Wait until something is so; for what happens beside the requests."""
+
+    def until(condition, seconds=10.0):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    return until
 
 
 @pytest.fixture

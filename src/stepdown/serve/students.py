@@ -113,6 +113,7 @@ class StudentRunner:
         """Let the threads end; one that hangs in a student is left behind (it is a daemon)."""
         for _ in self._threads:
             self._jobs.put(None)
+        self._threads.clear()
 
     async def _in_thread(self, student: Student, given: Input) -> tuple[Prediction | Fault, float]:
         if self._under_way >= self._waiting:

@@ -1,0 +1,100 @@
+"""R-6: the breaker against a clock of our own."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepdown.serve.breaker import Breaker
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def opened(clock, **more):
+    breaker = Breaker(clock=clock, **more)
+    for _ in range(5):
+        assert breaker.wait_s() is None
+        breaker.failed()
+    return breaker
+
+
+def test_r6_opens_after_five_in_a_row_and_not_before():
+    clock = Clock()
+    breaker = Breaker(clock=clock)
+    for _ in range(4):
+        breaker.failed()
+    breaker.succeeded()
+    for _ in range(4):
+        breaker.failed()
+    assert breaker.wait_s() is None
+    assert not breaker.open
+    breaker.failed()
+    assert breaker.open
+    assert breaker.wait_s() == 30.0
+
+
+def test_r6_exactly_one_probe_when_the_pause_is_over():
+    clock = Clock()
+    breaker = opened(clock)
+    clock.now += 30
+    assert [breaker.wait_s() for _ in range(100)].count(None) == 1
+
+
+def test_r6_one_success_closes():
+    clock = Clock()
+    breaker = opened(clock)
+    clock.now += 30
+    assert breaker.wait_s() is None
+    breaker.succeeded()
+    assert not breaker.open
+    assert [breaker.wait_s() for _ in range(10)] == [None] * 10
+
+
+def test_r6_a_failed_probe_waits_longer_each_time_up_to_a_bound():
+    clock = Clock()
+    breaker = opened(clock)
+    waits = []
+    for _ in range(15):
+        waits.append(breaker.wait_s())
+        clock.now += waits[-1]
+        assert breaker.wait_s() is None
+        breaker.failed()
+    assert waits[:3] == [30.0, 60.0, 90.0]
+    assert waits[-1] == 300.0
+
+
+def test_a_probe_that_was_abandoned_frees_the_place():
+    clock = Clock()
+    breaker = opened(clock)
+    clock.now += 30
+    assert breaker.wait_s() is None
+    breaker.abandoned()
+    assert breaker.wait_s() is None
+
+
+def test_late_failures_do_not_prolong_the_pause():
+    clock = Clock()
+    breaker = opened(clock)
+    for _ in range(20):
+        breaker.failed()
+    assert breaker.wait_s() == 30.0
+
+
+@given(st.lists(st.sampled_from(["ask", "ok", "bad", "left", "wait"]), max_size=60))
+def test_r6_the_breaker_always_lets_somebody_through_in_the_end(steps):
+    clock = Clock()
+    breaker = Breaker(clock=clock)
+    for step in steps:
+        if step == "wait":
+            clock.now += 40
+        elif step == "ask":
+            breaker.wait_s()
+        else:
+            {"ok": breaker.succeeded, "bad": breaker.failed, "left": breaker.abandoned}[step]()
+    clock.now += 300
+    breaker.abandoned()
+    assert breaker.wait_s() is None

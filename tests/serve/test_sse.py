@@ -1,0 +1,52 @@
+"""The passage of a stream: the same bytes, whole lines, and `[DONE]` last."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepdown.serve.sse import LineTooLong, SsePassage
+
+STREAM = b'data: {"a":1}\n\n: ping\n\ndata:{"b":2}\r\n\r\ndata: [DONE]\n\n'
+
+
+def cut(data, sizes):
+    at = 0
+    for size in sizes:
+        yield data[at : at + size]
+        at += size
+    yield data[at:]
+
+
+@given(st.lists(st.integers(0, 12)))
+def test_r5_however_it_is_cut_the_bytes_and_frames_are_the_same(sizes):
+    passage = SsePassage(100)
+    passed = b"".join(passage.feed(piece) for piece in cut(STREAM, sizes))
+    assert passed + passage.rest() == STREAM
+    assert b"[DONE]" not in passed
+    assert passage.rest().startswith(b"data: [DONE]")
+    assert passage.frames == [b'{"a":1}', b'{"b":2}']
+    assert passage.done
+
+
+@given(st.integers(0, len(STREAM) - 14), st.lists(st.integers(0, 12)))
+def test_r5_a_stream_that_breaks_off_is_never_done(length, sizes):
+    passage = SsePassage(100)
+    passed = b"".join(passage.feed(piece) for piece in cut(STREAM[:length], sizes))
+    assert not passage.done
+    assert passed + passage.rest() == STREAM[:length]
+    assert passed == b"" or passed.endswith(b"\n")
+
+
+def test_s15_a_line_without_an_end():
+    passage = SsePassage(10)
+    assert passage.feed(b"data: 1\n") == b"data: 1\n"
+    passage.feed(b"x" * 10)
+    with pytest.raises(LineTooLong):
+        passage.feed(b"x")
+
+
+@given(st.lists(st.binary(max_size=30)))
+def test_s15_any_bytes_pass_unchanged(chunks):
+    passage = SsePassage(10_000)
+    passed = b"".join(map(passage.feed, chunks))
+    assert passed + passage.rest() == b"".join(chunks)
