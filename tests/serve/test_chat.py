@@ -74,7 +74,8 @@ def test_an_unsure_student_escalates(start, complete, body, user, reason, confid
 
 def test_a_relayed_body_is_unchanged_to_the_byte(start, world, complete):
     start()
-    odd = b'{ "model":"gpt-4o",\n "messages" : [{"role":"user","content":"\\u00fc \xc3\xbc"}] , "x":1.0e0}'
+    message = b'{"role":"user","content":"\\u00fc \xc3\xbc"}'
+    odd = b'{ "model":"gpt-4o",\n "messages" : [%b] , "x": 1.0e0 }' % message
     reply = complete(odd, {"authorization": "Bearer sk-caller", "x-stainless-lang": "python"})
     assert reply.decision() == ("relayed", "no_route")
     method, path, headers, sent = world.upstream.seen[0]
@@ -233,11 +234,10 @@ def test_r10_and_without_an_upstream_a_503(start, world, complete, body):
 
 
 def test_the_official_client_sync(start, world, body):
-    world.tasks.append(world_task := tool_task(world, body))
-    world.student.known["Paris please"] = (
-        Answer(None, (ToolCall("book", '{"city":"Paris"}'),)),
-        0.9,
-    )
+    to_paris: Any = body("Paris please", system="Book.", tools=TOOLS)
+    world.tasks.append(world.make_task("travel", to_paris))
+    call = ToolCall("book", '{"city":"Paris"}')
+    world.student.known["Paris please"] = (Answer(None, (call,)), 0.9)
     url = start()
     with openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client:
         plain = client.chat.completions.create(**body())
@@ -252,7 +252,7 @@ def test_the_official_client_sync(start, world, body):
             client.chat.completions.create(**body(), stream=True, stream_options=options)
         )
         assert counted[-1].usage is not None
-        called = client.chat.completions.create(**body("Paris please", system="Book.", tools=TOOLS))
+        called = client.chat.completions.create(**to_paris)
         assert called.choices[0].finish_reason == "tool_calls"
         assert called.choices[0].message.tool_calls[0].function.name == "book"
         with client.chat.completions.stream(**to_paris) as events:
