@@ -40,7 +40,7 @@ def run_tasks(session: Session, report: AuditReport, progress: Progress) -> list
     outcomes = {task.id: _outcome(task, "not tried", _advice(task)) for task in report.tasks}
     for task, dataset in steps.label_tasks(session, chosen, progress):
         try:
-            outcomes[task.id] = _climb(session, task, dataset, progress)
+            outcomes[task.id] = _climb(session, task, dataset, _named(task, progress))
         except Refusal as error:
             outcomes[task.id] = _outcome(task, "refused", str(error))
     return list(outcomes.values())
@@ -55,6 +55,10 @@ def _climb(session: Session, task: Task, dataset: Dataset | Refusal, progress: P
         return _outcome(task, "not certified", proof.summary, proof)
     steps.promote(session, task)
     return _outcome(task, "promoted", proof.summary, proof)
+
+
+def _named(task: Task, progress: Progress) -> Progress:
+    return lambda stage, done, total: progress(f"{task.name}: {stage}", done, total)
 
 
 def _outcome(task: Task, result: Result, why: str, proof: Proof | None = None) -> Outcome:

@@ -1,8 +1,8 @@
 """A shuffled mix of every data set behind three prompt templates each, with the truth beside it.
 
 Every template is drawn: an instruction of that set, a layout (what stands in the system prompt,
-what in the user message, where the text goes) and trimmings that vary from call to call (dates, names,
-ids). Sometimes two of the three templates of a set are twins that differ in one instruction.
+what in the user message, where the text goes) and trimmings that vary from call to call (dates,
+names, ids). Sometimes two of the three templates of a set are twins that differ in one instruction.
 """
 
 import itertools

@@ -11,7 +11,7 @@ import click
 import msgspec
 import zstandard
 
-from stepdown import __version__
+from stepdown import __version__, plugins
 from stepdown.cli import steps
 from stepdown.cli.demo.bill import Bill, bill
 from stepdown.cli.demo.traffic import Reply, Row, gateway, send_all, summed
@@ -19,6 +19,8 @@ from stepdown.cli.options import Session, common, print_json
 from stepdown.cli.run import Outcome, run_tasks, show_outcomes
 from stepdown.core import display
 from stepdown.core.audits import AuditReport
+from stepdown.core.calls import Call
+from stepdown.core.ports import Line
 from stepdown.providers.recorded import serve_recorded
 from stepdown.render import audit_table, next_step, progress_bar, say, show, table
 from stepdown.web import audit_page
@@ -51,7 +53,7 @@ def demo(session: Session) -> None:
     held_out = _bundled_calls()
     say(f"\nServing: {len(held_out)} held-out requests, by the official openai client.")
     with (
-        serve_recorded(held_out) as upstream,
+        serve_recorded(_as_calls(held_out)) as upstream,
         gateway(root, upstream) as url,
         progress_bar() as progress,
     ):
@@ -76,6 +78,12 @@ def _bundled(name: str) -> bytes:
 def _bundled_calls() -> list[dict[str, Any]]:
     text = zstandard.ZstdDecompressor().stream_reader(_bundled("held_out.jsonl.zst")).read()
     return [json.loads(line) for line in text.decode().split("\n") if line]
+
+
+def _as_calls(lines: list[dict[str, Any]]) -> list[Call]:
+    native = plugins.log_format("native")
+    raw = (Line(json.dumps(line).encode(), "held_out", at) for at, line in enumerate(lines, 1))
+    return [call for call in native.read(raw) if isinstance(call, Call)]
 
 
 def _learn(session: Session) -> tuple[AuditReport, list[Outcome]]:
