@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 __all__ = [
     "Crf",
     "CrfSettings",
+    "Forward",
     "Posterior",
-    "constrained",
     "fit_crf",
+    "forward",
     "posterior",
     "score",
     "viterbi",
@@ -36,7 +37,10 @@ OUTSIDE = "O"
 _NEGLIGIBLE = 0.01
 _FORBIDDEN = -1e4
 # No label is so unlikely that the others' rules could leave none at all.
-_FLOOR = -200.0
+_FLOOR = -50.0
+# Scores are brought back to 1 every few tokens: e ** (8 * -50) is still far from zero.
+_RESCALE = 8
+_TINY = 1e-300
 
 
 class CrfSettings(msgspec.Struct, frozen=True):
@@ -62,6 +66,17 @@ class Crf(msgspec.Struct, frozen=True):
     start: Floats
 
 
+class Forward(msgspec.Struct, frozen=True):
+    """The sum over labellings of one sequence of T tokens, whole and under K restrictions.
+
+    `within[k]` is the probability that the labels keep to restriction k; `alphas` (T by L) are the
+    unrestricted forward scores, each row up to a factor of its own.
+    """
+
+    within: Floats
+    alphas: Floats
+
+
 class Posterior(msgspec.Struct, frozen=True):
     """What the model believes of one sequence of T tokens with L labels.
 
@@ -69,10 +84,8 @@ class Posterior(msgspec.Struct, frozen=True):
     field | label l at t-1): how likely a span goes on.
     """
 
-    scores: Floats
     marginals: Floats
     stays: Floats
-    log_z: float
 
 
 def _legal(labels: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -184,61 +197,61 @@ def score(crf: Crf, features: Sequence[Sequence[str]]) -> Floats:
     return scores
 
 
-def posterior(crf: Crf, scores: Floats) -> Posterior:
-    """Run forward-backward over `scores` (T by L) with rescaling at every token."""
+def _emissions(scores: Floats) -> Floats:
+    return np.exp(np.maximum(scores - scores.max(axis=1, keepdims=True), _FLOOR))
+
+
+def forward(crf: Crf, scores: Floats, allowed: Floats) -> Forward:
+    """Sum over all labellings and over those that each of K restrictions allows.
+
+    `allowed` (T by K by L) is 1 where a label may stand and 0 where it may not.
+    """
     length, width = scores.shape
-    peaks = scores.max(axis=1, keepdims=True)
-    emit = np.exp(np.maximum(scores - peaks, _FLOOR))
+    emit = _emissions(scores)
+    masked = np.empty((length, allowed.shape[1] + 1, width))
+    masked[:, 0] = emit
+    np.multiply(allowed, emit[:, None], out=masked[:, 1:])
     step = np.exp(crf.transitions)
-    forward = np.empty((length, width))
-    scale = np.empty(length)
-    row = np.exp(crf.start) * emit[0]
-    for t in range(length):
-        if t:
-            row = (row @ step) * emit[t]
-        total = row.sum()
-        scale[t] = total
-        row = row / total
-        forward[t] = row
-    # pull[t] = P(what follows | label at t), up to the scale that `forward` carries.
-    pull = np.ones((length, width))
+    alphas = np.empty((length, width))
+    rows = np.exp(crf.start) * masked[0]
+    alphas[0] = rows[0]
+    for t in range(1, length):
+        rows = (rows @ step) * masked[t]
+        if t % _RESCALE == 0:
+            # One factor for all restrictions: only their ratio to the whole matters.
+            rows /= rows[0].sum()
+        alphas[t] = rows[0]
+    totals = rows.sum(axis=1)
+    return Forward(np.minimum(totals[1:] / totals[0], 1.0), alphas)
+
+
+def posterior(crf: Crf, scores: Floats, alphas: Floats) -> Posterior:
+    """Run backward over `scores` (T by L) and join it with the forward scores."""
+    length, width = scores.shape
+    emit = _emissions(scores)
+    back = np.exp(crf.transitions).T
+    # ahead[t] = P(what follows from t on | label at t), pull[t-1] the same given the label before.
     ahead = np.empty((length, width))
-    back = step.T.copy()
-    row = pull[-1]
+    pull = np.empty((length, width))
+    pull[-1] = row = np.ones(width)
     for t in range(length - 1, 0, -1):
-        ahead[t] = emit[t] * row / scale[t]
-        row = ahead[t] @ back
-        pull[t - 1] = row
-    marginals = forward * pull
+        ahead[t] = emit[t] * row
+        pull[t - 1] = row = ahead[t] @ back
+        if t % _RESCALE == 0:
+            row = row / row.max()
+    marginals = alphas * pull
+    marginals /= marginals.sum(axis=1, keepdims=True)
     stays = np.zeros((length, width))
     inside = _inside_of(crf.labels)
-    own = step[np.arange(width), inside]
-    stays[1:] = own * ahead[1:, inside] / np.maximum(pull[:-1], 1e-300)
-    return Posterior(scores, marginals, stays, float(np.log(scale).sum() + peaks.sum()))
+    own = back[inside, np.arange(width)]
+    stays[1:] = own * ahead[1:, inside] / np.maximum(pull[:-1], _TINY)
+    return Posterior(marginals, stays)
 
 
 def _inside_of(labels: Sequence[str]) -> NDArray[np.intp]:
     """Return for each label the index of its field's inside label (O: of O)."""
     column = {label: at for at, label in enumerate(labels)}
     return np.array([column[f"I-{x[2:]}"] if x != OUTSIDE else 0 for x in labels])
-
-
-def constrained(crf: Crf, scores: Floats, allowed: NDArray[np.bool_]) -> Floats:
-    """Return ln Z for each of K restrictions: `allowed` is K by T by L.
-
-    exp(result - Posterior.log_z) is the probability that the labels keep within the restriction.
-    """
-    emit = np.exp(np.maximum(scores - scores.max(axis=1, keepdims=True), _FLOOR))
-    step = np.exp(crf.transitions)
-    rows = np.exp(crf.start) * emit[0] * allowed[:, 0]
-    log_z = np.full(len(allowed), scores.max(axis=1).sum())
-    for t in range(len(scores)):
-        if t:
-            rows = (rows @ step) * emit[t] * allowed[:, t]
-        total = np.maximum(rows.sum(axis=1), 1e-300)
-        log_z += np.log(total)
-        rows /= total[:, None]
-    return log_z
 
 
 def viterbi(crf: Crf, scores: Floats) -> list[int]:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from stepdown.core.fingerprint import canonical_json
 from stepdown.core.normalise import NORMALISERS
-from stepdown.students.crf import Crf, Posterior, constrained, posterior, score, viterbi
+from stepdown.students.crf import Crf, Posterior, forward, posterior, score, viterbi
 from stepdown.students.spans_features import Layout, Lexicon, Places, features, tokenise
 
 __all__ = ["SpanField", "SpanGuess", "SpanLayer", "SpanModel"]
 
-Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 _WORTH_TRYING = 0.01
 _NEVER_ABSENT = 0.005
@@ -106,20 +106,15 @@ class _Candidate(msgspec.Struct):
 def _spans_from(post: Posterior, begin: int, inside: int) -> Iterator[tuple[int, int, float]]:
     """Yield (first, stop, probability) of every span of one field worth trying."""
     starts = post.marginals[:, begin]
-    tried = np.flatnonzero(starts > _WORTH_TRYING)
-    if not len(tried):
-        tried = np.array([int(starts.argmax())])
     length = len(starts)
-    for first in map(int, tried):
+    worth = min(_WORTH_TRYING, float(starts.max()))
+    for first in np.flatnonzero(starts >= worth).tolist():
         held, label, stop = float(starts[first]), begin, first + 1
-        while held > 0:
+        while held > worth / 4:
             stay = float(post.stays[stop, label]) if stop < length else 0.0
-            ends = held * (1 - stay)
-            if ends > _WORTH_TRYING / 2:
-                yield first, stop, ends
+            if held * (1 - stay) > worth / 4:
+                yield first, stop, held * (1 - stay)
             held *= stay
-            if held <= _WORTH_TRYING / 2:
-                break
             label, stop = inside, stop + 1
 
 
@@ -175,17 +170,19 @@ def _guess_many(field: SpanField, spans: Places, probability: float, text: str) 
     return SpanGuess(found, probability, *(spans or [(-1, -1)])[0], failed=None in values)
 
 
-def _restriction(pair: tuple[int, int], best: Sequence[int], shape: tuple[int, ...]) -> Bools:
-    """Return which labels are allowed (T by L) if a field is to be exactly where `best` has it.
+def _restrictions(layer: SpanLayer, best: Sequence[int], length: int) -> Floats:
+    """Return which labels are allowed (T by K by L) if field k is exactly where `best` has it.
 
-    `pair` are the field's two labels; an empty `best` has it nowhere.
+    A field of one value is wanted nowhere instead: its values are weighed against that.
     """
-    allowed = np.ones(shape, bool)
-    allowed[:, pair] = False
+    allowed = np.ones((length, len(layer.fields), len(layer.crf.labels)))
+    for k, (begin, inside) in enumerate(layer.pairs):
+        allowed[:, k, begin : inside + 1] = 0.0
     for at, label in enumerate(best):
-        if label in pair:
-            allowed[at] = False
-            allowed[at, label] = True
+        k = (label - 1) // 2
+        if label and layer.fields[k].many:
+            allowed[at, k] = 0.0
+            allowed[at, k, label] = 1.0
     return allowed
 
 
@@ -193,19 +190,17 @@ def _guess_layer(
     layer: SpanLayer, rows: list[list[str]], text: str, tokens: Places
 ) -> dict[str, SpanGuess]:
     scores = score(layer.crf, rows)
-    post = posterior(layer.crf, scores)
-    best = viterbi(layer.crf, scores) if any(field.many for field in layer.fields) else []
-    allowed = [
-        _restriction(pair, best if field.many else (), scores.shape)
-        for field, pair in zip(layer.fields, layer.pairs, strict=True)
-    ]
-    log_z = constrained(layer.crf, scores, np.array(allowed))
-    within = np.exp(np.minimum(log_z - post.log_z, 0.0))
+    many = [field.many for field in layer.fields]
+    best = viterbi(layer.crf, scores) if any(many) else []
+    summed = forward(layer.crf, scores, _restrictions(layer, best, len(tokens)))
+    post = None if all(many) else posterior(layer.crf, scores, summed.alphas)
     guesses: dict[str, SpanGuess] = {}
-    for field, pair, kept in zip(layer.fields, layer.pairs, within.tolist(), strict=True):
-        if field.many:
+    for field, pair, kept in zip(layer.fields, layer.pairs, summed.within.tolist(), strict=True):
+        if post is None or field.many:
             spans = _spans_of(pair, best, tokens)
             guesses[field.path] = _guess_many(field, spans, kept, text)
+        elif kept > 1 - _WORTH_TRYING and field.absent > _NEVER_ABSENT:
+            guesses[field.path] = SpanGuess(field.nothing, kept)
         else:
             found = _candidates(field, _spans_from(post, *pair), text, tokens)
             guesses[field.path] = _guess_one(field, found, kept, tokens)
