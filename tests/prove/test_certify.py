@@ -36,7 +36,7 @@ def test_a_wrong_student_is_told_where_it_errs(world):
     made = certify(world.outcomes(rows), ProofTerms())
     assert made.threshold is None
     assert "already hold 300 errors in 300" in made.why
-    assert made.remedy == "Most disagreements are in cards (300 of 300)."
+    assert made.remedy == "The disagreements are most often in cards (300 of 300)."
 
 
 def test_a_student_that_always_abstains_says_why(world):

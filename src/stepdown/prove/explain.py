@@ -49,7 +49,7 @@ def why(rows: Sequence[Outcome], terms: ProofTerms) -> str:
     bound = cp_upper(bad, int(of[at]), terms.delta)
     return (
         f"The most confident {display.share(taken / len(rows))} of the calibration rows already "
-        f"hold {bad:,} errors in {taken:,}: the risk could be {display.share(bound)}, and the "
+        f"hold {display.plural(bad, 'error')} in {taken:,}: the risk could be {display.share(bound)}, and the "
         f"budget is {budget}."
     )
 
@@ -69,7 +69,7 @@ def remedy(
     if possible is not None:
         sentences.append(
             f"A budget of {display.percent(possible)} would pass today and answer at least "
-            f"{_WORTHWHILE:.0%} of the calls."
+            f"{display.percent(_WORTHWHILE)} of the calls."
         )
     more = _more_rows(rows, terms)
     if more is not None:
@@ -79,7 +79,7 @@ def remedy(
         )
     worst = _worst(rows)
     if worst:
-        sentences.append(f"Most disagreements are in {worst}.")
+        sentences.append(f"The disagreements are most often in {worst}.")
     return " ".join(sentences) or "More calls, or a task whose answers stand in its inputs."
 
 
