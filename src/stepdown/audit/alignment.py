@@ -14,8 +14,8 @@ _REFERENCES = 40  # texts that are tokenised to find what may be constant
 _WINDOW = 4000  # characters at either end of a long text in which constants are looked for
 _TRIES = 12  # candidate fragments tried at each level of the alignment
 _NEAR = 60  # characters that a name, a date or an id before a fragment takes at most
-_SURE = 100  # so many texts do not begin alike by chance
-_FAIRLY_SURE = 30  # so many whole prompts do not
+_SURE = 40  # so many texts do not begin alike by chance
+_FAIRLY_SURE = 20  # so many whole prompts do not
 _CONSTANT_DATES = 6  # a prompt with more dates and numbers in it than this has them in examples
 _HOLE = "\x00"  # stands for a hole where a template is treated as a text
 

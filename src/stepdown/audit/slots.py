@@ -66,6 +66,14 @@ def divide(slot: Slot, common: Collection[str]) -> Labels | None:
     return _open(slot, common)
 
 
+def _may_be_closed(distinct: Counter[str], common: Collection[str]) -> bool:
+    """Say whether the values, but for names and dates, are few, judged by some of them."""
+    if len(distinct) <= _MOST_VALUES:
+        return True
+    some = list(distinct)[:: len(distinct) // _MOST_VALUES]
+    return len({skeleton(value, common, anywhere=False) for value in some}) < len(some) / 2
+
+
 def is_free(slot: Slot) -> bool:
     """Say whether a hole holds free text: many different values, and not just names and dates."""
     if len(set(slot.values)) <= 0.3 * len(slot.values):
@@ -89,7 +97,7 @@ def _closed(slot: Slot, distinct: Counter[str], common: Collection[str]) -> Labe
     """Divide by the value itself where there are few; [] where these are data; None: not closed."""
     total = len(slot.values)
     least = max(3, 0.005 * total)
-    if len(distinct) > max(_MOST_VALUES, total // 4) or max(map(len, distinct)) > _LONGEST:
+    if max(map(len, distinct)) > _LONGEST or not _may_be_closed(distinct, common):
         return None
     numbers = _numbers(slot, distinct, least)
     if numbers:
@@ -181,7 +189,7 @@ def _drop_weak(slot: Slot, labels: Labels) -> Labels:
 
 
 def _is_template(values: list[str], slot: Slot) -> bool:
-    if len(set(values)) == 1:
+    if len(set(values)) == 1 and not slot.bound:
         return slot.whole and len(values) >= 0.05 * len(slot.values)
     template = align(values)
     if words(template) < (2 if not slot.bound else 3):
@@ -191,10 +199,10 @@ def _is_template(values: list[str], slot: Slot) -> bool:
 
 def _near_edge(template: Template, values: list[str]) -> bool:
     """Say whether constant text begins or ends the values, but for a date, an id or a name."""
-    first, *inner, last = template.fragments
-    if first.strip() or last.strip() or not inner:
-        return bool(first.strip() or last.strip())
-    return max(value.find(inner[0]) for value in values) <= _NEAR
+    fragments = template.fragments
+    if fragments[0].strip() or fragments[-1].strip():
+        return True
+    return len(fragments) > 2 and max(value.find(fragments[1]) for value in values) <= _NEAR
 
 
 def _tiles(slot: Slot, labels: Labels, kept: Counter[str]) -> bool:
