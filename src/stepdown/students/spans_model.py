@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 _WORTH_TRYING = 0.01
 _NEVER_ABSENT = 0.005
+_TIE = 1e-9
 
 
 class SpanField(msgspec.Struct, frozen=True):
@@ -131,7 +132,7 @@ def _candidates(
             joined[key] = _Candidate(value, probability, probability, first, stop)
             continue
         known.probability = 1 - (1 - known.probability) * (1 - probability)
-        if probability > known.best:
+        if probability > known.best + _TIE:
             known.best, known.first, known.stop = probability, first, stop
     return list(joined.values())
 
