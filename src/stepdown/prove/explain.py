@@ -49,8 +49,8 @@ def why(rows: Sequence[Outcome], terms: ProofTerms) -> str:
     bound = cp_upper(bad, int(of[at]), terms.delta)
     return (
         f"The most confident {display.share(taken / len(rows))} of the calibration rows already "
-        f"hold {display.plural(bad, 'error')} in {taken:,}: the risk could be {display.share(bound)}, and the "
-        f"budget is {budget}."
+        f"hold {display.plural(bad, 'error')} in {taken:,}: the risk could be "
+        f"{display.share(bound)}, and the budget is {budget}."
     )
 
 
