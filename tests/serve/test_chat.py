@@ -247,7 +247,7 @@ def test_the_official_client_sync(start, world, body):
         assert plain._request_id
         streamed = list(client.chat.completions.create(**body(), stream=True))
         assert "".join(c.choices[0].delta.content or "" for c in streamed) == "greet"
-        options = {"include_usage": True}
+        options: Any = {"include_usage": True}
         counted = list(
             client.chat.completions.create(**body(), stream=True, stream_options=options)
         )

@@ -25,6 +25,7 @@ __all__ = ["serve", "serving"]
 
 OnReady = Callable[[str], None]
 _BACKLOG = 2048
+_LAST_PORT = 65535
 
 
 def serve(settings: Settings, load: Load, outbox: Outbox, on_ready: OnReady | None = None) -> None:
@@ -129,6 +130,11 @@ class _Server(uvicorn.Server):
         try:
             await super().shutdown(sockets)
         finally:
+            # In a hurry, or late: what is still under way is captured as far as it came.
+            left = list(self.server_state.tasks)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
             await self._gateway.close()
 
 
@@ -166,6 +172,8 @@ def _run(
 def _listening(settings: Settings) -> Generator[socket.socket]:
     """Bind before anything else starts, so that a port in use is one sentence."""
     host, port = settings.host, settings.port
+    if not 0 <= port <= _LAST_PORT:
+        raise UsageError(f"Port {port} is not between 0 and {_LAST_PORT}; choose another.")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -174,8 +182,6 @@ def _listening(settings: Settings) -> Generator[socket.socket]:
             f"Can't listen on {host}:{port} ({problem.strerror or problem}); "
             "stop what uses that port, or choose another with --port."
         ) from problem
-    except OverflowError as problem:
-        raise UsageError(f"Port {port} is not between 0 and 65535; choose another.") from problem
     with listener:
         yield listener
 

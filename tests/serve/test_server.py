@@ -1,0 +1,256 @@
+"""D-10, O-2: starting, taking up a new policy, and ending; in a process of its own for signals."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from stepdown.errors import ConfigError, UsageError
+from stepdown.serve.server import serve, serving
+from stepdown.serve.settings import Settings
+from stepdown.store.sqlite import read_lines
+
+CHILD = """
+import sys
+from pathlib import Path
+from stepdown.core.tasks import TaskIndex
+from stepdown.serve.live import Loaded
+from stepdown.serve.server import serve
+from stepdown.serve.settings import Settings, Timeouts
+from stepdown.store.sqlite import SqliteOutbox
+outbox = SqliteOutbox(Path(sys.argv[1]))
+settings = Settings(port=0, base_url=sys.argv[2], timeouts=Timeouts(drain=float(sys.argv[3])))
+load = lambda generation: Loaded(TaskIndex([]), {}) if generation is None else None
+serve(settings, load, outbox, on_ready=lambda url: print(url, flush=True))
+outbox.close()
+"""
+
+
+class Child:
+    """A gateway in a process of its own."""
+
+    def __init__(self, path, upstream, drain=10.0):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(path), upstream, str(drain)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+
+    def end(self):
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def child(world):
+    made = []
+
+    def go(**more):
+        made.append(Child(world.path, world.upstream.url, **more))
+        world.url = made[-1].url
+        return made[-1]
+
+    yield go
+    for item in made:
+        if item.process.poll() is None:
+            item.process.kill()
+            item.process.communicate()
+
+
+def in_flight(complete, sent, count):
+    """Begin requests in threads; returns the threads and what will come of them."""
+    replies = []
+    threads = [
+        threading.Thread(target=lambda: replies.append(complete(sent))) for _ in range(count)
+    ]
+    for thread in threads:
+        thread.start()
+    return threads, replies
+
+
+def test_d10_a_signal_lets_what_is_under_way_finish(child, world, complete, body, wait):
+    world.upstream.fault = "blackhole"
+    gateway = child()
+    whole, replies = in_flight(complete, body(), 10)
+    streams, streamed = in_flight(complete, body(stream=True), 5)
+    wait(lambda: len(world.upstream.seen) == 15)
+    gateway.process.send_signal(signal.SIGTERM)
+
+    def refused():
+        try:
+            socket.create_connection(("127.0.0.1", int(world.url.rpartition(":")[2]))).close()
+        except OSError:
+            return True
+        return False
+
+    wait(refused)
+    world.upstream.release.set()
+    for thread in whole + streams:
+        thread.join()
+    assert [reply.status for reply in replies + streamed] == [200] * 15
+    assert all(reply.body.endswith(b"data: [DONE]\n\n") for reply in streamed)
+    assert gateway.end() == (0, "", "")
+    assert len(list(read_lines(world.path))) == 15
+
+
+def test_d10_what_does_not_finish_in_time_ends_with_an_error(child, world, complete, body, wait):
+    world.upstream.fault = "stall:1"
+    gateway = child(drain=1.0)
+    threads, replies = in_flight(complete, body(stream=True), 3)
+    wait(lambda: len(world.upstream.seen) == 3)
+    time.sleep(0.3)
+    gateway.process.send_signal(signal.SIGINT)
+    for thread in threads:
+        thread.join()
+    assert [b"shutting_down" in reply.body for reply in replies] == [True] * 3
+    assert not any(b"[DONE]" in reply.body for reply in replies)
+    assert gateway.end()[0] == 0
+    lines = [json.loads(line) for line in read_lines(world.path)]
+    assert [line["response"] for line in lines] == [None] * 3
+
+
+def test_d10_a_second_signal_ends_it_now(child, world, complete, body, wait):
+    gateway = child(drain=30.0)
+    assert complete(body()).status == 200
+    world.upstream.fault = "blackhole"
+    threads, _ = in_flight(lambda sent: complete_or_none(complete, sent), body(), 1)
+    wait(lambda: len(world.upstream.seen) == 2)
+    gateway.process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    gateway.process.send_signal(signal.SIGTERM)
+    assert gateway.end()[0] == 0
+    for thread in threads:
+        thread.join()
+    assert len(list(read_lines(world.path))) == 2
+
+
+def complete_or_none(complete, sent):
+    """Ask when the connection may be cut instead of answered."""
+    try:
+        return complete(sent)
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def killed_rounds(child, world, complete, body, rounds):
+    """Kill the gateway under load; return the ids of whole answers, and those in the store."""
+    acknowledged = set()
+    for round_ in range(rounds):
+        gateway = child()
+        stop = threading.Event()
+        found = []
+
+        def ask(stop=stop, found=found):
+            while not stop.is_set():
+                found.append(complete_or_none(complete, body()))
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.05 + 0.03 * (round_ % 10))
+        os.kill(gateway.process.pid, signal.SIGKILL)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        gateway.end()
+        whole = [r for r in found if r and len(r.body) == int(r.headers["content-length"])]
+        acknowledged |= {reply.headers["x-stepdown-request-id"] for reply in whole}
+    stored = [json.loads(line)["id"] for line in read_lines(world.path)]
+    assert len(stored) == len(set(stored))
+    return acknowledged, set(stored)
+
+
+def test_d1_kill_9_loses_no_answer_that_was_given(child, world, complete, body):
+    acknowledged, stored = killed_rounds(child, world, complete, body, 3)
+    assert acknowledged
+    assert acknowledged <= stored
+
+
+@pytest.mark.nightly
+def test_d1_kill_9_100_times(child, world, complete, body):
+    acknowledged, stored = killed_rounds(child, world, complete, body, 100)
+    assert acknowledged <= stored
+
+
+def test_d11_a_second_gateway_on_the_same_store_refuses(child, world):
+    child()
+    second = subprocess.run(
+        [sys.executable, "-c", CHILD, str(world.path), world.upstream.url, "1"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "Another gateway writes" in second.stderr
+
+
+def test_o2_a_port_in_use_is_one_sentence(world):
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        with pytest.raises(UsageError, match=f"Can't listen on 127.0.0.1:{port}"):
+            serve(Settings(port=port), world.load, None)
+
+
+@pytest.mark.parametrize(("host", "port"), [("no.such.host.invalid", 0), ("127.0.0.1", 70_000)])
+def test_o2_an_address_that_is_not_ours(world, host, port):
+    settings = Settings(host=host, port=port, client_keys=("k",))
+    with pytest.raises(UsageError), serving(settings, world.load, None):
+        pass
+
+
+def test_what_the_loader_raises_at_start_ends_the_start(world):
+    def load(generation):
+        raise ConfigError("no policy")
+
+    with pytest.raises(ConfigError, match="no policy"), serving(Settings(port=0), load, None):
+        pass
+
+
+def test_m7_a_new_policy_is_taken_up_without_a_restart(start, world, complete, body, wait):
+    world.routed = False
+    start()
+    assert complete(body()).decision() == ("relayed", "no_route")
+    world.routed, world.generation = True, 2
+    wait(lambda: complete(body()).decision() == ("answered", "confident"))
+    world.student = type(world.student)(world.student.known, "student-2")
+    world.generation = 3
+    wait(lambda: complete(body()).headers["x-stepdown-student"] == "student-2")
+    world.routed, world.generation = False, 4
+    wait(lambda: complete(body()).decision() == ("relayed", "no_route"))
+
+
+def test_m7_a_policy_that_cannot_be_loaded_leaves_the_old_one(
+    start, world, ask, complete, body, wait
+):
+    start()
+    world.load_error = ConfigError("broken policy")
+    wait(lambda: ask("GET", "/readyz").json()["policy_problem"] == "broken policy")
+    assert complete(body()).decision() == ("answered", "confident")
+    world.load_error = RuntimeError("worse")
+    wait(lambda: "worse" in ask("GET", "/readyz").json()["policy_problem"])
+    world.load_error = None
+    wait(lambda: ask("GET", "/readyz").json()["policy_problem"] == "")
+
+
+@pytest.mark.parametrize("swaps", [5, pytest.param(100, marks=pytest.mark.nightly)])
+def test_m7_every_answer_names_the_student_that_gave_it(start, world, complete, body, swaps):
+    start()
+    known = world.student.known
+    for number in range(swaps):
+        name = f"student-{number}"
+        world.student = type(world.student)({**known, "hello": (name, 0.99)}, name)
+        world.generation += 1
+        for _ in range(12):
+            reply = complete(body())
+            answer = reply.json()["choices"][0]["message"]["content"]
+            assert answer in ("greet", reply.headers["x-stepdown-student"])
+            time.sleep(0.01)
