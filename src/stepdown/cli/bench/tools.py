@@ -1,0 +1,144 @@
+"""Tool calls by the linear family: SNIPS with seven tools, and SGD's single-service tool sets."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from stepdown.cli.bench import students as on
+from stepdown.cli.bench.figures import Figure
+from stepdown.cli.bench.sets import read_set
+from stepdown.core.calls import Answer, Toolset
+from stepdown.core.ports import Prediction, Progress
+from stepdown.core.stats import cp_interval
+from stepdown.wire.openai import parse_toolset
+
+__all__ = ["sgd", "snips"]
+
+CALIBRATION_ROWS = 2000
+LEAST_CALLS = 100
+
+
+def snips(data: Path, progress: Progress) -> Sequence[Figure]:
+    """Learn the tool and its arguments; certify with 2,000 training rows set aside."""
+    rows = [
+        on.Row(
+            r["id"],
+            "",
+            r["text"],
+            on.calling(r["label"], {name: values[0] for name, values in r["fields"].items()}),
+            r["split"],
+        )
+        for r in read_set(data, "snips")
+    ]
+    learnt = [row for row in rows if row.split == "train"]
+    task = on.task_of("snips", learnt)
+    train = on.examples_of(task, learnt)
+    test = on.examples_of(task, [row for row in rows if row.split == "test"])
+    student, seconds = on.trained(task, train, progress)
+    exact = on.accuracy(on.judge(student, test))
+    low, high = cp_interval(round(exact * len(test)), len(test), 0.95)
+    rest, aside = on.split_off(train, CALIBRATION_ROWS)
+    smaller, _ = on.trained(task, rest, progress)
+    got = on.certify(on.judge(smaller, aside), on.judge(smaller, test))
+    return [
+        Figure(
+            "SNIPS, exact call on test, %",
+            f"{exact:.1%}",
+            exact * 100,
+            86,
+            spread=f"95 %: {low:.1%} to {high:.1%}",
+            note="tool and all arguments; abstaining counts as wrong",
+        ),
+        Figure(
+            "SNIPS, answered at joint 2 %, %",
+            f"{got.answered:.1%}",
+            got.answered * 100,
+            65,
+            note=f"answered differently: {got.risk:.2%} of all",
+        ),
+        Figure(
+            "SNIPS training, all heads, 13,784 utterances, s",
+            f"{seconds:.0f} s",
+            seconds,
+            120,
+            True,
+        ),
+    ]
+
+
+def _answer(row: dict[str, Any]) -> Answer:
+    """Return the call with the canonical value of every argument that has to be given."""
+    if not row["expected"]:
+        return Answer(text="(no call)")
+    call = row["expected"][0]
+    left_out = set(call.get("optional", ()))
+    given = {name: values[0] for name, values in call["arguments"].items() if name not in left_out}
+    return on.calling(call["name"], given)
+
+
+def _right(prediction: Prediction, row: dict[str, Any]) -> bool:
+    """Say whether the call is an accepted one: the tool, and for each argument a listed value."""
+    if prediction.answer is None or not prediction.answer.tool_calls or not row["expected"]:
+        return False
+    call, wanted = prediction.answer.tool_calls[0], row["expected"][0]
+    given: dict[str, Any] = json.loads(call.arguments)
+    accepted: dict[str, list[Any]] = wanted["arguments"]
+    left_out = set(wanted.get("optional", ()))
+    return (
+        call.name == wanted["name"]
+        and all(value in accepted.get(name, ()) for name, value in given.items())
+        and all(name in given or name in left_out for name in accepted)
+    )
+
+
+def _row(raw: dict[str, Any]) -> on.Row:
+    said = [message for message in raw["messages"] if message["role"] != "system"]
+    history = "\n".join(f"{m['role']}: {m['content']}" for m in said[:-1])
+    return on.Row(raw["id"], history, said[-1]["content"], _answer(raw), raw["split"])
+
+
+def _exact(raws: Sequence[dict[str, Any]], tools: Toolset, progress: Progress) -> float:
+    train = [_row(raw) for raw in raws if raw["split"] == "train"]
+    judged = [raw for raw in raws if raw["split"] == "validation"]
+    task = on.task_of("sgd", train, tools)
+    student, _ = on.trained(task, on.examples_of(task, train), progress)
+    examples = on.examples_of(task, [_row(raw) for raw in judged])
+    return mean(
+        _right(student.predict(example.input), raw)
+        for example, raw in zip(examples, judged, strict=True)
+    )
+
+
+def sgd(data: Path, progress: Progress) -> Sequence[Figure]:
+    """Train a student for every single-service tool set with 100 training calls or more."""
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    sets: dict[str, Toolset] = {}
+    for raw in read_set(data, "sgd_calls"):
+        if len(raw["services"]) == 1:
+            tools = parse_toolset(json.dumps(raw["tools"]).encode())
+            groups[tools.hash].append(raw)
+            sets[tools.hash] = tools
+    scores: dict[str, float] = {}
+    for at, (key, raws) in enumerate(sorted(groups.items())):
+        progress("tool sets", at, len(groups))
+        splits = [raw["split"] for raw in raws]
+        if splits.count("train") >= LEAST_CALLS and "validation" in splits:
+            scores[raws[0]["services"][0]] = _exact(raws, sets[key], progress)
+    if not scores:
+        return []
+    values = sorted(scores.values())
+    return [
+        Figure(
+            "SGD, exact call on validation, mean over tool sets, %",
+            f"{mean(values):.1%}",
+            mean(values) * 100,
+            spread=f"{values[0]:.0%} to {values[-1]:.0%}, median {float(np.median(values)):.0%}",
+            note=f"{len(values)} tool sets; any listed value of an argument counts",
+        ),
+        *(Figure(f"SGD, {name}, %", f"{v:.1%}", v * 100) for name, v in sorted(scores.items())),
+    ]
