@@ -118,36 +118,36 @@ def _inner_fragment(texts: list[str]) -> str:
     shared = set(pairwise(map(mask, shortest)))
     for text in references[1:]:
         shared &= set(pairwise(map(mask, _window_tokens(text))))
-    runs = sorted(set(_runs(shortest, shared)), key=lambda run: (-len(run), run))
-    for run in runs[:_TRIES]:
-        if _is_structural(run, texts):
-            return run
+    pieces = {piece for run in _runs(shortest, shared) for piece in _pieces(run, references)}
+    for piece in sorted(pieces, key=lambda piece: (-len(piece), piece))[:_TRIES]:
+        if _is_structural(piece, texts):
+            return piece
     return ""
 
 
-def _runs(shortest: list[str], shared: set[tuple[str, str]]) -> list[str]:
+def _runs(shortest: list[str], shared: set[tuple[str, str]]) -> list[list[str]]:
     """Return the stretches of the reference whose neighbouring tokens are shared by all."""
-    runs: list[str] = []
+    runs: list[list[str]] = []
     run: list[str] = []
     for left, right in pairwise([*shortest, ""]):
         if (mask(left), mask(right)) in shared:
             run = run or [left]
             run.append(right)
         elif run:
-            runs.extend(_constant_pieces(run))
+            runs.append(run)
             run = []
     return runs
 
 
-def _constant_pieces(run: list[str]) -> list[str]:
-    """Return a run whole, and cut at its numbers and dates, which may differ between texts."""
-    pieces, piece = ["".join(run)], ""
+def _pieces(run: list[str], references: list[str]) -> list[str]:
+    """Cut a run where it stops being the same text in all references."""
+    pieces, piece = [""], ""
     for token in run:
-        if mask(token) == "0":
+        longer = piece + token
+        if any(longer not in text for text in references):
             pieces.append(piece)
-            piece = ""
-        else:
-            piece += token
+            longer = token if mask(token) != "0" else ""
+        piece = longer
     pieces.append(piece)
     return [piece for piece in pieces if _is_solid(piece)]
 

@@ -15,7 +15,7 @@ _BATCH = 4000  # unmatched calls that are mined together
 _BATCH_CHARS = 24_000_000  # or fewer, when they are this long together
 _KEPT = 60  # sample calls kept of each group, to see at the end which groups are one
 _FEWEST = 8  # of these at least are looked at, however small the group
-_KEPT_CHARS = 200_000
+_LONG = 6000  # characters of a text that a sample keeps
 _REMEMBERED = 20_000  # beginnings of texts whose possible groups are remembered
 _HEAD = 8  # characters by which possible groups are looked up
 _PATIENCE = 3  # batches mined for nothing, after which only what recurs is mined
@@ -33,7 +33,6 @@ class _Group:
         self.number = number
         self.count = 0
         self.kept: list[Texts] = []
-        self.chars = 0
         self.become(templates)
 
     def become(self, templates: Templates) -> None:
@@ -46,10 +45,8 @@ class _Group:
         self.count += 1
         if len(self.kept) >= _KEPT:
             return
-        size = sum(map(len, said))
-        if self.chars + size < _KEPT_CHARS or len(self.kept) < _FEWEST:
-            self.kept.append(said)
-            self.chars += size
+        system, history, user = said
+        self.kept.append((system, history[:_LONG], _shortened(user)))
 
 
 class _Bin:
@@ -102,6 +99,10 @@ class _Bin:
         return max(self._seen[edge] for edge in edges) < _AGAIN and (
             self.rest.signature.match(*said) is not None
         )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONG else text[: _LONG // 2] + text[-_LONG // 2 :]
 
 
 def _may_fit(group: _Group, heads: tuple[str, str]) -> bool:

@@ -79,8 +79,8 @@ def is_free(slot: Slot) -> bool:
     if len(set(slot.values)) <= 0.3 * len(slot.values):
         return False
     some = slot.values[:: max(1, len(slot.values) // 20)]
-    plain = sum(skeleton(value[:400], (), anywhere=True) in ("", "*") for value in some)
-    return plain < 0.5 * len(some)
+    shapes = {skeleton(value[:400], (), anywhere=True) for value in some}
+    return len(shapes) > 0.5 * len(some)
 
 
 def is_long(slot: Slot) -> bool:
