@@ -25,7 +25,7 @@ BENCHMARKS = {
     "snips": "stepdown.cli.bench.tools:snips",
     "sgd": "stepdown.cli.bench.tools:sgd",
     "latency": "stepdown.cli.bench.classification:latency",
-    "http": "stepdown.cli.bench.http:http",
+    "http": "stepdown.cli.bench.http:http_added",
     "audit": "stepdown.cli.bench.scale:audit_rate",
     "grouping": "stepdown.cli.bench.grouping:grouping",
 }
@@ -65,8 +65,10 @@ def bench(session: Session, data: Path, only: tuple[str, ...], page: Path | None
         print_json({"hardware": hardware(), "figures": dict(measured)})
     else:
         for name, figures in measured:
-            rows = [[f.name, f.value, _target(f), met(f), f.spread, f.note] for f in figures]
-            show(table(name, ["figure", ">measured", ">target", "met", "spread", "note"], rows))
+            rows = [[f.name, f.value, _target(f), met(f)] for f in figures]
+            show(table(name, ["figure", ">measured", ">target", "met"], rows))
+            for note in [f"{f.name}: {f.spread or f.note}" for f in figures if f.spread or f.note]:
+                say(note)
         say(f"Measured on {hardware()}.")
     if page is not None:
         publish_file(page, markdown(measured).encode(), mode=0o644)

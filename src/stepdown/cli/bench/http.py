@@ -1,0 +1,159 @@
+"""What the gateway adds: a student's answer over HTTP against an empty ASGI app in the same run."""
+
+import contextlib
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from stepdown.cli.bench.figures import Figure
+from stepdown.cli.demo.make_log import calls
+from stepdown.cli.demo.traffic import gateway
+from stepdown.cli.options import Session
+from stepdown.cli.run import run_tasks
+from stepdown.cli.steps import audit_log
+from stepdown.config import Config
+from stepdown.core.ports import Progress
+from stepdown.errors import Refusal
+from stepdown.workspace import Workspace
+
+__all__ = ["http_added"]
+
+ROUNDS = 20
+REQUESTS = 200
+_EMPTY_APP = """
+import asyncio, sys, uvicorn
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    more = True
+    while more:
+        more = (await receive()).get("more_body", False)
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="critical", access_log=False)
+"""
+
+
+@contextlib.contextmanager
+def _empty_app() -> Generator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with subprocess.Popen([sys.executable, "-c", _EMPTY_APP, str(port)]) as process:
+        try:
+            _await(port)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.terminate()
+
+
+def _await(port: int) -> None:
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise Refusal("The empty app of the comparison did not start.")
+
+
+def _learn(data: Path, folder: Path, progress: Progress) -> None:
+    """Certify ticket routing in a workspace of its own, by the product's whole path."""
+    lines = [c for c in calls(data, "train") if c["metadata"]["stepdown_task"] == "ticket-routing"]
+    log = folder / "log.jsonl"
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    session = Session(Workspace(folder / "space"), Config())
+    report = audit_log(session, [str(log)], progress)
+    outcomes = run_tasks(session, report, progress)
+    if not any(outcome.result == "promoted" for outcome in outcomes):
+        raise Refusal("Ticket routing was not certified, so there is nothing to time.")
+
+
+class _Client:
+    """One kept-alive connection that posts one body again and again."""
+
+    def __init__(self, url: str, body: bytes) -> None:
+        parts = urlsplit(url)
+        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
+        self._connection.connect()
+        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._body = body
+
+    def post(self) -> tuple[float, str]:
+        """Return the milliseconds that one exchange took, and the decision's header."""
+        began = time.perf_counter_ns()
+        self._connection.request(
+            "POST", "/v1/chat/completions", self._body, {"content-type": "application/json"}
+        )
+        answer = self._connection.getresponse()
+        answer.read()
+        took = (time.perf_counter_ns() - began) / 1e6
+        return took, answer.headers.get("x-stepdown-decision", "")
+
+
+def _confident(url: str, lines: Sequence[dict[str, Any]]) -> bytes:
+    for line in lines:
+        body = json.dumps(line["request"]).encode()
+        if _Client(url, body).post()[1] == "answered":
+            return body
+    raise Refusal("The student was sure of none of the held-out messages.")
+
+
+def http_added(data: Path, progress: Progress) -> Sequence[Figure]:
+    """Post one confident ticket over one connection to both, in alternating rounds."""
+    held_out = [
+        line
+        for line in calls(data, "test", 50)
+        if line["metadata"]["stepdown_task"] == "ticket-routing"
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _learn(data, folder, progress)
+        with gateway(folder / "space", "http://127.0.0.1:9") as ours, _empty_app() as empty:
+            body = _confident(ours, held_out)
+            clients = (_Client(ours, body), _Client(empty, body))
+            times: list[list[float]] = [[], []]
+            medians: list[float] = []
+            for at in range(ROUNDS):
+                progress("rounds", at, ROUNDS)
+                for side, client in enumerate(clients):
+                    times[side].extend(client.post()[0] for _ in range(REQUESTS))
+                added = median(times[0][-REQUESTS:]) - median(times[1][-REQUESTS:])
+                medians.append(added)
+    return _figures(times, medians)
+
+
+def _figures(times: list[list[float]], added: list[float]) -> list[Figure]:
+    p50 = median(added)
+    return [
+        Figure(
+            "student's answer over HTTP, capture on, p50 added to an empty ASGI app, ms",
+            f"{p50:.3f} ms",
+            p50,
+            0.3,
+            True,
+            spread=f"rounds {min(added):.3f} to {max(added):.3f}",
+            note=f"one connection, {ROUNDS} alternating rounds of {REQUESTS}",
+        ),
+        *(
+            Figure(
+                f"{name}, p50, ms",
+                f"{float(np.quantile(spent, 0.5)):.3f} ms",
+                float(np.quantile(spent, 0.5)),
+                spread=f"p99 {float(np.quantile(spent, 0.99)):.3f} ms",
+            )
+            for name, spent in zip(("gateway", "empty ASGI app"), times, strict=True)
+        ),
+    ]
