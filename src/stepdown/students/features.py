@@ -39,6 +39,7 @@ _COUNTED = 2_000_000
 _REMEMBERED = 1 << 15
 _REMEMBERED_LENGTH = 32
 _CONTEXT_SHARE = 0.01
+_ROLES = ("user", "assistant", "tool", "function")
 _LOG_COUNT = (1.0 + np.log(np.maximum(np.arange(MAX_CHARS * 4 + 2), 1))).astype(np.float32)
 
 
@@ -204,16 +205,30 @@ def fit_vocabulary(texts: Sequence[str], most: int) -> Vocabulary:
     return Vocabulary(kept_words, kept_chars, idf.astype(np.float32))
 
 
-def blocks_of(given: Input) -> tuple[str, str]:
-    """Return (the last message's text, everything else): the two blocks that features tell apart.
+def _last_turn(history: str) -> int:
+    """Return where the last turn of a history begins."""
+    return max(0, *(history.rfind(f"\n{role}: ") for role in _ROLES))
 
-    Where the last message carries nothing, the first block is the rest, and there is no second.
+
+def blocks_of(given: Input) -> tuple[str, str]:
+    """Return the two blocks that features tell apart: what was said last, and everything else.
+
+    Said last are the last message and the turn before it, which is mostly the question that it
+    answers: on conversations that is worth more than either the last message or the whole alone.
+    Where nothing was said last, the first block is the rest, and there is no second.
     """
     if len(given) == 1:
         return given[0].text, ""
-    last = "\n".join(segment.text for segment in given if segment.part == "user")
-    rest = "\n".join(segment.text for segment in given if segment.part != "user")
-    return (last, rest) if last else (rest, "")
+    history = "\n".join(segment.text for segment in given if segment.part == "history")
+    turn = _last_turn(history)
+    last = [segment.text for segment in given if segment.part == "user"]
+    rest = [segment.text for segment in given if segment.part == "system"]
+    if turn < len(history):
+        last.append(history[turn:])
+        rest.append(history[:turn])
+    if not last:
+        return "\n".join(rest), ""
+    return "\n".join(last), "\n".join(rest).strip()
 
 
 class Featurizer:

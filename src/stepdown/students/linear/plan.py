@@ -5,9 +5,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from stepdown.core.align import LOOSE, align
 from stepdown.core.anatomy import Anatomy, Field, Shape
 from stepdown.core.datasets import Example
 from stepdown.core.records import escape
+from stepdown.core.tasks import input_text
 from stepdown.errors import NotEnoughData
 from stepdown.students.choice import ABSENT, FREE
 
@@ -22,8 +24,13 @@ ROOTS: dict[Shape, str | None] = {"text": "", "tool": "/tool", "json": None}
 """The field that says what the rest of the record is, and whose classes are a task's labels."""
 
 _FEW_VALUES = 200
+_MENU_VALUES = 12
+_VERBATIM = 0.98
 _ROWS_A_VALUE = 10
 _ALIGNED = 0.5
+_ALIGNED_ROWS = 60
+_ALIGNED_LEAST = 20
+_ALIGNED_CHARS = 20_000
 _MOST_CLASSES = 1_000
 _MOST_FREE = 0.98
 
@@ -85,13 +92,35 @@ def target_values(part: Part, records: Sequence[Mapping[str, Any]]) -> list[Any]
     return values
 
 
-def _method(field: Field) -> Method:
+def _stands_in_input(field: Field, examples: Sequence[Example]) -> bool:
+    """Say whether most values of a choice stand in their inputs: the audit asks that of open sets
+    alone, but "two" in the input can be what an enum's 2 is.
+    """
+    if field.aligned >= _ALIGNED:
+        return True
+    found = [
+        (value, example)
+        for example in examples
+        if isinstance(value := example.record.get(field.path), str | int | float)
+        and not isinstance(value, bool)
+    ]
+    rows = found[:: -(-len(found) // _ALIGNED_ROWS) or 1]
+    places = (align(value, input_text(example.input)[:_ALIGNED_CHARS]) for value, example in rows)
+    hits = sum(any(place.normaliser != LOOSE for place in found) for found in places)
+    return len(found) >= _ALIGNED_LEAST and hits >= _ALIGNED * len(rows)
+
+
+def _method(field: Field, examples: Sequence[Example]) -> Method:
     if field.kind in ("free", "constant"):
         return "free" if field.kind == "free" else "choice"
     if field.kind == "choice":
-        closed = field.distinct > _MOST_CLASSES
-        return "free" if closed else "either" if field.aligned >= _ALIGNED else "choice"
-    few = 1 < field.distinct <= min(_FEW_VALUES, field.count // _ROWS_A_VALUE)
+        if field.distinct > _MOST_CLASSES:
+            return "free"
+        copied = field.path not in ("", "/tool") and _stands_in_input(field, examples)
+        return "either" if copied and not field.many else "choice"
+    # Where every value can be copied, choosing has paid for the shortest menus alone.
+    most = _MENU_VALUES if field.aligned >= _VERBATIM else _FEW_VALUES
+    few = 1 < field.distinct <= min(most, field.count // _ROWS_A_VALUE)
     return "either" if few and not field.many else "span"
 
 
@@ -118,9 +147,9 @@ def plan_of(anatomy: Anatomy, examples: Sequence[Example]) -> Plan:
         for field in anatomy.fields:
             scope = _scope(field, tools)
             if scope is not None and field.path != "/tool":
-                parts.append(Part(field, scope, _method(field)))
+                parts.append(Part(field, scope, _method(field, known)))
     else:
-        parts = [Part(field, "", _method(field)) for field in anatomy.fields]
+        parts = [Part(field, "", _method(field, known)) for field in anatomy.fields]
     _refuse_free(parts, known)
     unknown = len(examples) - len(known)
     gated = unknown >= max(5, len(examples) // 200)
