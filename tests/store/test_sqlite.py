@@ -3,7 +3,6 @@
 import os
 import signal
 import sqlite3
-import stat
 import subprocess
 import sys
 import threading
@@ -13,7 +12,6 @@ from contextlib import closing
 import pytest
 
 from stepdown.core.ports import Exchange
-from stepdown.errors import InputError, UsageError
 from stepdown.store import sqlite as module
 from stepdown.store.sqlite import SqliteOutbox, read_lines, read_tallies
 
@@ -93,43 +91,6 @@ def test_close_commits_what_waits_and_refuses_what_comes_after(path):
 def test_a_missing_store_has_no_lines(tmp_path):
     assert list(read_lines(tmp_path / "calls.db")) == []
     assert read_tallies(tmp_path / "calls.db") == []
-
-
-def test_p5_files_are_private(path, outbox):
-    put(outbox, exchange(1))
-    for file in path.parent.iterdir():
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-
-
-def test_d11_a_second_writer_is_refused(path, outbox):
-    with pytest.raises(UsageError, match="Another gateway writes"):
-        SqliteOutbox(path)
-    put(outbox, exchange(1))
-
-
-def test_o2_what_is_not_a_store_is_refused_and_left_alone(path):
-    path.parent.mkdir()
-    path.write_bytes(b"not a database " * 100)
-    with pytest.raises(InputError, match="not a store"):
-        SqliteOutbox(path)
-    with pytest.raises(InputError, match="not a store"):
-        list(read_lines(path))
-    assert path.read_bytes() == b"not a database " * 100
-
-
-def test_d12_a_newer_schema_is_refused(path):
-    SqliteOutbox(path).close()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(InputError, match="newer"):
-        SqliteOutbox(path)
-
-
-def test_o2_a_folder_that_cannot_be_made(tmp_path):
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(UsageError, match="can't be opened"):
-        SqliteOutbox(tmp_path / "file" / "calls.db")
 
 
 def test_d6_a_locked_database_holds_nobody_up_and_loses_nothing(path, outbox):

@@ -144,7 +144,7 @@ class Upstream:
                     "upstream_timeout",
                     f"The upstream at {self._root} did not answer within {first_byte_s:g} s.",
                 ) from problem
-            except aiohttp.ServerDisconnectedError as problem:
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as problem:
                 # A kept connection that the upstream had closed already: a fresh one may do.
                 if last:
                     raise _broken(self._root) from problem

@@ -14,7 +14,6 @@ what does not fit is dropped and counted, and once writing works again a row in 
 are missing.
 """
 
-import fcntl
 import logging
 import os
 import sqlite3
@@ -31,20 +30,10 @@ from urllib.parse import quote
 import msgspec
 
 from stepdown.core.ports import Exchange
-from stepdown.errors import InputError, UsageError
+from stepdown.store.schema import connect, not_a_store, open_store, take_lock
 
 __all__ = ["Health", "SqliteOutbox", "Tally", "read_lines", "read_tallies"]
 
-SCHEMA_VERSION = 1
-
-_SCHEMA = (
-    """CREATE TABLE calls (
-        seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, time REAL NOT NULL, task TEXT NOT NULL,
-        tier TEXT NOT NULL, decision TEXT NOT NULL, reason TEXT NOT NULL, confidence REAL,
-        line BLOB NOT NULL)""",
-    "CREATE TABLE gaps (time REAL NOT NULL, dropped INTEGER NOT NULL, cause TEXT NOT NULL)",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
-)
 _INSERT = """INSERT OR IGNORE INTO calls (id, time, task, tier, decision, reason, confidence, line)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _INSERT_GAP = "INSERT INTO gaps (time, dropped, cause) VALUES (?, ?, ?)"
@@ -121,9 +110,9 @@ class SqliteOutbox:
         self._error = ""
         self._busy_since: float | None = None
         self._closing = threading.Event()
-        self._lock_file = _lock(path)
+        self._lock_file = take_lock(path)
         try:
-            self._connection: sqlite3.Connection | None = _open(path)
+            self._connection: sqlite3.Connection | None = open_store(path)
         except BaseException:
             os.close(self._lock_file)
             raise
@@ -270,7 +259,7 @@ class SqliteOutbox:
         try:
             connection = self._connection
             if connection is None:
-                connection = self._connection = _connect(self._path)
+                connection = self._connection = connect(self._path)
             missing = self._unmarked
             if len(exchanges) == 1 and not missing:
                 connection.execute(_INSERT, _row(exchanges[0]))  # commits by itself
@@ -358,73 +347,11 @@ def _row(exchange: Exchange) -> tuple[object, ...]:
     )
 
 
-def _lock(path: Path) -> int:
-    """Take the lock beside the database: a descriptor of the file itself, when closed, would drop
-    the POSIX locks that SQLite holds on it."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
-    except OSError as problem:
-        raise UsageError(
-            f"{path} can't be opened ({problem.strerror}); choose another --workspace."
-        ) from problem
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as problem:
-        os.close(held)
-        raise UsageError(
-            f"Another gateway writes to {path}; stop it, or choose another --workspace."
-        ) from problem
-    return held
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA wal_autocheckpoint = 0")  # the writer thread's own task
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """Open the database, private to its owner, with its schema in place."""
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    try:
-        connection = _connect(path)
-    except sqlite3.Error as problem:
-        raise _not_a_store(path, problem) from problem
-    try:
-        _prepare(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA:
-                connection.execute(statement)
-            connection.execute("COMMIT")
-    except sqlite3.Error as problem:
-        raise _not_a_store(path, problem) from problem
-    if version > SCHEMA_VERSION:
-        raise InputError(f"{path} was written by a newer stepdown; upgrade to read it.")
-
-
 def _reader(path: Path) -> sqlite3.Connection:
     try:
         return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)
     except sqlite3.Error as problem:
-        raise _not_a_store(path, problem) from problem
+        raise not_a_store(path, problem) from problem
 
 
 def _rows(
@@ -433,8 +360,4 @@ def _rows(
     try:
         return connection.execute(query, values).fetchall()
     except sqlite3.Error as problem:
-        raise _not_a_store(path, problem) from problem
-
-
-def _not_a_store(path: Path, problem: sqlite3.Error) -> InputError:
-    return InputError(f"{path} is not a store of calls ({problem}); move it away.")
+        raise not_a_store(path, problem) from problem

@@ -1,0 +1,103 @@
+"""The file behind the outbox: its lock, its schema, and how it is opened for writing."""
+
+import fcntl
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from stepdown.errors import InputError, UsageError
+
+__all__ = ["SCHEMA_VERSION", "connect", "not_a_store", "open_store", "take_lock"]
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = (
+    """CREATE TABLE calls (
+        seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, time REAL NOT NULL, task TEXT NOT NULL,
+        tier TEXT NOT NULL, decision TEXT NOT NULL, reason TEXT NOT NULL, confidence REAL,
+        line BLOB NOT NULL)""",
+    "CREATE TABLE gaps (time REAL NOT NULL, dropped INTEGER NOT NULL, cause TEXT NOT NULL)",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+
+
+def take_lock(path: Path) -> int:
+    """Take the lock beside the database and return its descriptor; closing it lets go.
+
+    A descriptor of the database itself, when closed, would drop the POSIX locks that SQLite holds.
+
+    Raises:
+        UsageError: another process has the lock, or the folder can't be made or written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as problem:
+        raise UsageError(
+            f"{path} can't be opened ({problem.strerror}); choose another --workspace."
+        ) from problem
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        os.close(held)
+        raise UsageError(
+            f"Another gateway writes to {path}; stop it, or choose another --workspace."
+        ) from problem
+    return held
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the one read-write connection; checkpoints are the caller's.
+
+    Raises:
+        sqlite3.Error: it can't be opened, or it is no database.
+    """
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def open_store(path: Path) -> sqlite3.Connection:
+    """Open the database, private to its owner, with its schema in place.
+
+    Raises:
+        InputError: it is not a store of calls, or of a newer version.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        connection = connect(path)
+    except sqlite3.Error as problem:
+        raise not_a_store(path, problem) from problem
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA:
+                connection.execute(statement)
+            connection.execute("COMMIT")
+    except sqlite3.Error as problem:
+        raise not_a_store(path, problem) from problem
+    if version > SCHEMA_VERSION:
+        raise InputError(f"{path} was written by a newer stepdown; upgrade to read it.")
+
+
+def not_a_store(path: Path, problem: sqlite3.Error) -> InputError:
+    """Return the error for a file that SQLite can't read as our store."""
+    return InputError(f"{path} is not a store of calls ({problem}); move it away.")

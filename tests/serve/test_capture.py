@@ -1,0 +1,105 @@
+"""What is captured: a native log line, before the last byte, and never a key."""
+
+import asyncio
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepdown.core.ports import Exchange
+from stepdown.core.routes import Decision
+from stepdown.serve.capture import Capture, exchange_of, one_line, quoted
+from stepdown.serve.gateway import new_turn
+
+
+def test_the_line_of_an_answer(start, world, complete, body):
+    start()
+    sent = body(metadata={"stepdown_task": "intents"})
+    reply = complete(json.dumps(sent, indent=2).encode(), {"authorization": "Bearer sk-secret"})
+    (line,) = world.lines()
+    assert line["id"] == reply.headers["x-stepdown-request-id"]
+    assert line["request"] == sent
+    assert line["response"] == reply.json()
+    assert line["time"].endswith("Z")
+    assert line["latency_ms"] > 0
+    assert line["metadata"] == {"stepdown_task": "intents"}
+    assert line["stepdown"] == {
+        "tier": "small",
+        "task": "id-intents",
+        "decision": "answered",
+        "reason": "confident",
+        "student": "student-1",
+        "confidence": 0.99,
+        "model": "stepdown/intents",
+    }
+
+
+def test_p1_no_key_in_the_store(start, world, complete, body):
+    start(api_key="sk-ours")
+    for user in ("hello", "hm"):
+        for stream in (False, True):
+            headers = {"authorization": "Bearer sk-secret", "x-api-key": "sk-secret"}
+            complete(body(user, stream=stream), headers)
+    world.stop()
+    stored = b"".join(file.read_bytes() for file in world.path.parent.glob("calls.db*"))
+    assert b"from up there" in stored
+    assert b"sk-" not in stored
+
+
+class SlowOutbox:
+    """Settles when told to."""
+
+    def __init__(self):
+        self.done = lambda durable: None
+
+    def submit(self, exchange, done):
+        self.done = done
+        return False
+
+
+def test_the_answer_waits_for_the_outbox_but_not_for_long():
+    outbox = SlowOutbox()
+    exchange = Exchange("1", 0.0, b"{}")
+
+    async def go(commit_s, settle):
+        keeping = asyncio.ensure_future(Capture(outbox, commit_s).keep(exchange))
+        await asyncio.sleep(0)
+        waited = not keeping.done()
+        if settle:
+            outbox.done(True)
+        await asyncio.wait_for(keeping, 5)
+        outbox.done(True)  # late news does no harm
+        return waited
+
+    assert asyncio.run(go(60.0, settle=True))
+    assert asyncio.run(go(0.01, settle=False))
+    outbox.done(True)  # not even after the loop is closed
+
+
+def test_a_failure_keeps_its_cause_and_what_had_come():
+    turn = new_turn("POST", "/chat/completions", [])
+    turn.body = b"{}"
+    turn.decision = Decision("escalated", "novel", "frontier", "t", "s", 0.1)
+    exchange = exchange_of(turn, 12.3456, None, {"status": 502}, {"choices": []})
+    line = json.loads(exchange.line)
+    assert (line["response"], line["error"], line["latency_ms"]) == (None, {"status": 502}, 12.346)
+    assert line["stepdown"]["partial"] == {"choices": []}
+    assert (exchange.tier, exchange.reason, exchange.confidence) == ("frontier", "novel", 0.1)
+
+
+json_values = st.recursive(
+    st.none() | st.text() | st.integers(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(json_values, st.sampled_from([None, 1, 4]))
+def test_a_line_is_one_line_and_means_the_same(value, indent):
+    data = bytes(one_line(json.dumps(value, indent=indent).replace("\n", "\r\n").encode()))
+    assert b"\n" not in data
+    assert json.loads(data) == value
+
+
+@given(st.binary())
+def test_any_bytes_can_be_quoted(data):
+    assert len(quoted(data * 100)) <= 2000
