@@ -186,7 +186,8 @@ def fit_vocabulary(texts: Sequence[str], most: int) -> Vocabulary:
     chars: Counter[str] = Counter()
     grams_of: dict[str, frozenset[str]] = {}
     for text in texts:
-        tokens = _tokens(text)
+        # A lone surrogate could not be written to a file.
+        tokens = _tokens(text.encode("utf-8", "replace").decode("utf-8"))
         for token in tokens:
             if token not in grams_of:
                 grams_of[token] = frozenset(_char_grams(token))
