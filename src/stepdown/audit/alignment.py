@@ -8,7 +8,7 @@ from itertools import pairwise
 from stepdown.audit.tokens import mask, moving_spans, tokens
 from stepdown.core.templates import ANYTHING, Template, match
 
-__all__ = ["align", "generalise", "generalises", "words"]
+__all__ = ["align", "generalise", "generalises", "hole_heads", "words"]
 
 _REFERENCES = 40  # texts that are tokenised to find what may be constant
 _WINDOW = 4000  # characters at either end of a long text in which constants are looked for
@@ -56,6 +56,12 @@ def generalise(templates: Sequence[Template]) -> Template:
         fragments.extend(fragment.split(_HOLE))
     wide = _tidy(fragments, _SURE)
     return wide if all(match(wide, text) is not None for text in shown) else ANYTHING
+
+
+def hole_heads(wide: Template, narrow: Template) -> list[str]:
+    """Return the constant text with which `narrow` fills each hole of the more general `wide`."""
+    holes = match(wide, _HOLE.join(narrow.fragments)) or ()
+    return [hole.split(_HOLE)[0] for hole in holes]
 
 
 def _common(texts: list[str], depth: int) -> list[str]:

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from stepdown.audit.alignment import generalise, words
-from stepdown.audit.mining import Texts, is_telling, mine
+from stepdown.audit.alignment import generalise, hole_heads
+from stepdown.audit.mining import Texts, binding, is_telling, mine
+from stepdown.audit.slots import instruction
 from stepdown.core.calls import Call
 from stepdown.core.tasks import Signature, texts
 from stepdown.core.templates import Template
@@ -18,6 +19,8 @@ _FEWEST = 8  # of these at least are looked at, however small the group
 _LONG = 6000  # characters of a text that a sample keeps
 _REMEMBERED = 20_000  # beginnings of texts whose possible groups are remembered
 _HEAD = 8  # characters by which possible groups are looked up
+_BINDING = 3  # telling words that a merged template keeps
+_RARE = 0.3  # a group so much smaller than another may be a part of it
 _PATIENCE = 3  # batches mined for nothing, after which only what recurs is mined
 _EDGE = 24  # characters at the edges of a text that recur where there is a template
 _AGAIN = 16  # times that they must have come
@@ -241,17 +244,41 @@ class Grouper:
         for mined in mine([said for _, said in samples]):
             counts = Counter(samples[row][0].number for row in mined.rows)
             inside = [g for g in family if counts[g.number] > 0.5 * drawn[g.number]]
-            if mined.found and len(inside) > 1:
-                self._merge(inside, mined.templates)
+            while mined.found and len(inside) > 1:
+                inside = self._merge(inside)
 
-    def _merge(self, groups: list[_Group], seen: Templates) -> None:
-        """Make one of `groups` where a template that fits them all says as much as `seen`."""
+    def _merge(self, groups: list[_Group]) -> list[_Group]:
+        """Make one of the largest of `groups` and those that instruct alike; return the others."""
         wide = _join([group.templates for group in groups])
-        if 2 * sum(map(words, wide)) < sum(map(words, seen)):
-            return
-        first = min(groups, key=lambda group: group.number)
-        first.become(wide)
-        self._merged.update((g.number, first.number) for g in groups if g is not first)
+        if sum(map(binding, wide)) < min(
+            _BINDING, max(sum(map(binding, g.templates)) for g in groups)
+        ):
+            return []
+        groups = sorted(groups, key=lambda group: (-group.count, group.number))
+        said = {group.number: _instructions(wide, group.templates) for group in groups}
+        largest = groups[0]
+        alike = [g for g in groups if _agree(said[largest.number], said[g.number], g, largest)]
+        if len(alike) > 1:
+            first = min(alike, key=lambda group: group.number)
+            first.become(_join([group.templates for group in alike]))
+            first.count = sum(group.count for group in alike)
+            self._merged.update((g.number, first.number) for g in alike if g is not first)
+        return [group for group in groups if group not in alike]
+
+
+def _instructions(wide: Templates, narrow: Templates) -> list[str]:
+    """Return what one group's templates instruct in each hole of more general ones."""
+    return [
+        instruction(head, before)
+        for some, one in ((wide[0], narrow[0]), (wide[2], narrow[2]))
+        for head, before in zip(hole_heads(some, one), some.fragments, strict=False)
+    ]
+
+
+def _agree(ours: list[str], theirs: list[str], small: _Group, large: _Group) -> bool:
+    """Say whether two groups instruct alike; a rare group may say more by chance."""
+    rare = small.count < _RARE * large.count
+    return all(a == b or (rare and not (a and b)) for a, b in zip(ours, theirs, strict=True))
 
 
 def _beginning(templates: Templates) -> str:

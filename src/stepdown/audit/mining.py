@@ -10,7 +10,7 @@ from stepdown.audit.slots import Slot, divide, is_free, is_labelled, is_long
 from stepdown.audit.tokens import common_words
 from stepdown.core.templates import ANYTHING, Template, match
 
-__all__ = ["Mined", "Texts", "is_telling", "mine"]
+__all__ = ["Mined", "Texts", "binding", "is_telling", "mine"]
 
 Texts = tuple[str, str, str]
 """A request's system, history and user text."""
@@ -88,9 +88,9 @@ def _divide(
     """Return labels that divide the calls, by the first hole that tells tasks apart."""
     if len(texts) < 2 * _LEAST:
         return None
-    binding = _binding(templates[0])
-    for part, bound in ((0, 0), (2, binding)):
-        own = bound + _binding(templates[part])
+    system = binding(templates[0])
+    for part, bound in ((0, 0), (2, system)):
+        own = bound + binding(templates[part])
         slots = _slots([text[part] for text in texts], templates[part], own >= _BINDING)
         for slot in _outside_data(slots):
             labels = divide(slot, common)
@@ -105,7 +105,8 @@ def is_telling(word: str) -> bool:
     return word.isalpha() and word not in _GENERIC
 
 
-def _binding(template: Template) -> int:
+def binding(template: Template) -> int:
+    """Count the words of a template that tell one task from another."""
     return sum(is_telling(word) for fragment in template.fragments for word in fragment.split())
 
 

@@ -11,7 +11,7 @@ from stepdown.audit.clusters import cluster
 from stepdown.audit.tokens import skeleton
 from stepdown.core.templates import Template
 
-__all__ = ["Slot", "divide", "is_free", "is_labelled", "is_long"]
+__all__ = ["Slot", "divide", "instruction", "is_free", "is_labelled", "is_long"]
 
 Labels = list[str]
 
@@ -72,6 +72,15 @@ def _may_be_closed(distinct: Counter[str], common: Collection[str]) -> bool:
         return True
     some = list(distinct)[:: len(distinct) // _MOST_VALUES]
     return len({skeleton(value, common, anywhere=False) for value in some}) < len(some) / 2
+
+
+def instruction(constant: str, before: str) -> str:
+    """Return what a constant text behind `before` instructs, or "": names, dates, labelled data."""
+    if is_labelled(before) or len(constant) > _BRIEF:
+        return ""
+    number = re.match(r"\W*(\d{1,3}) ?[a-z]", constant)
+    said = skeleton(constant, (), anywhere=True).replace("*", "")
+    return " ".join([number[1] if number else "", *_WORD.findall(said)]).strip()
 
 
 def is_free(slot: Slot) -> bool:
