@@ -131,17 +131,16 @@ class FakeUpstream:
             error, status=int(argument), headers={"retry-after": "7", "set-cookie": "a=b"}
         )
 
-    async def _blackhole(self, request, body, argument):
+    async def _released(self, *nothing):
         while not self.release.is_set():
             await asyncio.sleep(0.02)
+
+    async def _blackhole(self, request, body, argument):
+        await self._released()
         return await self._answer(request, body)
 
     async def _stall(self, request, body, argument):
-        async def wait(request, response):
-            while not self.release.is_set():
-                await asyncio.sleep(0.02)
-
-        return await self._streamed(request, int(argument), wait)
+        return await self._streamed(request, int(argument), self._released)
 
     async def _cut(self, request, body, argument):
         async def cut(request, response):
@@ -151,10 +150,7 @@ class FakeUpstream:
         return await self._streamed(request, int(argument), cut)
 
     async def _ends(self, request, body, argument):
-        async def end(request, response):
-            await response.write_eof()
-
-        return await self._streamed(request, int(argument), end)
+        return await self._streamed(request, int(argument), lambda _, out: out.write_eof())
 
     async def _malformed(self, request, body, argument):
         async def nonsense(request, response):
@@ -291,6 +287,7 @@ def start(world):
             outbox = stack.enter_context(closing(SqliteOutbox(world.path)))
             world.url = stack.enter_context(serving(Settings(**given), world.load, outbox))
             world.stop = stack.close
+            world.student.asked = 0  # warming up does not count
             return world.url
 
         yield go
@@ -318,11 +315,6 @@ def body():
 @pytest.fixture
 def task_of():
     return make_task
-
-
-@pytest.fixture
-def student_of():
-    return FakeStudent
 
 
 class Reply(msgspec.Struct):

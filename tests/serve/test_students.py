@@ -9,7 +9,7 @@ import pytest
 from stepdown.core.calls import Answer
 from stepdown.core.ports import Prediction
 from stepdown.core.tasks import Segment
-from stepdown.serve.students import Fault, StudentRunner
+from stepdown.serve.students import Fault, StudentRunner, warm_up
 
 GOOD = Prediction({}, Answer("x"), 0.9)
 INPUT = (Segment("user", "hello"),)
@@ -163,3 +163,16 @@ def test_a_student_that_became_slow_goes_back_to_the_thread(monkeypatch):
     student.threads.clear()
     asked(student, 1, runner)
     assert student.threads == {"student"}
+
+
+def test_warming_up_asks_and_forgives():
+    asked_of = []
+
+    def broken_at_first():
+        asked_of.append(1)
+        if len(asked_of) == 1:
+            boom()
+        return GOOD
+
+    warm_up(Student(broken_at_first))
+    assert len(asked_of) == 3

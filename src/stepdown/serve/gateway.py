@@ -16,7 +16,7 @@ from stepdown.serve.headers import Headers, header
 from stepdown.serve.live import Load, Loaded
 from stepdown.serve.settings import Settings
 from stepdown.serve.shapes import Shapes
-from stepdown.serve.students import StudentRunner
+from stepdown.serve.students import StudentRunner, warm_up
 from stepdown.serve.upstream import Upstream
 
 __all__ = ["Gateway", "new_turn"]
@@ -44,8 +44,10 @@ class Gateway:
         self.upstream_problem = ""
         self.started_at = int(time.time())
         self._load = load
-        first = load(None)
-        self.loaded: Loaded = _loaded(first)
+        first = self._load_warm(None)
+        if first is None:
+            raise TypeError("load(None) has to return what to serve")
+        self.loaded: Loaded = first
         self._known_keys_only = settings.answers_known_keys_only
         self._client_keys = [_key_hash(key) for key in settings.client_keys]
         self._known_keys: OrderedDict[bytes, float] = OrderedDict()
@@ -107,7 +109,7 @@ class Gateway:
         while True:
             await asyncio.sleep(self.settings.timeouts.poll)
             try:
-                newer = await loop.run_in_executor(None, self._load, self.loaded.generation)
+                newer = await loop.run_in_executor(None, self._load_warm, self.loaded.generation)
             except Exception as problem:  # noqa: BLE001 - whatever is wrong with the new policy, the old one stands
                 self._note(problem)
                 continue
@@ -116,6 +118,13 @@ class Gateway:
                 self.loaded = newer
                 live = (route.student for route in newer.routes.values())
                 self.students.keep_only({student.id for student in live if student})
+
+    def _load_warm(self, generation: int | None) -> Loaded | None:
+        newer = self._load(generation)
+        for live in newer.routes.values() if newer else ():
+            if live.student is not None:
+                warm_up(live.student)
+        return newer
 
     def _note(self, problem: Exception) -> None:
         text = str(problem) if isinstance(problem, StepdownError) else repr(problem)
@@ -138,12 +147,6 @@ def new_turn(method: str, path: str, headers: Headers) -> Turn:
     now = time.time()
     request_id = f"{int(now * 1000):012x}{os.urandom(10).hex()}"
     return Turn(request_id, now, time.monotonic(), method, path, headers)
-
-
-def _loaded(first: Loaded | None) -> Loaded:
-    if first is None:
-        raise TypeError("load(None) has to return what to serve")
-    return first
 
 
 def _key(headers: Headers) -> str:

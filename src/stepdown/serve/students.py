@@ -19,9 +19,9 @@ import msgspec
 
 from stepdown.core.calls import Answer
 from stepdown.core.ports import Prediction, Student
-from stepdown.core.tasks import Input
+from stepdown.core.tasks import Input, Segment
 
-__all__ = ["Fault", "StudentRunner"]
+__all__ = ["Fault", "StudentRunner", "warm_up"]
 
 _TRIALS = 20
 _QUICK_S = 0.002
@@ -31,6 +31,8 @@ _FAULTS = 3
 _FAULT_WINDOW_S = 60.0
 _OFF_S = 300.0
 _THREADS = 2
+_WARM_UPS = 3
+_ANY_INPUT: Input = (Segment("user", "warm up"),)
 
 Clock = Callable[[], float]
 
@@ -151,6 +153,12 @@ class StudentRunner:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job.tell(*_run(job.student, job.given))
+
+
+def warm_up(student: Student) -> None:
+    """Let a student load what it loads at its first predictions, before anybody waits for one."""
+    for _ in range(_WARM_UPS):
+        _run(student, _ANY_INPUT)
 
 
 def _run(student: Student, given: Input) -> tuple[Prediction | Fault, float]:
