@@ -1,0 +1,109 @@
+"""Assembly: answers in the teacher's style, valid for the schema, or a reason for none."""
+
+import json
+
+import msgspec
+import pytest
+
+from stepdown.core.anatomy import Anatomy
+from stepdown.core.calls import OutputFormat, Tool
+from stepdown.core.tasks import Signature, Task, Verdict
+from stepdown.errors import ArtefactError
+from stepdown.students.assembly import assembler_of
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"n": {"type": "integer"}, "day": {"enum": ["mon", None]}},
+    "required": ["n"],
+}
+STYLE = {"fence": "```json", "indent": None, "separators": [",", ":"], "key_order": ["/day", "/n"]}
+
+
+def task(shape, schema=None, tools=(), style=None, **changes):
+    fields = {
+        "tools_json": msgspec.json.encode(tools).decode(),
+        "output_format_json": msgspec.json.encode(
+            OutputFormat("json_schema", schema) if schema is not None else None
+        ).decode(),
+        **changes,
+    }
+    anatomy = Anatomy(shape, (), 1, 1.0, 1.0, style=style or {})
+    return Task("t", "lookup", Signature(), anatomy, Verdict("distil"), **fields)
+
+
+def test_text_is_the_label():
+    answer = assembler_of(task("text")).assemble({"": "Card arrival"})
+    assert (answer.text, answer.finish_reason, answer.tool_calls) == ("Card arrival", "stop", ())
+
+
+@pytest.mark.parametrize("record", [{}, {"": ""}, {"": None}, {"": 5}])
+def test_text_that_is_none_is_no_answer(record):
+    assert "empty" in assembler_of(task("text")).assemble(record)
+
+
+def test_an_object_is_written_as_the_teacher_writes_it():
+    answer = assembler_of(task("json", SCHEMA, style=STYLE)).assemble({"/n": 1, "/day": None})
+    assert answer.text == '```json\n{"day":null,"n":1}\n```'
+    assert answer.finish_reason == "stop"
+
+
+@pytest.mark.parametrize("record", [{"/n": "1"}, {"/day": "mon"}, {"/n": 1, "/day": "tue"}, {"": 3}])
+def test_an_object_that_breaks_the_schema_is_no_answer(record):
+    assert "not be valid" in assembler_of(task("json", SCHEMA)).assemble(record)
+
+
+def test_without_a_schema_any_object_is_an_answer():
+    assembler = assembler_of(task("json"))
+    assert json.loads(assembler.assemble({"/a/b": [1], "/c": True}).text) == {"a": {"b": [1]}, "c": True}
+
+
+def test_fields_that_contradict_each_other_are_no_answer():
+    assert "one object" in assembler_of(task("json")).assemble({"/a": 1, "/a/b": 2})
+
+
+TOOLS = [Tool("look/up", parameters=SCHEMA), Tool("stop", parameters={"type": "object"})]
+
+
+def test_a_call_has_valid_arguments_and_an_id_of_its_own():
+    assembler = assembler_of(task("tool", tools=TOOLS))
+    record = {"/tool": "look/up", "/look~1up/n": 4, "/stop/n": "not this tool's"}
+    first, second = (assembler.assemble(record).tool_calls[0] for _ in range(2))
+    assert (first.name, json.loads(first.arguments)) == ("look/up", {"n": 4})
+    assert first.id.startswith("call_")
+    assert first.id != second.id
+    assert assembler.assemble(record).finish_reason == "tool_calls"
+    assert assembler.assemble({"/tool": "stop"}).tool_calls[0].arguments == "{}"
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({"/tool": None}, "No tool"),
+        ({}, "No tool"),
+        ({"/tool": "other"}, "not one of"),
+        ({"/tool": "look/up"}, "arguments would not be valid"),
+    ],
+)
+def test_what_is_no_valid_call_is_no_answer(record, reason):
+    assert reason in assembler_of(task("tool", tools=TOOLS)).assemble(record)
+
+
+def test_undeclared_tools_are_not_checked():
+    answer = assembler_of(task("tool")).assemble({"/tool": "any", "/any/x": 1})
+    assert answer.tool_calls[0].arguments == '{"x": 1}'
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": "bogus"}, {"$ref": "http://127.0.0.1:9/schema"}, {"pattern": "(("}]
+)
+def test_a_schema_that_cannot_be_used_says_so(schema):
+    with pytest.raises(ArtefactError, match="correct it in the calls"):
+        assembler_of(task("json", schema))
+    with pytest.raises(ArtefactError, match="tool look"):
+        assembler_of(task("tool", tools=[Tool("look", parameters=schema)]))
+
+
+@pytest.mark.parametrize("changes", [{"tools_json": "["}, {"output_format_json": "3"}])
+def test_a_task_that_cannot_be_read_says_so(changes):
+    with pytest.raises(ArtefactError, match="lookup"):
+        assembler_of(task("json", **changes))
