@@ -8,7 +8,7 @@ import msgspec
 
 from stepdown.audit.alignment import align, words
 from stepdown.audit.clusters import cluster
-from stepdown.audit.tokens import skeleton
+from stepdown.audit.tokens import is_name, skeleton
 from stepdown.core.templates import Template
 
 __all__ = ["Slot", "divide", "instruction", "is_free", "is_labelled", "is_long"]
@@ -22,6 +22,7 @@ _TILE = 0.9  # templates inside a hole cover so many texts, or they are the data
 _FEW = 4  # short lower-case values that count as different instructions
 _SEVERAL = 60  # the same for sentences
 _SENTENCE = 3  # words that make a value a sentence
+_FEW_FIRST = 3  # first words of an open hole that count as instructions
 _NUMBERS = 3  # distinct lone numbers that count as different instructions
 
 _NEAR = 60  # characters that a date, an id or a name takes at most
@@ -33,6 +34,7 @@ _TASK = re.compile(r"(?:task|instructions?|goal|role)\W*$", re.IGNORECASE)
 _QUOTED = re.compile(r"(?:[:\"'`>*#=|(\[{“]|---+)\s*$|^$")
 _LABELLED = re.compile(r"(?:[:\"'`>*#=|(\[{“-]|(?:^|\n)#+[^\n]*\n)\s*$")
 _BLOCK = re.compile(r"(?:[\"'`>=|(\[{“]|---+|[:*#]\s*\n|\n#+[^\n]*\n)\s*$")
+_WORD_OR_NUMBER = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d{1,3}")
 
 
@@ -170,6 +172,9 @@ def _open(slot: Slot, common: Collection[str]) -> Labels | None:
     """Divide an open hole by the templates that its texts are made with, if they are."""
     if is_labelled(slot.before):
         return None
+    leading = _leading(slot, common)
+    if leading is not None:
+        return leading
     found = cluster(slot.values, common).tolist()
     if max(found) < 0:
         return None
@@ -183,6 +188,25 @@ def _open(slot: Slot, common: Collection[str]) -> Labels | None:
     if len(kept) == 1 and "" not in labels:
         return None
     return labels
+
+
+def _leading(slot: Slot, common: Collection[str]) -> Labels | None:
+    """Divide by the first word where there are two or three: an instruction's, glued to the text.
+
+    "Answer in French. {text}" has no constant text between its instruction and its data.
+    """
+    if slot.whole:
+        return None
+    found = [_WORD_OR_NUMBER.search(value) for value in slot.values]
+    firsts = [match[0] if match else "" for match in found]
+    sizes = Counter(firsts)
+    least = max(3, 0.05 * len(firsts))
+    if not 1 < len(sizes) <= _FEW_FIRST or min(sizes.values()) < least:
+        return None
+    inside = _starts_inside(slot.before)
+    if any(is_name(word, () if inside else common) for word in sizes):
+        return None
+    return [first + "\x00" for first in firsts]
 
 
 def _drop_weak(slot: Slot, labels: Labels) -> Labels:
