@@ -106,6 +106,8 @@ def label_tasks(
     Raises:
         LogError: a log that the audit read is no longer there.
     """
+    if not tasks:
+        return
     with tempfile.TemporaryDirectory(prefix="stepdown-") as folder:
         shards = {task.id: Path(folder) / task.id for task in tasks}
         _distribute(session, tasks, shards, progress)

@@ -8,6 +8,7 @@ two models at once), so that their softmax is a probability. A sum of linear mod
 model: the head keeps the sum alone.
 """
 
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -45,6 +46,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
+_LIBLINEAR = threading.Lock()
 _SVM_C = 1.0
 _SVM_TOLERANCE = 0.1
 _STATIC_C = 10.0
@@ -149,7 +151,10 @@ def _machine(
     """Return weights [features + vectors, seen classes] and biases of the one-vs-rest machine."""
     columns = sparse.hstack([rows.sparse, sparse.csr_matrix(rows.dense)]).tocsr()
     model = LinearSVC(C=_SVM_C, tol=_SVM_TOLERANCE, random_state=0)
-    model.fit(columns, target)
+    # LIBLINEAR draws from one generator for the whole process: side by side, two fits would each
+    # depend on the other's timing, and the same rows would not give the same weights.
+    with _LIBLINEAR:
+        model.fit(columns, target)
     weights, bias = np.asarray(model.coef_).T, np.ravel(model.intercept_)
     if weights.shape[1] == 1:
         weights, bias = np.hstack([-weights, weights]), np.concatenate([-bias, bias])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from threadpoolctl import threadpool_limits
 
 from stepdown.core.datasets import Example
 from stepdown.core.ports import Progress, silent
@@ -30,7 +31,10 @@ class LinearFamily(msgspec.Struct, frozen=True):
         Raises:
             NotEnoughData: too few examples, or answers that this family can't write.
         """
-        return train_linear(task, examples, find_static() if self.static else None, progress)
+        static = find_static() if self.static else None
+        # Heads train side by side; BLAS and OpenMP threads under each would only fight for cores.
+        with threadpool_limits(1):
+            return train_linear(task, examples, static, progress)
 
     def save(self, student: LinearStudent, folder: Path) -> None:
         """Write the student's files into an existing empty folder."""
