@@ -50,12 +50,13 @@ def cluster(texts: Sequence[str], common: Collection[str]) -> Ints:
         inverse, [weights[int(pair)] for pair in pairs[starts[kept]]], minlength=len(unique)
     )
     size = counts[kept[first]]
-    enough = strength >= np.where(size >= max(least, _COMMON_SHARE * len(texts)), 4, 7)
-    score = size * np.minimum(strength, _LONG_ENOUGH)
     # Of two ways to divide the same texts the outer one counts: what they begin or end with.
     first_pairs = pairs[starts[kept]]
     opens = np.bincount(inverse, first_pairs // _BASE == _START, minlength=len(unique)) > 0
     closes = np.bincount(inverse, first_pairs % _BASE == _END, minlength=len(unique)) > 0
+    frequent = size >= max(least, _COMMON_SHARE * len(texts))
+    enough = strength >= np.where(frequent, np.where(opens | closes, 3, 4), 7)
+    score = size * np.minimum(strength, _LONG_ENOUGH)
     score = score * np.where(opens, _OPENS, np.where(closes, _CLOSES, 1))
     number = 0
     for at in np.lexsort((unique, -score)):

@@ -91,7 +91,7 @@ def _divide(
     system = binding(templates[0])
     for part, bound in ((0, 0), (2, system)):
         own = bound + binding(templates[part])
-        slots = _slots([text[part] for text in texts], templates[part], own >= _BINDING)
+        slots = _slots(texts, part, templates, own >= _BINDING)
         for slot in _outside_data(slots):
             labels = divide(slot, common)
             if labels is not None:
@@ -110,9 +110,13 @@ def binding(template: Template) -> int:
     return sum(is_telling(word) for fragment in template.fragments for word in fragment.split())
 
 
-def _slots(texts: Sequence[str], template: Template, bound: bool) -> list[Slot]:
-    holes = [match(template, text) for text in texts]
-    fragments = template.fragments
+def _slots(
+    texts: Sequence[Texts], part: int, templates: Sequence[Template], bound: bool
+) -> list[Slot]:
+    holes = [match(templates[part], text[part]) for text in texts]
+    messages = [match(templates[2], text[2]) for text in texts]
+    rest = ["\n".join(found or ()) for found in messages]
+    fragments = templates[part].fragments
     whole = not any(fragments)
     return [
         Slot(
@@ -121,6 +125,7 @@ def _slots(texts: Sequence[str], template: Template, bound: bool) -> list[Slot]:
             after=fragments[at + 1],
             whole=whole,
             bound=bound,
+            rest=rest,
         )
         for at in range(len(fragments) - 1)
     ]

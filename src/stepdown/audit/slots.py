@@ -8,6 +8,7 @@ import msgspec
 
 from stepdown.audit.alignment import align, words
 from stepdown.audit.clusters import cluster
+from stepdown.audit.dependence import depends
 from stepdown.audit.tokens import is_name, skeleton
 from stepdown.core.templates import Template
 
@@ -50,6 +51,7 @@ class Slot(msgspec.Struct, frozen=True):
     after: str = ""
     whole: bool = False
     bound: bool = False
+    rest: Sequence[str] = ()
 
 
 def divide(slot: Slot, common: Collection[str]) -> Labels | None:
@@ -125,7 +127,10 @@ def _closed(slot: Slot, distinct: Counter[str], common: Collection[str]) -> Labe
     solid = {shape: count for shape, count in sizes.items() if count >= least}
     if sum(solid.values()) < _COVER * total:
         return None
-    if len(solid) == 1 or not _are_instructions(slot, solid):
+    if len(solid) == 1:
+        return []
+    kinds = [shapes[value] for value in slot.values]
+    if not _are_instructions(slot, solid) and not (slot.rest and depends(kinds, slot.rest)):
         return []
     return [shapes[value] + "\x00" if shapes[value] in solid else "" for value in slot.values]
 

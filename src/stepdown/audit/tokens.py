@@ -97,7 +97,7 @@ def common_words(texts: Iterable[str]) -> frozenset[str]:
 def is_name(word: str, common: Collection[str]) -> bool:
     """Say whether a word looks like part of a proper name: capitalised, and never seen small."""
     word = word.strip()
-    if not word[:1].isupper():
+    if word.islower() or not word[:1].isalpha():
         return False
     lower = word.lower()
     return lower not in _SETTINGS and lower not in common
