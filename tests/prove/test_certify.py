@@ -1,5 +1,6 @@
 """Certificates that hold, and refusals that explain themselves."""
 
+import msgspec
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -82,7 +83,7 @@ def test_c2_certificates_break_their_promise_rarely(world):
 
 
 def test_a_budget_below_the_teachers_own_disagreement_is_refused(world):
-    task = world.task(calls=1000, repeats=0.3, self_agreement=0.9)
+    task = world.task(self_agreement=0.9, self_agreement_repeats=300)
     assert "same answer in only 90.0 %" in ceiling(task, ProofTerms(budget=0.02))
     assert ceiling(task, ProofTerms(budget=0.15)) == ""
 
@@ -91,10 +92,25 @@ def test_a_budget_below_the_teachers_own_disagreement_is_refused(world):
     "facts",
     [
         {},
-        {"calls": 1000, "repeats": 0.01, "self_agreement": 0.5},
-        {"calls": 1000, "repeats": 0.03, "self_agreement": 29 / 30},
-        {"calls": 1000, "repeats": 0.5, "self_agreement": 1.0},
+        {"self_agreement": 0.5, "self_agreement_repeats": 10},
+        {"self_agreement": 29 / 30, "self_agreement_repeats": 30},
+        {"self_agreement": 1.0, "self_agreement_repeats": 500},
     ],
 )
 def test_thin_evidence_against_the_teacher_refuses_nothing(world, facts):
     assert ceiling(world.task(**facts), ProofTerms(budget=0.02)) == ""
+
+
+def test_a_threshold_that_hardly_ever_answers_is_none(world):
+    sure = [
+        msgspec.structs.replace(outcome, score=0.99, agrees=True)
+        for outcome in world.outcomes(world.rows(20, scale=0.0))
+    ]
+    rows = sure + [
+        msgspec.structs.replace(outcome, score=0.01, agrees=False)
+        for outcome in world.outcomes(world.rows(980, scale=0.0))
+    ]
+    made = certify(rows, ProofTerms())
+    assert made.threshold is None
+    assert "answer only 2.0 %" in made.why
+    assert made.remedy

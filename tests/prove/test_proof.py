@@ -81,7 +81,7 @@ def test_a_test_part_that_contradicts_is_no_pass(world):
 
 def test_a_teacher_that_disagrees_with_itself_is_the_limit(world):
     calibration = world.rows(2000, "calibration", 2, scale=0.0)
-    facts = {"calls": 1000, "repeats": 0.4, "self_agreement": 0.85}
+    facts = {"self_agreement": 0.85, "self_agreement_repeats": 400}
     proof = proven(world, calibration, world.rows(80), **facts)
     assert not proof.passed
     assert proof.certificate.threshold is None

@@ -15,6 +15,7 @@ from stepdown.prove.outcomes import Outcome
 __all__ = ["ceiling", "certify"]
 
 _LEAST_REPEATS = 20
+_LEAST_COVERAGE = 0.05
 
 
 def certify(
@@ -23,8 +24,8 @@ def certify(
     """Return the certificate that the calibration rows allow under the contract.
 
     Without one, `why` says what stood in the way and `remedy` what would change it; there it takes
-    `calls_per_row` logged calls to gain a calibration row. A threshold that accepts no calibration
-    row is none: it would keep the promise by never answering.
+    `calls_per_row` logged calls to gain a calibration row. A threshold that accepts fewer than 5 %
+    of the calibration rows is none: it would keep the promise by hardly ever answering.
     """
     tuning, rows = tuned_and_certified(outcomes, terms)
     threshold = threshold_of(tuning, rows, terms, terms.budget)
@@ -37,9 +38,10 @@ def certify(
         rows_needed=rows_needed(terms.budget, terms.delta),
     )
     accepted, errors = (0, 0) if threshold is None else counts(rows, threshold)
-    if not accepted:
+    if accepted < max(1, _LEAST_COVERAGE * len(rows)):
+        reason = _too_little(accepted, rows, terms) if accepted else why(rows, terms)
         return msgspec.structs.replace(
-            bare, why=why(rows, terms), remedy=remedy(tuning, rows, terms, calls_per_row)
+            bare, why=reason, remedy=remedy(tuning, rows, terms, calls_per_row)
         )
     return msgspec.structs.replace(
         bare,
@@ -50,13 +52,21 @@ def certify(
     )
 
 
+def _too_little(accepted: int, rows: Sequence[Outcome], terms: ProofTerms) -> str:
+    return (
+        f"Within a budget of {display.percent(terms.budget)} the student could answer only "
+        f"{display.share(accepted / len(rows))} of the calibration rows, too few to be worth a "
+        f"route (the least is {display.percent(_LEAST_COVERAGE)})."
+    )
+
+
 def ceiling(task: Task, terms: ProofTerms) -> str:
     """Return why the budget is tighter than the teacher agrees with itself, or "".
 
     At least 20 repeated inputs have to stand behind the figure, and the 95 % lower bound of the
     teacher's disagreement with itself has to exceed the budget.
     """
-    repeats = round(task.repeats * task.calls)
+    repeats = task.self_agreement_repeats
     if task.self_agreement is None or repeats < _LEAST_REPEATS:
         return ""
     agreed = round(task.self_agreement * repeats)
