@@ -175,7 +175,7 @@ def _are_instructions(slot: Slot, solid: dict[str, int]) -> bool:
 
 def _open(slot: Slot, common: Collection[str]) -> Labels | None:
     """Divide an open hole by the templates that its texts are made with, if they are."""
-    if is_labelled(slot.before):
+    if slot.bound and is_labelled(slot.before):
         return None
     leading = _leading(slot, common)
     if leading is not None:
