@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import msgspec
 import pytest
@@ -70,9 +70,8 @@ class FakeUpstream:
         body = await request.read()
         self.seen.append((request.method, request.raw_path, dict(request.headers), body))
         fault, _, argument = self.fault.partition(":")
-        special = getattr(self, f"_{fault}", None) if fault else None
-        if special is not None:
-            return await special(request, body, argument)
+        if fault:
+            return await getattr(self, f"_{fault}")(request, body, argument)
         return await self._answer(request, body)
 
     async def _answer(self, request, body):
@@ -367,11 +366,9 @@ def raw(world):
                     break  # refused before all was sent; the answer may still be there
                 time.sleep(pause)
             received = b""
-            try:
+            with suppress(ConnectionResetError):
                 while data := connection.recv(65536):
                     received += data
-            except ConnectionResetError:
-                pass
             return received
 
     return send

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import os
 import signal
 import socket
 import sys
@@ -179,11 +180,17 @@ def _listening(settings: Settings) -> Generator[socket.socket]:
         listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as problem:
         raise UsageError(
-            f"Can't listen on {host}:{port} ({problem.strerror or problem}); "
+            f"Can't listen on {host}:{port} ({_cause(problem)}); "
             "stop what uses that port, or choose another with --port."
         ) from problem
     with listener:
         yield listener
+
+
+def _cause(problem: OSError) -> str:
+    """Return the system's own words; `strerror` of a failed bind repeats the address."""
+    failed_to_resolve = isinstance(problem, socket.gaierror) or problem.errno is None
+    return str(problem.strerror) if failed_to_resolve else os.strerror(problem.errno).lower()
 
 
 def _address(listener: socket.socket) -> str:
