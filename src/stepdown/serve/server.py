@@ -189,8 +189,9 @@ def _listening(settings: Settings) -> Generator[socket.socket]:
 
 def _cause(problem: OSError) -> str:
     """Return the system's own words; `strerror` of a failed bind repeats the address."""
-    failed_to_resolve = isinstance(problem, socket.gaierror) or problem.errno is None
-    return str(problem.strerror) if failed_to_resolve else os.strerror(problem.errno).lower()
+    if isinstance(problem, socket.gaierror) or problem.errno is None:
+        return problem.strerror or str(problem)
+    return os.strerror(problem.errno).lower()
 
 
 def _address(listener: socket.socket) -> str:
