@@ -85,10 +85,10 @@ def split_examples(examples: Sequence[Example], wanted: Shares) -> Splitting:
     """Split the examples so that no input, near-duplicate or group stands on two sides.
 
     A group (else a near-duplicate cluster) goes to one side as a whole. Where times exist, the test
-    part is the latest and nothing trained is younger; the sides of all else are random. What
-    repeats most trains. Held-out parts keep one row of a cluster. Inputs count as near-duplicates
-    from the strictest level of `SIMILARITY` that leaves half of the wanted rows to hold out: where
-    every input shares one long frame, stricter ones would leave none.
+    part is the latest, nothing trained is younger, and calibration is what began just before it;
+    else the sides are random. What repeats most trains. Held-out parts keep one row of a cluster.
+    Inputs count as near-duplicates from the strictest level of `SIMILARITY` that leaves half of the
+    wanted rows to hold out: where every input shares one long frame, stricter ones would leave none.
     """
     texts = [normalised(input_text(example.input)) for example in examples]
     distinct = list(dict.fromkeys(texts))
@@ -179,12 +179,15 @@ def _assign(plan: _Plan, examples: Sequence[Example], wanted: Shares, by_time: b
     order = sorted(rows, key=lambda unit: (coins[unit], unit))
     sides: dict[str, Split] = {}
     begin = float("inf")
+    latest = sorted(order, key=lambda unit: -plan.starts[unit])
     if by_time:
-        latest = sorted(order, key=lambda unit: -plan.starts[unit])
         taken = _take(latest, worth, wanted.test)
         begin = plan.starts[taken[-1]] if taken else begin
         sides = {unit: "test" for unit in order if plan.starts[unit] >= begin}
-    light = [unit for unit in order if unit not in sides and rows[unit] <= heavy]
+    # Both held-out parts are drawn by one rule, or the one would not speak for the other: with
+    # times they are the inputs that were new in their days, else a random part of all inputs.
+    pool = latest if by_time else order
+    light = [unit for unit in pool if unit not in sides and rows[unit] <= heavy]
     if not by_time:
         sides = dict.fromkeys(_take(light, worth, wanted.test), "test")
         light = [unit for unit in light if unit not in sides]
