@@ -27,7 +27,7 @@ def modules():
 
 def mirror(name):
     path = Path(name)
-    stem = "init" if path.name == "__init__.py" else path.stem.removeprefix("_")
+    stem = path.stem.strip("_")
     return ROOT / "tests" / path.parent / f"test_{stem}.py"
 
 

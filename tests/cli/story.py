@@ -80,6 +80,12 @@ def write(path: Path, lines):
     return path
 
 
+def flip_last_byte(path: Path):
+    """Damage a file by one byte."""
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
 class Ran(NamedTuple):
     """The log, the workspace that `stepdown run` made of it, and what it printed as JSON."""
 

@@ -1,7 +1,7 @@
 """Steps refuse what is missing and say which command makes it."""
 
 import pytest
-from tests.cli.story import call
+from tests.cli.story import call, flip_last_byte
 
 from stepdown.cli import steps
 from stepdown.cli.options import Session
@@ -31,7 +31,7 @@ def test_a_student_changed_on_disk_is_refused_everywhere(space):
     (task,) = here.workspace.tasks()
     manifest = steps.current_student(here.workspace, task)
     path = here.workspace.students(task.id) / manifest.id / manifest.files[0].name
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    flip_last_byte(path)
     for step in (steps.certify, steps.promote):
         with pytest.raises(ArtefactError, match=path.name):
             step(here, task)

@@ -88,7 +88,7 @@ def split_examples(examples: Sequence[Example], wanted: Shares) -> Splitting:
     part is the latest, nothing trained is younger, and calibration is what began just before it;
     else the sides are random. What repeats most trains. Held-out parts keep one row of a cluster.
     Inputs count as near-duplicates from the strictest level of `SIMILARITY` that leaves half of the
-    wanted rows to hold out: where every input shares one long frame, stricter ones would leave none.
+    wanted rows to hold out: where inputs share one long frame, stricter ones would leave none.
     """
     texts = [normalised(input_text(example.input)) for example in examples]
     distinct = list(dict.fromkeys(texts))

@@ -8,7 +8,7 @@ from typing import Any
 
 from stepdown.cli.bench import students as on
 from stepdown.cli.bench.figures import Figure
-from stepdown.cli.bench.sets import read_set
+from stepdown.cli.sets import read_set
 from stepdown.core.anatomy import Field
 from stepdown.core.datasets import Example
 from stepdown.core.ports import Prediction, Progress

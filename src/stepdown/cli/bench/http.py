@@ -11,7 +11,7 @@ import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -91,6 +91,12 @@ class _Client:
         self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._body = body
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
     def post(self) -> tuple[float, str]:
         """Return the milliseconds that one exchange took, and the decision's header."""
         began = time.perf_counter_ns()
@@ -106,8 +112,9 @@ class _Client:
 def _confident(url: str, lines: Sequence[dict[str, Any]]) -> bytes:
     for line in lines:
         body = json.dumps(line["request"]).encode()
-        if _Client(url, body).post()[1] == "answered":
-            return body
+        with _Client(url, body) as client:
+            if client.post()[1] == "answered":
+                return body
     raise Refusal("The student was sure of none of the held-out messages.")
 
 
@@ -123,15 +130,18 @@ def http_added(data: Path, progress: Progress) -> Sequence[Figure]:
         _learn(data, folder, progress)
         with gateway(folder / "space", "http://127.0.0.1:9") as ours, _empty_app() as empty:
             body = _confident(ours, held_out)
-            clients = (_Client(ours, body), _Client(empty, body))
-            times: list[list[float]] = [[], []]
-            medians: list[float] = []
-            for at in range(ROUNDS):
-                progress("rounds", at, ROUNDS)
-                for side, client in enumerate(clients):
-                    times[side].extend(client.post()[0] for _ in range(REQUESTS))
-                added = median(times[0][-REQUESTS:]) - median(times[1][-REQUESTS:])
-                medians.append(added)
+            with _Client(ours, body) as gateway_client, _Client(empty, body) as empty_client:
+                return _alternate((gateway_client, empty_client), progress)
+
+
+def _alternate(clients: tuple[_Client, _Client], progress: Progress) -> Sequence[Figure]:
+    times: list[list[float]] = [[], []]
+    medians: list[float] = []
+    for at in range(ROUNDS):
+        progress("rounds", at, ROUNDS)
+        for side, client in enumerate(clients):
+            times[side].extend(client.post()[0] for _ in range(REQUESTS))
+        medians.append(median(times[0][-REQUESTS:]) - median(times[1][-REQUESTS:]))
     return _figures(times, medians)
 
 

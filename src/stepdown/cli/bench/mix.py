@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from stepdown.cli.bench.sets import read_set
+from stepdown.cli.sets import read_set
 from stepdown.core.calls import Answer, Call, Message, Request, Tool, Toolset
 from stepdown.core.fingerprint import fingerprint
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stepdown.cli.bench.figures import Figure
-from stepdown.cli.bench.sets import read_set
+from stepdown.cli.sets import read_set
 from stepdown.core.ports import Progress
 
 __all__ = ["audit_rate", "write_log"]

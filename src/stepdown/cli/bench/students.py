@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stepdown import plugins
 from stepdown.audit.anatomy import dissect
 from stepdown.audit.sample import Sampled
-from stepdown.cli.bench.sets import read_set
+from stepdown.cli.sets import read_set
 from stepdown.core.calls import NO_TOOLS, PLAIN_TEXT, Answer, ToolCall, Toolset
 from stepdown.core.datasets import Example
 from stepdown.core.ports import Prediction, Progress, Student, silent

@@ -11,7 +11,7 @@ import numpy as np
 
 from stepdown.cli.bench import students as on
 from stepdown.cli.bench.figures import Figure
-from stepdown.cli.bench.sets import read_set
+from stepdown.cli.sets import read_set
 from stepdown.core.calls import Answer, Toolset
 from stepdown.core.ports import Prediction, Progress
 from stepdown.core.stats import cp_interval

@@ -16,7 +16,7 @@ from typing import Any
 
 import zstandard
 
-from stepdown.cli.bench.sets import read_set
+from stepdown.cli.sets import read_set
 
 __all__ = ["calls", "write"]
 

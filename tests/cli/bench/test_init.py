@@ -1,0 +1,30 @@
+"""`stepdown bench` as a command: a table, a page, JSON, and data that is not there."""
+
+import json
+
+from tests.cli.bench.small import booked, write_set
+from tests.cli.story import call
+
+from stepdown.cli.bench import BENCHMARKS, _load
+
+
+def test_every_benchmark_can_be_loaded():
+    assert all(callable(_load(name)) for name in BENCHMARKS)
+
+
+def test_figures_are_printed_and_written(tmp_path, capsys):
+    write_set(tmp_path / "data", "dstc8_spans", booked(200))
+    page = tmp_path / "page.md"
+    arguments = ("bench", "--data", tmp_path / "data", "--only", "spans")
+    assert call(*arguments, "--markdown", page, "--json", "--workspace", tmp_path) == 0
+    (figure,) = json.loads(capsys.readouterr().out)["figures"]["spans"]
+    assert figure["number"] > 0.9
+    assert f"| {figure['value']} |" in page.read_text("utf-8")
+    assert call(*arguments, "--workspace", tmp_path) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+
+
+def test_missing_data_is_exit_2(tmp_path, capsys):
+    assert call("bench", "--data", tmp_path / "gone", "--workspace", tmp_path) == 2
+    assert call("bench", "--data", tmp_path, "--only", "spans", "--workspace", tmp_path) == 2
+    assert "dstc8_spans.jsonl.zst" in capsys.readouterr().err

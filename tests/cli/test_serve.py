@@ -1,0 +1,122 @@
+"""`stepdown serve` as a process: a student answers, the rest goes upstream, SIGTERM ends it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import openai
+import pytest
+from tests.cli.story import easy, flip_last_byte
+
+from stepdown.cli.options import Session
+from stepdown.cli.serve import loader, settings_of
+from stepdown.config import Config, ServeConfig, TierConfig
+from stepdown.core.calls import Answer, Call
+from stepdown.errors import ConfigError
+from stepdown.providers.recorded import serve_recorded
+from stepdown.store.sqlite import read_tallies
+from stepdown.wire.openai import parse_request
+from stepdown.workspace import Workspace
+from stepdown.workspace.policies import change_policy, rolled_back
+
+
+@pytest.fixture
+def upstream():
+    """An upstream that knows one message only."""
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).encode()
+    with serve_recorded([Call("1", parse_request(body), Answer("hello"), "m")]) as url:
+        yield url
+
+
+@pytest.fixture
+def gateway(space, upstream):
+    """A running gateway: (address, process, workspace)."""
+    command = [sys.executable, "-m", "stepdown", "serve", "--port", "0", "--upstream", upstream]
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=space,
+        env=os.environ | {"STEPDOWN_WORKSPACE": str(space)},
+    ) as process:
+        address = re.search(r"Ready on (\S+);", process.stderr.readline()).group(1)
+        yield address, process, space
+        process.kill()
+
+
+def test_a_confident_call_is_answered_and_captured(gateway):
+    address, process, space = gateway
+    sent = next(item for item in easy(50, seed=5))
+    with openai.OpenAI(base_url=address, api_key="k", max_retries=0) as client:
+        raw = client.chat.completions.with_raw_response.create(**sent["request"])
+        assert raw.headers["x-stepdown-decision"] == "answered"
+        assert raw.headers["x-stepdown-tier"] == "small"
+        expected = sent["response"]["choices"][0]["message"]["content"]
+        assert raw.parse().choices[0].message.content == expected
+        other = client.chat.completions.with_raw_response.create(
+            model="m", messages=[{"role": "user", "content": "hi"}]
+        )
+        assert other.headers["x-stepdown-decision"] == "relayed"
+        assert other.headers["x-stepdown-reason"] == "no_route"
+        assert other.parse().choices[0].message.content == "hello"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    tallies = {tally.decision: tally.count for tally in read_tallies(space / "calls.db")}
+    assert tallies == {"answered": 1, "relayed": 1}
+
+
+def test_a_second_gateway_on_the_workspace_and_a_port_in_use_are_exit_2(gateway, tmp_path):
+    address, _, space = gateway
+    port = address.split(":")[-1].removesuffix("/v1")
+    for workspace, arguments in ((space, ("--port", "0")), (tmp_path, ("--port", port))):
+        done = subprocess.run(
+            [sys.executable, "-m", "stepdown", "serve", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"STEPDOWN_WORKSPACE": str(workspace)},
+            cwd=tmp_path,
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("stepdown: ")
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_corrupt_student_is_reported_and_its_task_escalates(space):
+    (folder,) = space.glob("tasks/*/students/*")
+    weights = folder / "weights.safetensors"
+    flip_last_byte(weights)
+    loaded = loader(Workspace(space))(None)
+    assert loaded.routes == {} or all(live.student is None for live in loaded.routes.values())
+    assert "stepdown train" in next(iter(loaded.problems.values()))
+
+
+def test_the_loader_tells_a_new_generation_from_the_old(space):
+    load = loader(Workspace(space))
+    first = load(None)
+    assert load(first.generation) is None
+    (task,) = first.routes
+    change_policy(space / "policy.json", task, rolled_back)
+    assert load(first.generation).routes == {}
+
+
+def test_settings_come_from_the_file_and_options_win(monkeypatch):
+    config = Config(
+        tiers={"frontier": TierConfig("https://llm.example/v1", "SOME_KEY", "big")},
+        serve=ServeConfig(port=9000, client_keys_env="KEYS"),
+    )
+    with pytest.raises(ConfigError, match="SOME_KEY"):
+        settings_of(config, host=None, port=None, upstream=None)
+    monkeypatch.setenv("SOME_KEY", "secret")
+    monkeypatch.setenv("KEYS", "one, two")
+    settings = settings_of(config, host="127.0.0.2", port=None, upstream=None)
+    assert (settings.host, settings.port, settings.api_key) == ("127.0.0.2", 9000, "secret")
+    assert settings.client_keys == ("one", "two")
+    assert settings.frontier_model == "big"
+    # A configured key belongs to the configured upstream and to no other.
+    other = settings_of(config, host=None, port=0, upstream="http://127.0.0.1:1")
+    assert other.api_key is None
+    assert Session(Workspace(None), config).terms("x").audit_share == 0.02
