@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from stepdown.core.anatomy import Anatomy
-from stepdown.core.calls import OutputFormat, Tool
+from stepdown.core.calls import Answer, OutputFormat, Tool
 from stepdown.core.tasks import Signature, Task, Verdict
 from stepdown.errors import ArtefactError
 from stepdown.students.assembly import assembler_of
@@ -17,6 +17,18 @@ SCHEMA = {
     "required": ["n"],
 }
 STYLE = {"fence": "```json", "indent": None, "separators": [",", ":"], "key_order": ["/day", "/n"]}
+
+
+def answered(assembler, record):
+    answer = assembler.assemble(record)
+    assert isinstance(answer, Answer), answer
+    return answer
+
+
+def refused(assembler, record):
+    reason = assembler.assemble(record)
+    assert isinstance(reason, str)
+    return reason
 
 
 def task(shape, schema=None, tools=(), style=None, **changes):
@@ -32,29 +44,35 @@ def task(shape, schema=None, tools=(), style=None, **changes):
 
 
 def test_text_is_the_label():
-    answer = assembler_of(task("text")).assemble({"": "Card arrival"})
+    answer = answered(assembler_of(task("text")), {"": "Card arrival"})
     assert (answer.text, answer.finish_reason, answer.tool_calls) == ("Card arrival", "stop", ())
 
 
 @pytest.mark.parametrize("record", [{}, {"": ""}, {"": None}, {"": 5}])
 def test_text_that_is_none_is_no_answer(record):
-    assert "empty" in assembler_of(task("text")).assemble(record)
+    assert "empty" in refused(assembler_of(task("text")), record)
 
 
 def test_an_object_is_written_as_the_teacher_writes_it():
-    answer = assembler_of(task("json", SCHEMA, style=STYLE)).assemble({"/n": 1, "/day": None})
+    answer = answered(assembler_of(task("json", SCHEMA, style=STYLE)), {"/n": 1, "/day": None})
     assert answer.text == '```json\n{"day":null,"n":1}\n```'
     assert answer.finish_reason == "stop"
 
 
-@pytest.mark.parametrize("record", [{"/n": "1"}, {"/day": "mon"}, {"/n": 1, "/day": "tue"}, {"": 3}])
+@pytest.mark.parametrize(
+    "record", [{"/n": "1"}, {"/day": "mon"}, {"/n": 1, "/day": "tue"}, {"": 3}]
+)
 def test_an_object_that_breaks_the_schema_is_no_answer(record):
-    assert "not be valid" in assembler_of(task("json", SCHEMA)).assemble(record)
+    assert "not be valid" in refused(assembler_of(task("json", SCHEMA)), record)
 
 
 def test_without_a_schema_any_object_is_an_answer():
     assembler = assembler_of(task("json"))
-    assert json.loads(assembler.assemble({"/a/b": [1], "/c": True}).text) == {"a": {"b": [1]}, "c": True}
+    answer = answered(assembler, {"/a/b": [1], "/c": True})
+    assert json.loads(answer.text or "") == {
+        "a": {"b": [1]},
+        "c": True,
+    }
 
 
 def test_fields_that_contradict_each_other_are_no_answer():
@@ -67,12 +85,12 @@ TOOLS = [Tool("look/up", parameters=SCHEMA), Tool("stop", parameters={"type": "o
 def test_a_call_has_valid_arguments_and_an_id_of_its_own():
     assembler = assembler_of(task("tool", tools=TOOLS))
     record = {"/tool": "look/up", "/look~1up/n": 4, "/stop/n": "not this tool's"}
-    first, second = (assembler.assemble(record).tool_calls[0] for _ in range(2))
+    first, second = (answered(assembler, record).tool_calls[0] for _ in range(2))
     assert (first.name, json.loads(first.arguments)) == ("look/up", {"n": 4})
     assert first.id.startswith("call_")
     assert first.id != second.id
-    assert assembler.assemble(record).finish_reason == "tool_calls"
-    assert assembler.assemble({"/tool": "stop"}).tool_calls[0].arguments == "{}"
+    assert answered(assembler, record).finish_reason == "tool_calls"
+    assert answered(assembler, {"/tool": "stop"}).tool_calls[0].arguments == "{}"
 
 
 @pytest.mark.parametrize(
@@ -85,11 +103,11 @@ def test_a_call_has_valid_arguments_and_an_id_of_its_own():
     ],
 )
 def test_what_is_no_valid_call_is_no_answer(record, reason):
-    assert reason in assembler_of(task("tool", tools=TOOLS)).assemble(record)
+    assert reason in refused(assembler_of(task("tool", tools=TOOLS)), record)
 
 
 def test_undeclared_tools_are_not_checked():
-    answer = assembler_of(task("tool")).assemble({"/tool": "any", "/any/x": 1})
+    answer = answered(assembler_of(task("tool")), {"/tool": "any", "/any/x": 1})
     assert answer.tool_calls[0].arguments == '{"x": 1}'
 
 

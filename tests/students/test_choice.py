@@ -1,4 +1,4 @@
-"""Choice heads: classes that agree as answers, folded weights, probabilities that mean something."""
+"""Choice heads: classes that agree as answers, folded weights, honest probabilities."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,9 @@ def test_values_that_agree_are_one_class_in_the_commonest_spelling():
     assert len(set(classes.tolist())) == 5
 
 
-@pytest.mark.parametrize(("nulls", "absents", "kept"), [(3, 2, None), (2, 3, ABSENT), (1, 1, ABSENT)])
+@pytest.mark.parametrize(
+    ("nulls", "absents", "kept"), [(3, 2, None), (2, 3, ABSENT), (1, 1, ABSENT)]
+)
 def test_null_and_absent_are_one_class_as_the_teacher_mostly_writes(nulls, absents, kept):
     labels, classes = index_labels(["x"] * 9 + [None] * nulls + [ABSENT] * absents)
     assert labels.values == ("x", kept)
@@ -54,7 +56,11 @@ def test_every_value_is_of_its_class(values):
             assert (known, type(known)) == (value, type(value))
 
 
-WORDS = {"pay": "invoice money charge bill", "ship": "parcel courier box late", "tech": "bug crash app"}
+WORDS = {
+    "pay": "invoice money charge bill",
+    "ship": "parcel courier box late",
+    "tech": "bug crash app",
+}
 
 
 class Vectors:
@@ -88,7 +94,7 @@ def head_of(task, mix=DEFAULT_MIX):
 
 
 def test_the_folded_head_decides_as_scikit_learn_does(task):
-    inputs, values, featurizer, matrix = task
+    inputs, _, featurizer, matrix = task
     mix = Mix(2.0, 0.5)
     head, classes = head_of(task, mix)
     columns = np.hstack([matrix.sparse.toarray(), matrix.dense]).astype(np.float64)
@@ -123,7 +129,7 @@ def test_the_same_rows_give_the_same_bytes(task):
 
 def test_two_classes_have_a_column_each(task):
     _, values, _, matrix = task
-    labels, classes = index_labels([value == "pay" for value in values])
+    _, classes = index_labels([value == "pay" for value in values])
     machine, static = fit_views(matrix, classes, 2).decide(matrix)
     assert np.allclose(machine[:, 0], -machine[:, 1], atol=1e-5)
     assert (machine.argmax(1) == classes).mean() > 0.95
@@ -133,7 +139,9 @@ def test_two_classes_have_a_column_each(task):
 def test_a_class_without_rows_is_never_chosen(task):
     matrix = task[3]
     _, classes = index_labels(task[1])
-    machine, static = fit_views(matrix.take(np.flatnonzero(classes < 2)), classes[classes < 2], 3).decide(matrix)
+    machine, static = fit_views(
+        matrix.take(np.flatnonzero(classes < 2)), classes[classes < 2], 3
+    ).decide(matrix)
     assert (machine[:, 2] == -np.inf).all()
     assert np.isfinite(static).all()
     chosen = best_of(machine[0] + static[0])

@@ -43,7 +43,8 @@ __all__ = [
     "train_scope",
 ]
 
-_MOST_DECISIONS = 1_500_000
+_ENOUGH_ROWS = 4_000
+"""Held-out rows that fix a handful of weights well enough; more folds would only cost time."""
 _MOST_SPAN_ROWS = 1_500
 _MOST_SPAN_CHARS = 1_500_000
 _FEW_ROWS = 10
@@ -64,7 +65,7 @@ class HeldOut(msgspec.Struct):
 
 
 def fit_all(jobs: Mapping[Any, Fit], progress: Progress, stage: str) -> dict[Any, Any]:
-    """Run the jobs on all cores and return their results by key; LIBLINEAR leaves Python's lock."""
+    """Run the jobs side by side, on all cores, and return their results by key."""
     done: dict[Any, Any] = {}
     with ThreadPoolExecutor(cpu_count() or 1) as pool:
         waiting = {key: pool.submit(job) for key, job in jobs.items()}
@@ -87,16 +88,16 @@ def head_job(
     return job
 
 
-def _rehearsed_folds(targets: Mapping[str, Target], rows: Rows) -> list[int]:
-    size = sum(len(target.rows) * len(target.labels) for target in targets.values())
-    return list(range(FOLDS)) if size <= _MOST_DECISIONS else [0]
+def _rehearsed_folds(rows: Rows) -> list[int]:
+    """Return the folds to guess: as few as hold enough rows."""
+    return list(range(min(FOLDS, -(-_ENOUGH_ROWS * FOLDS // len(rows.texts)))))
 
 
 def rehearse_choices(
     targets: Mapping[str, Target], rows: Rows, matrix: Matrix, progress: Progress
 ) -> tuple[HeldOut, dict[str, Views]]:
     """Let every head guess the rows of other folds; return that, and the heads trained on all."""
-    folds = _rehearsed_folds(targets, rows)
+    folds = _rehearsed_folds(rows)
 
     def rehearsal(target: Target, fold: int) -> Fit:
         train = head_job(target, matrix, rows.folds != fold)
