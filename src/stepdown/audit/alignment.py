@@ -20,6 +20,8 @@ _CONSTANT_DATES = 6  # a prompt with more dates and numbers in it than this has 
 _HOLE = "\x00"  # stands for a hole where a template is treated as a text
 
 _WORD = re.compile(r"[^\W\d_]+")
+_NUMBER_HEAD = re.compile(r"\d[\w:/.,+-]*$")  # what a number, date or time begins or ends with
+_NUMBER_TAIL = re.compile(r"^[\w:/.,+-]*\w")
 _DELIMITER = re.compile(r"[\n:\"'`<>\[\](){}|#*=“”]|--")
 
 
@@ -96,6 +98,8 @@ def _cut_prefix(texts: list[str]) -> tuple[str, list[str]]:
         ends = {text[len(prefix) : len(prefix) + 1] for text in texts}
         if prefix[-1:].isalnum() and any(end.isalnum() for end in ends):
             prefix = prefix[: -len(tokens(prefix)[-1])]
+        if any(end.isdigit() for end in ends):
+            prefix = _NUMBER_HEAD.sub("", prefix)
     return prefix, [text[len(prefix) :] for text in texts]
 
 
@@ -106,6 +110,8 @@ def _cut_suffix(texts: list[str]) -> tuple[str, list[str]]:
         starts = {text[-size - 1 : -size] for text in texts}
         if suffix[0].isalnum() and any(start.isalnum() for start in starts):
             suffix = suffix[len(tokens(suffix)[0]) :]
+        if any(start.isdigit() for start in starts):
+            suffix = _NUMBER_TAIL.sub("", suffix)
     size = len(suffix)
     return suffix, [text[: len(text) - size] for text in texts] if size else texts
 

@@ -4,7 +4,7 @@ Free text has frequent phrases, but it does not have long sets of neighbouring t
 exactly the same texts. A template's constant part is such a set.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -33,9 +33,19 @@ def cluster(texts: Sequence[str], common: Collection[str]) -> Ints:
     `common` holds words known in lower case: what looks like a name is no evidence.
     """
     labels = np.full(len(texts), -1, dtype=np.int64)
-    least = max(_MIN_TEXTS, int(_MIN_SHARE * len(texts)))
-    if len(texts) < least:
+    if len(texts) < _MIN_TEXTS:
         return labels
+    number = 0
+    for members in _shared_sets(texts, common):
+        free = members[labels[members] < 0]
+        if len(free) >= max(_MIN_TEXTS, _MIN_SHARE * len(texts), 0.5 * len(members)):
+            labels[free] = number
+            number += 1
+    return labels
+
+
+def _shared_sets(texts: Sequence[str], common: Collection[str]) -> Iterator[Ints]:
+    """Yield the sets of texts (their rows) that share many pairs of tokens, the best first."""
     pairs, rows, weights = _pairs(texts, common)
     order = np.argsort(pairs, kind="stable")
     pairs, rows = pairs[order], rows[order]
@@ -44,31 +54,32 @@ def cluster(texts: Sequence[str], common: Collection[str]) -> Ints:
     # A set of texts is named by the wrapping sum of its members' random numbers.
     names = np.random.default_rng(0).integers(0, 2**63, len(texts), dtype=np.uint64)
     sets = np.add.reduceat(names[rows], starts)
-    kept = np.flatnonzero(counts >= least)
-    unique, first, inverse = np.unique(sets[kept], return_index=True, return_inverse=True)
-    strength = np.bincount(
-        inverse, [weights[int(pair)] for pair in pairs[starts[kept]]], minlength=len(unique)
+    # What all texts have divides nothing.
+    kept = np.flatnonzero(
+        (counts >= max(_MIN_TEXTS, int(_MIN_SHARE * len(texts)))) & (counts < len(texts))
     )
+    unique, first, inverse = np.unique(sets[kept], return_index=True, return_inverse=True)
+    kinds = pairs[starts[kept]]
     size = counts[kept[first]]
-    # Of two ways to divide the same texts the outer one counts: what they begin or end with.
-    first_pairs = pairs[starts[kept]]
-    opens = np.bincount(inverse, first_pairs // _BASE == _START, minlength=len(unique)) > 0
-    closes = np.bincount(inverse, first_pairs % _BASE == _END, minlength=len(unique)) > 0
-    frequent = size >= max(least, _COMMON_SHARE * len(texts))
-    enough = strength >= np.where(frequent, np.where(opens | closes, 3, 4), 7)
-    score = size * np.minimum(strength, _LONG_ENOUGH)
-    score = score * np.where(opens, _OPENS, np.where(closes, _CLOSES, 1))
-    number = 0
+    score = _scores(kinds, inverse, size, [weights[int(kind)] for kind in kinds], len(texts))
     for at in np.lexsort((unique, -score)):
-        if not enough[at]:
-            continue
-        begin = starts[kept[first[at]]]
-        members = rows[begin : begin + size[at]]
-        free = members[labels[members] < 0]
-        if len(free) >= max(least, 0.5 * len(members)):
-            labels[free] = number
-            number += 1
-    return labels
+        if score[at] > 0:
+            begin = starts[kept[first[at]]]
+            yield rows[begin : begin + size[at]]
+
+
+def _scores(
+    kinds: Ints, inverse: Ints, size: Ints, weights: Sequence[float], total: int
+) -> npt.NDArray[np.float64]:
+    """Return how well each set of texts is made out by its pairs; 0 where they are too few."""
+    strength = np.bincount(inverse, weights, minlength=len(size))
+    opens = np.bincount(inverse, kinds // _BASE == _START, minlength=len(size)) > 0
+    closes = np.bincount(inverse, kinds % _BASE == _END, minlength=len(size)) > 0
+    frequent = size >= max(_MIN_TEXTS, _COMMON_SHARE * total)
+    enough = strength >= np.where(frequent, np.where(opens | closes, 3, 4), 7)
+    # Of two ways to divide the same texts the outer one counts: what they begin or end with.
+    outer = np.where(opens, _OPENS, np.where(closes, _CLOSES, 1))
+    return np.where(enough, size * np.minimum(strength, _LONG_ENOUGH) * outer, 0.0)
 
 
 def _pairs(texts: Sequence[str], common: Collection[str]) -> tuple[Ints, Ints, dict[int, float]]:
