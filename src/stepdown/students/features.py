@@ -152,9 +152,11 @@ class Vocabulary:
         if not len(found):
             return found, np.zeros(0, np.float32)
         found.sort()
-        first = np.flatnonzero(np.r_[True, found[1:] != found[:-1]])
-        ids = found[first]
-        counts = np.diff(first, append=len(found))
+        edges = np.ones(len(found) + 1, np.bool_)
+        np.not_equal(found[1:], found[:-1], out=edges[1:-1])
+        first = edges.nonzero()[0]
+        ids = found[first[:-1]]
+        counts = first[1:] - first[:-1]
         weights = _LOG_COUNT[counts] * self.idf[ids]
         border = int(ids.searchsorted(len(self.words)))
         for part in (weights[:border], weights[border:]):
