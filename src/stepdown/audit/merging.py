@@ -1,0 +1,158 @@
+"""Groups that turned out to be one task: their kept samples, mined together, say so."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from stepdown.audit.alignment import generalise, hole_heads
+from stepdown.audit.mining import Texts, binding, is_telling, mine
+from stepdown.audit.slots import instruction
+from stepdown.core.tasks import Signature
+from stepdown.core.templates import Template
+
+__all__ = ["Group", "Templates", "join", "merge_alike"]
+
+_KEPT = 60  # sample calls kept of each group
+_FEWEST = 8  # of these at least are looked at, however small the group
+_MOST = 4000  # sample calls that are mined together
+_LONG = 6000  # characters of a text that a sample keeps
+_BINDING = 3  # telling words that a merged template keeps
+_RARE = 0.3  # a group so much smaller than another may be a part of it
+
+Templates = tuple[Template, Template, Template]
+"""Templates of a request's system, history and user text."""
+
+
+class Group:
+    """A task in the making: its templates, and sample texts of its calls.
+
+    `count` calls were assigned to it; the first of them are `kept`, long ones shortened.
+    """
+
+    def __init__(self, number: int, templates: Templates) -> None:
+        self.number = number
+        self.count = 0
+        self.kept: list[Texts] = []
+        self.become(templates)
+
+    def become(self, templates: Templates) -> None:
+        """Take these templates."""
+        self.templates = templates
+        self.signature = Signature("", "", *templates)
+
+    def keep(self, said: Texts) -> None:
+        """Count a call, and keep the first ones."""
+        self.count += 1
+        if len(self.kept) >= _KEPT:
+            return
+        system, history, user = said
+        self.kept.append((system, history[:_LONG], _shortened(user)))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONG else text[: _LONG // 2] + text[-_LONG // 2 :]
+
+
+def join(several: Sequence[Templates]) -> Templates:
+    """Return templates that fit whatever any of `several` fits."""
+    system, history, user = (generalise(parts) for parts in zip(*several, strict=True))
+    return system, history, user
+
+
+def merge_alike(groups: Sequence[Group]) -> dict[int, int]:
+    """Merge groups that are one task; return the surviving number of each that is no more.
+
+    All are mined together first, then those that begin alike, then those that end alike: among
+    these the template that they share stands out from what their data have in common.
+    """
+    merged: dict[int, int] = {}
+    edges: tuple[Callable[[Templates], str], ...] = (_all, _beginning, _ending)
+    for edge in edges:
+        families: dict[str, list[Group]] = {}
+        for group in groups:
+            if group.number not in merged:
+                families.setdefault(edge(group.templates), []).append(group)
+        for family in families.values():
+            if len(family) > 1:
+                _merge_family(family, merged)
+    return {old: _survivor(new, merged) for old, new in merged.items()}
+
+
+def _survivor(number: int, merged: dict[int, int]) -> int:
+    while number in merged:
+        number = merged[number]
+    return number
+
+
+def _merge_family(family: list[Group], merged: dict[int, int]) -> None:
+    most = max(group.count for group in family)
+    share = max(_FEWEST, min(_KEPT, _MOST // len(family)))
+    samples = [
+        (group, said)
+        for group in family
+        for said in group.kept[: max(_FEWEST, share * group.count // most)]
+    ]
+    drawn = Counter(group.number for group, _ in samples)
+    for mined in mine([said for _, said in samples]):
+        counts = Counter(samples[row][0].number for row in mined.rows)
+        inside = [g for g in family if counts[g.number] > 0.5 * drawn[g.number]]
+        while mined.found and len(inside) > 1:
+            inside = _merge(inside, merged)
+
+
+def _merge(groups: list[Group], merged: dict[int, int]) -> list[Group]:
+    """Make one of the largest of `groups` and those that instruct alike; return the others."""
+    wide = join([group.templates for group in groups])
+    said_before = max(sum(map(binding, group.templates)) for group in groups)
+    if sum(map(binding, wide)) < min(_BINDING, said_before):
+        return []
+    groups = sorted(groups, key=lambda group: (-group.count, group.number))
+    said = {group.number: _instructions(wide, group.templates) for group in groups}
+    largest = groups[0]
+    alike = [g for g in groups if _agree(said[largest.number], said[g.number], g, largest)]
+    if len(alike) > 1:
+        first = min(alike, key=lambda group: group.number)
+        first.become(join([group.templates for group in alike]))
+        first.count = sum(group.count for group in alike)
+        merged.update((g.number, first.number) for g in alike if g is not first)
+    return [group for group in groups if group not in alike]
+
+
+def _instructions(wide: Templates, narrow: Templates) -> list[str]:
+    """Return what one group's templates instruct in each hole of more general ones."""
+    return [
+        instruction(head, before)
+        for some, one in ((wide[0], narrow[0]), (wide[2], narrow[2]))
+        for head, before in zip(hole_heads(some, one), some.fragments, strict=False)
+    ]
+
+
+def _agree(ours: list[str], theirs: list[str], small: Group, large: Group) -> bool:
+    """Say whether two groups instruct alike; a rare group may say more by chance."""
+    rare = small.count < _RARE * large.count
+    return all(a == b or (rare and not (a and b)) for a, b in zip(ours, theirs, strict=True))
+
+
+def _all(templates: Templates) -> str:
+    del templates
+    return ""
+
+
+def _beginning(templates: Templates) -> str:
+    """Return what the system prompt is and how the user message begins, to its third real word."""
+    system, _, user = templates
+    return repr((system.fragments, _telling(" * ".join(user.fragments).split())))
+
+
+def _ending(templates: Templates) -> str:
+    system, _, user = templates
+    return repr((system.fragments, _telling(" * ".join(user.fragments).split()[::-1])))
+
+
+def _telling(said: list[str]) -> list[str]:
+    """Return the words up to the third that says something, or nothing."""
+    count = 0
+    for at, word in enumerate(said):
+        count += is_telling(word)
+        if count == 3:
+            return said[: at + 1]
+    return said
