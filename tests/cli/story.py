@@ -2,8 +2,9 @@
 
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -35,7 +36,7 @@ FILLER = [
 SYSTEM = "You sort messages. Answer with one of: account, cards, loans, travel."
 
 
-def line(number, text, answer, system=SYSTEM, days=40.0, count=1200):
+def line(number, text, answer, system=SYSTEM, days=40.0, count=1200) -> dict[str, Any]:
     """One native log line; calls are spread evenly over `days` days."""
     return {
         "id": f"call-{number}",
@@ -63,7 +64,7 @@ def line(number, text, answer, system=SYSTEM, days=40.0, count=1200):
     }
 
 
-def easy(count, seed=0):
+def easy(count, seed=0) -> Iterator[dict[str, Any]]:
     """Messages whose topic is plain from two of their words."""
     pick = random.Random(seed)
     for number in range(count):

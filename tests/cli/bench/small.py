@@ -2,7 +2,9 @@
 
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import zstandard
 from tests.cli.story import FILLER, TOPICS
@@ -30,7 +32,7 @@ def labelled(count, seed=0):
         yield {"id": f"x-{at}", "text": " ".join(words), "label": label, "split": split}
 
 
-def booked(count, seed=0, fields=("from", "to")):
+def booked(count, seed=0, fields=("from", "to")) -> Iterator[dict[str, Any]]:
     """Trips with their two cities as fields."""
     pick = random.Random(seed)
     for at in range(count):
