@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepdown.students.confidence import Confidence, Evidence, Platt, fit_confidence, fit_platt
+from stepdown.students.confidence import (
+    INPUTS,
+    Confidence,
+    Evidence,
+    Platt,
+    fit_confidence,
+    fit_platt,
+)
 
 chances = st.floats(0, 1)
 
@@ -99,3 +106,7 @@ def test_platt_changes_nothing_without_reason(probabilities, right):
 @given(chances)
 def test_the_neutral_platt_keeps_probabilities(probability):
     assert Platt()(probability) == pytest.approx(probability, abs=1e-5)
+
+
+def test_the_number_of_inputs_is_told():
+    assert len(evidence(0.5).inputs(0.0)) == INPUTS

@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-__all__ = ["Confidence", "Evidence", "Platt", "fit_confidence", "fit_platt"]
+__all__ = ["INPUTS", "Confidence", "Evidence", "Platt", "fit_confidence", "fit_platt"]
+
+INPUTS = 8
+"""How many inputs the regression has: `Evidence.inputs`."""
 
 _LEAST_ROWS = 60
 _LEAST_OF_EACH = 5

@@ -41,7 +41,8 @@ def test_a_saved_student_predicts_the_same(family, students, tasks, unseen, shap
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_same_examples_give_the_same_bytes(family, students, tasks, examples, shape, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
-    first.mkdir(), second.mkdir()
+    first.mkdir()
+    second.mkdir()
     family.save(students[shape], first)
     family.save(family.train(tasks[shape], examples[shape]), second)
     names = sorted(path.name for path in first.iterdir())

@@ -19,7 +19,7 @@ from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError
 from stepdown.students.assembly import assembler_of
 from stepdown.students.choice import ABSENT, FREE, ChoiceHead, Labels, Mark
-from stepdown.students.confidence import Confidence, Platt
+from stepdown.students.confidence import INPUTS, Confidence, Platt
 from stepdown.students.features import Featurizer, Vocabulary
 from stepdown.students.linear.form import Form, Scope
 from stepdown.students.linear.student import LinearStudent
@@ -138,6 +138,10 @@ def _manifest(folder: Path) -> _Manifest:
         raise _broken(folder, f"{_STUDENT} is not a student's description ({error})") from error
     if manifest.format != _FORMAT:
         raise _broken(folder, f"{_STUDENT} has format {manifest.format}, not {_FORMAT}")
+    if not 1 <= len(manifest.vocabularies) <= 2:
+        raise _broken(folder, "it has no vocabulary for each block of text")
+    if len(manifest.confidence.weights) not in (0, INPUTS):
+        raise _broken(folder, "its confidence does not have a weight for each input")
     return manifest
 
 
@@ -178,7 +182,8 @@ def load_linear(folder: Path, task: Task) -> LinearStudent:
         for at, entry in enumerate(manifest.heads)
     }
     spans = {entry.scope: load_spans(folder, entry.name) for entry in manifest.spans}
-    _check(manifest, task, heads, set(spans), folder)
+    read = {scope: {field.path for field in model.fields} for scope, model in spans.items()}
+    _check(manifest, task, set(heads), read, folder)
     form = Form(
         manifest.shape,
         {path: head.labels for path, head in heads.items()},
@@ -189,12 +194,12 @@ def load_linear(folder: Path, task: Task) -> LinearStudent:
 
 
 def _check(
-    manifest: _Manifest, task: Task, heads: dict[str, ChoiceHead], spans: set[str], folder: Path
+    manifest: _Manifest, task: Task, heads: set[str], spans: dict[str, set[str]], folder: Path
 ) -> None:
     if manifest.shape != task.anatomy.shape:
         raise _broken(folder, f"it answers in shape {manifest.shape}, the task in another")
     if manifest.shape == "tool" and "/tool" not in heads:
         raise _broken(folder, "it has no head for the tool")
     for name, scope in manifest.scopes.items():
-        if any(path not in heads for path in scope.choices) or (scope.spans and name not in spans):
+        if not (heads.issuperset(scope.choices) and spans.get(name, set()).issuperset(scope.spans)):
             raise _broken(folder, f"fields of scope {name!r} have no model")

@@ -5,7 +5,7 @@ means in service what it meant when it was fitted.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,7 +16,7 @@ from stepdown.students.features import Features
 from stepdown.students.linear.plan import ROOTS
 from stepdown.students.spans import SpanGuess
 
-__all__ = ["GATE", "Draft", "Form", "Scope", "compose"]
+__all__ = ["GATE", "Blank", "Draft", "Form", "Scope", "compose"]
 
 GATE = "#known"
 """The head that says whether the teacher's answer is of the task's shape at all."""
@@ -24,16 +24,20 @@ GATE = "#known"
 _TOOL = "/tool"
 
 
+Blank = Literal["null", "absent", "never"]
+"""What the teacher writes where a copied field has no value; never: it always has one."""
+
+
 class Scope(msgspec.Struct, frozen=True):
     """The fields of one tool, or of the whole record.
 
     `choices` have a head each. `spans` are read by the scope's span model; each says what to write
-    where nothing is found: "null", "absent", or "never" where training always had a value.
+    where nothing is found.
     `refused` says why the scope is always left to the teacher ("" where it is not).
     """
 
     choices: tuple[str, ...] = ()
-    spans: dict[str, str] = {}
+    spans: dict[str, Blank] = {}
     refused: str = ""
 
 
@@ -88,7 +92,7 @@ def _choose(draft: Draft, form: Form, path: str, choice: Choice) -> None:
         draft.record[path] = value
 
 
-def _read(draft: Draft, form: Form, path: str, blank: str, guess: SpanGuess) -> None:
+def _read(draft: Draft, form: Form, path: str, blank: Blank, guess: SpanGuess) -> None:
     platt = form.platts.get(path)
     draft.fields[path] = platt(guess.probability) if platt else guess.probability
     if guess.failed:

@@ -12,7 +12,7 @@ from stepdown.core.datasets import Example
 from stepdown.core.tasks import Input, input_text
 from stepdown.students.choice import ABSENT, Labels, index_labels
 from stepdown.students.features import Featurizer, Matrix
-from stepdown.students.linear.form import GATE
+from stepdown.students.linear.form import GATE, Blank
 from stepdown.students.linear.plan import Part, Plan, target_values
 from stepdown.students.static import StaticTable
 
@@ -104,8 +104,8 @@ def featurize(
     return featurizer, featurizer.matrix(rows.inputs)
 
 
-def blank_of(part: Part, rows: Rows) -> str:
-    """Return what the teacher writes where a span field has no value: "null", "absent" or "never".
+def blank_of(part: Part, rows: Rows) -> Blank:
+    """Return what the teacher writes where a span field has no value.
 
     The majority of the rows without a value decides.
     """

@@ -56,8 +56,10 @@ def _scopes(
             continue
         choices = [part.path for part in plan.of(scope, "choice", "free") if part.path in heads]
         read = {part.path: blank_of(part, rows) for part in plan.of(scope, "span")}
-        refused = "" if not read or scope in spans else _REFUSED
-        scopes[scope] = Scope(tuple(choices), {} if refused else read, refused)
+        if read and scope not in spans:
+            scopes[scope] = Scope(tuple(choices), refused=_REFUSED)
+        else:
+            scopes[scope] = Scope(tuple(choices), read)
     return scopes
 
 

@@ -1,0 +1,83 @@
+"""Training: what held-out rows decide, and what odd data leads to."""
+
+import msgspec
+import pytest
+
+from stepdown.core.anatomy import Field
+from stepdown.core.records import same_record
+from stepdown.errors import NotEnoughData
+from stepdown.students.linear.form import GATE
+
+
+def with_fields(task, *fields):
+    anatomy = msgspec.structs.replace(task.anatomy, fields=fields)
+    return msgspec.structs.replace(task, anatomy=anatomy)
+
+
+def test_confidence_separates_right_from_wrong(family, tasks, examples, unseen):
+    # A third of the rows has a label that the text does not tell.
+    noisy = [
+        msgspec.structs.replace(example, record={"": "shipping"})
+        if "billing" in example.record.values() and at % 2
+        else example
+        for at, example in enumerate(examples["text"] * 3)
+    ]
+    noisy = [msgspec.structs.replace(e, id=f"n{at}") for at, e in enumerate(noisy)]
+    student = family.train(tasks["text"], noisy)
+    scores = {True: [], False: []}
+    for example in unseen["text"]:
+        scores[example.record[""] == "billing"].append(student.predict(example.input).confidence)
+    assert sum(scores[True]) / len(scores[True]) < 0.75
+    assert max(scores[True]) < sum(scores[False]) / len(scores[False])
+
+
+def test_rare_labels_are_kept(family, tasks, examples):
+    odd = msgspec.structs.replace(examples["text"][0], id="odd", record={"": "once"})
+    student = family.train(tasks["text"], [*examples["text"], odd])
+    assert "once" in student.heads[""].labels.values
+
+
+def test_unreadable_answers_are_recognised(family, tasks, examples, unseen):
+    unreadable = [
+        msgspec.structs.replace(example, id=f"u{at}", record={}, known=False)
+        for at, example in enumerate(unseen["tool"])
+    ]
+    student = family.train(tasks["text"], [*examples["text"], *unreadable])
+    assert GATE in student.heads
+    for example in unreadable:
+        guess = student.predict(example.input)
+        assert guess.answer is None
+        assert GATE not in guess.fields
+    answered = [student.predict(example.input).answer for example in unseen["text"]]
+    assert sum(answer is not None for answer in answered) > 50
+
+
+def test_a_tool_with_too_few_rows_is_left_to_the_teacher(family, tasks, examples):
+    cancels = [e for e in examples["tool"] if e.record["/tool"] == "cancel"]
+    others = [e for e in examples["tool"] if e.record["/tool"] != "cancel"]
+    student = family.train(tasks["tool"], [*others, *cancels[:5]])
+    assert "too few" in student.form.scopes["cancel"].refused
+    assert student.form.scopes["book"].refused == ""
+
+
+def test_values_that_stand_in_no_input_are_refused(family, tasks, examples):
+    task = with_fields(tasks["json"], Field("/made", "copy", distinct=99, count=150, aligned=0.9))
+    made = [
+        msgspec.structs.replace(e, record={"/made": f"{at:x}" * 5})
+        for at, e in enumerate(examples["json"])
+    ]
+    with pytest.raises(NotEnoughData, match="stands in its input"):
+        family.train(task, made)
+
+
+def test_a_copied_label_is_read_from_the_text(family, tasks, examples, unseen):
+    task = with_fields(tasks["text"], Field("", "copy", distinct=50, count=150, aligned=1.0))
+    last = [
+        msgspec.structs.replace(e, record={"": e.input[0].text.rpartition(", ")[2]})
+        for e in (*examples["text"], *unseen["text"])
+    ]
+    student = family.train(task, last[:-60])
+    right = [
+        same_record(student.predict(example.input).record, example.record) for example in last[-60:]
+    ]
+    assert sum(right) > 55
