@@ -10,7 +10,7 @@ from stepdown.core.ports import Progress
 from stepdown.core.tasks import Task
 from stepdown.students.assembly import assembler_of
 from stepdown.students.choice import DEFAULT_MIX, ChoiceHead, Views, merge_views
-from stepdown.students.linear.form import Form, Scope
+from stepdown.students.linear.form import Blank, Form, Scope
 from stepdown.students.linear.plan import Plan, plan_of
 from stepdown.students.linear.rehearsal import (
     HeldOut,
@@ -55,7 +55,9 @@ def _scopes(
         if plan.shape == "tool" and not scope:
             continue
         choices = [part.path for part in plan.of(scope, "choice", "free") if part.path in heads]
-        read = {part.path: blank_of(part, rows) for part in plan.of(scope, "span")}
+        read: dict[str, Blank] = {
+            part.path: blank_of(part, rows) for part in plan.of(scope, "span")
+        }
         if read and scope not in spans:
             scopes[scope] = Scope(tuple(choices), refused=_REFUSED)
         else:
