@@ -18,6 +18,7 @@ Labels = list[str]
 
 _MOST_VALUES = 60  # distinct values of a slot that may still be a closed set
 _LONGEST = 4000  # characters of a value that may still be an instruction
+_MEAN_LENGTH = 500  # characters; many different values that are longer are no closed set
 _COVER = 0.98  # a closed set covers nearly all texts
 _TILE = 0.9  # templates inside a hole cover so many texts, or they are the data's own
 _FEW = 4  # short lower-case values that count as different instructions
@@ -75,6 +76,8 @@ def _may_be_closed(distinct: Counter[str], common: Collection[str]) -> bool:
     if len(distinct) <= _MOST_VALUES:
         return True
     some = list(distinct)[:: len(distinct) // _MOST_VALUES]
+    if sum(map(len, some)) > _MEAN_LENGTH * len(some):
+        return False
     return len({skeleton(value, common, anywhere=False) for value in some}) < len(some) / 2
 
 
@@ -117,10 +120,13 @@ def _closed(slot: Slot, distinct: Counter[str], common: Collection[str]) -> Labe
         return numbers
     # Where most values are single capitalised words, the position is a name's, not a sentence's.
     shapes = {value: skeleton(value, common, anywhere=False) for value in distinct}
-    names = sum(n for v, n in distinct.items() if skeleton(v, (), anywhere=True) == "*")
+    bare = {value: skeleton(value, (), anywhere=True) for value in distinct}
+    names = sum(count for value, count in distinct.items() if bare[value] == "*")
     if names >= 0.9 * total and _starts_inside(slot.before):
         return []
-    shapes = _same_but_for_names(shapes)
+    # A sentence's first word is a name where others have a name in its place.
+    known = set(shapes.values())
+    shapes = {value: bare[value] if bare[value] in known else shapes[value] for value in distinct}
     sizes: Counter[str] = Counter()
     for value, count in distinct.items():
         sizes[shapes[value]] += count
@@ -133,13 +139,6 @@ def _closed(slot: Slot, distinct: Counter[str], common: Collection[str]) -> Labe
     if not _are_instructions(slot, solid) and not (slot.rest and depends(kinds, slot.rest)):
         return []
     return [shapes[value] + "\x00" if shapes[value] in solid else "" for value in slot.values]
-
-
-def _same_but_for_names(shapes: dict[str, str]) -> dict[str, str]:
-    """Take a sentence's first word as a name where others have a name in its place."""
-    known = set(shapes.values())
-    bare = {value: skeleton(value, (), anywhere=True) for value in shapes}
-    return {value: bare[value] if bare[value] in known else shapes[value] for value in shapes}
 
 
 def _starts_inside(before: str) -> bool:
