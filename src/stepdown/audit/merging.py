@@ -129,7 +129,11 @@ def _instructions(wide: Templates, narrow: Templates) -> list[str]:
 def _agree(ours: list[str], theirs: list[str], small: Group, large: Group) -> bool:
     """Say whether two groups instruct alike; a rare group may say more by chance."""
     rare = small.count < _RARE * large.count
-    return all(a == b or (rare and not (a and b)) for a, b in zip(ours, theirs, strict=True))
+    return all(_same(a, b, rare) for a, b in zip(ours, theirs, strict=True))
+
+
+def _same(ours: str, theirs: str, rare: bool) -> bool:
+    return ours == theirs or {ours, theirs} == {"", "*"} or (rare and "" in (ours, theirs))
 
 
 def _all(templates: Templates) -> str:

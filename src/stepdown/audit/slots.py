@@ -36,6 +36,7 @@ _TASK = re.compile(r"(?:task|instructions?|goal|role)\W*$", re.IGNORECASE)
 _QUOTED = re.compile(r"(?:[:\"'`>*#=|(\[{“]|---+)\s*$|^$")
 _LABELLED = re.compile(r"(?:[:\"'`>*#=|(\[{“-]|(?:^|\n)#+[^\n]*\n)\s*$")
 _BLOCK = re.compile(r"(?:[\"'`>=|(\[{“]|---+|[:*#]\s*\n|\n#+[^\n]*\n)\s*$")
+_LONE_NUMBER = re.compile(r"\W*(\d{1,3})(?: ?[a-z]|\W*$)")
 _WORD_OR_NUMBER = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d{1,3}")
 
@@ -82,12 +83,17 @@ def _may_be_closed(distinct: Counter[str], common: Collection[str]) -> bool:
 
 
 def instruction(constant: str, before: str) -> str:
-    """Return what a constant text behind `before` instructs, or "": names, dates, labelled data."""
+    """Return what a constant text behind `before` instructs: "*" for a name or a date, "" for data.
+
+    Text that a label announces is data, and so is a long one.
+    """
     if is_labelled(before) or len(constant) > _BRIEF:
         return ""
-    number = re.match(r"\W*(\d{1,3}) ?[a-z]", constant)
-    said = skeleton(constant, (), anywhere=True).replace("*", "")
-    return " ".join([number[1] if number else "", *_WORD.findall(said)]).strip()
+    number = _LONE_NUMBER.match(constant)
+    if number:
+        return number[1]
+    said = skeleton(constant, (), anywhere=True)
+    return " ".join(_WORD.findall(said)) or said.strip(" .,;:!?")
 
 
 def is_free(slot: Slot) -> bool:
