@@ -28,6 +28,8 @@ _FEW_FIRST = 3  # first words of an open hole that count as instructions
 _NUMBERS = 3  # distinct lone numbers that count as different instructions
 
 _NEAR = 60  # characters that a date, an id or a name takes at most
+_SOME = 0.15  # of the calls have, or lack, a sentence that makes a task of its own
+_CLAUSE = 4  # lower-case words that make such a sentence
 _BRIEF = 300  # constant characters of an instruction in the middle of a prompt
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -171,7 +173,8 @@ def _are_instructions(slot: Slot, solid: dict[str, int]) -> bool:
     short = sum(size < _SENTENCE for size in sizes) > len(sizes) / 2
     if slot.whole and slot.bound and short:
         return False
-    if "*" in solid and max(sizes) < _SENTENCE:
+    verbs = not _starts_inside(slot.before) and len(solid) <= _FEW and max(sizes) > 1
+    if "*" in solid and max(sizes) < _SENTENCE and not verbs:
         return False
     if short and (_LABELLED.search(slot.before) or len(solid) > _FEW):
         return False
@@ -193,11 +196,9 @@ def _open(slot: Slot, common: Collection[str]) -> Labels | None:
     kept = Counter(label for label in labels if label)
     if not kept:
         return None
-    if slot.bound and not _tiles(slot, labels, kept):
-        return None
     if len(kept) == 1 and "" not in labels:
         return None
-    return labels
+    return _instructing(slot, labels, kept) if slot.bound else labels
 
 
 def _leading(slot: Slot, common: Collection[str]) -> Labels | None:
@@ -248,24 +249,32 @@ def _near_edge(template: Template, values: list[str]) -> bool:
     return len(fragments) > 2 and max(value.find(fragments[1]) for value in values) <= _NEAR
 
 
-def _tiles(slot: Slot, labels: Labels, kept: Counter[str]) -> bool:
-    """Say whether clusters divide a bound hole like instructions do: few, and nothing beside them.
+def _instructing(slot: Slot, labels: Labels, kept: Counter[str]) -> Labels | None:
+    """Return the labels by which a bound hole is divided like instructions divide it, or None.
 
-    One cluster beside the rest is a sentence that some calls have and others lack.
+    Either few templates cover nearly all texts, or some calls have a sentence that others lack.
     """
     bare = sum(
         not label and skeleton(value, (), anywhere=True) in ("", "*", ".", "* .")
         for label, value in zip(labels, slot.values, strict=True)
     )
     share = (sum(kept.values()) + bare) / len(labels)
-    if len(kept) > 1 or bare:
-        few = share >= _TILE and len(kept) <= _SEVERAL
-        return few and (slot.whole or _are_brief(slot, labels, kept))
-    if not 0.1 <= share <= 0.9 or _QUOTED.search(slot.before):
-        return False
-    (label,) = kept
-    template = align([v for v, own in zip(slot.values, labels, strict=True) if own == label])
-    return len(_LOWER.findall(template.fragments[0])) >= 4
+    if (len(kept) > 1 or bare) and share >= _TILE and len(kept) <= _SEVERAL:
+        return labels if slot.whole or _are_brief(slot, labels, kept) else None
+    if slot.whole or _QUOTED.search(slot.before):
+        return None
+    for label, count in kept.most_common(3):
+        if _SOME <= count / len(labels) <= 1 - _SOME:
+            members = [v for v, own in zip(slot.values, labels, strict=True) if own == label]
+            if _begins_with_sentence(align(members)):
+                return [label if own == label else "" for own in labels]
+    return None
+
+
+def _begins_with_sentence(template: Template) -> bool:
+    first = template.fragments[0]
+    ended = first.rstrip(" ")[-1:] in (".", "!", "?", ":", "\n")
+    return ended and len(first) <= _BRIEF and len(_LOWER.findall(first)) >= _CLAUSE
 
 
 def _are_brief(slot: Slot, labels: Labels, kept: Counter[str]) -> bool:
