@@ -29,6 +29,7 @@ __all__ = [
     "next_step",
     "progress_bar",
     "proof_summary",
+    "reading_lines",
     "say",
     "show",
     "table",
@@ -126,7 +127,7 @@ def audit_table(report: AuditReport) -> RenderableType:
     left_out = len(report.tasks) - len(shown)
     if left_out:
         parts.append(Text(f"… and {display.plural(left_out, 'task')} more, smaller ones."))
-    parts += [_text(line, "dim") for line in (*_what_was_read(report), *_unpriced(report))]
+    parts += [_text(line, "dim") for line in (*reading_lines(report), *_unpriced(report))]
     return Group(*parts)
 
 
@@ -165,7 +166,8 @@ def _reasons(tasks: Sequence[Task]) -> RenderableType:
     return Padding(grid, (0, 0, 1, 0)) if grid.row_count else Text()
 
 
-def _what_was_read(report: AuditReport) -> Iterator[str]:
+def reading_lines(report: AuditReport) -> Iterator[str]:
+    """Yield what was read from the log, and what could not be and why, line by line."""
     lines = sum(source.lines for source in report.sources)
     duplicates = sum(source.duplicates for source in report.sources)
     rejected: dict[str, int] = {}

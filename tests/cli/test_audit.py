@@ -76,3 +76,19 @@ def test_the_same_log_in_another_order_has_the_same_tasks(tmp_path, capsys):
         call("audit", log, "--workspace", tmp_path / "w", "--json")
         ids.append([task["id"] for task in json.loads(capsys.readouterr().out)["tasks"]])
     assert ids[0] == ids[1]
+
+
+def test_the_next_command_names_every_log_and_the_workspace(tmp_path, capsys, monkeypatch):
+    lines = list(easy(600))
+    logs = [
+        write(tmp_path / name, lines[at::2]) for at, name in enumerate(("a.jsonl", "b c.jsonl"))
+    ]
+    assert call("audit", *logs, "--workspace", tmp_path / "w") == 0
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    expected = f"run {logs[0]} '{logs[1]}' --workspace {tmp_path / 'w'} "
+    assert expected in last
+    text = "".join(json.dumps(item) + "\n" for item in lines).encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), encoding="utf-8"))
+    call("audit", "-", "--workspace", tmp_path / "v")
+    kept = next((tmp_path / "v" / "logs").iterdir())
+    assert f"run {kept} " in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`stepdown models` as a command."""
 
 import json
+import shutil
 
 from tests.cli.story import call
 
@@ -16,3 +17,15 @@ def test_students_are_listed_with_their_route(ran, capsys):
 def test_no_students_is_no_error(tmp_path, capsys):
     assert call("models", "--workspace", tmp_path) == 0
     assert "linear" in capsys.readouterr().err
+
+
+def test_a_damaged_student_is_told_beside_the_others(space, capsys):
+    (folder,) = space.glob("tasks/*/students/*")
+    shutil.copytree(folder, folder.with_name("damaged"))
+    (folder.with_name("damaged") / "manifest.json").write_text("{")
+    assert call("models", "--workspace", space, "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [row["student"] for row in printed["students"]] == [folder.name]
+    assert "manifest" in printed["refused"][0]
+    assert call("models", "--workspace", space) == 0
+    assert "is refused" in capsys.readouterr().err

@@ -1,12 +1,15 @@
 """Common options settle into one session; what isn't there is refused."""
 
 import json
+from pathlib import Path
 
 import click
 from click.testing import CliRunner
 
-from stepdown.cli.options import common, print_json
+from stepdown.cli.options import Session, common, print_json
+from stepdown.config import Config
 from stepdown.errors import PluginError
+from stepdown.workspace import Workspace
 
 
 def made():
@@ -44,3 +47,12 @@ def test_an_engine_that_is_not_there_is_said():
 def test_one_json_object_is_printed_with_its_characters(capsys):
     print_json({"label": "Zürich ☂"})
     assert json.loads(capsys.readouterr().out) == {"label": "Zürich ☂"}
+
+
+def test_a_next_command_reaches_the_same_workspace(tmp_path, monkeypatch):
+    monkeypatch.delenv("STEPDOWN_WORKSPACE", raising=False)
+    here = Session(Workspace(tmp_path / "a b"), Config())
+    assert here.typed("stepdown serve") == f"stepdown serve --workspace '{tmp_path}/a b'"
+    assert Session(Workspace(Path(".stepdown")), Config()).typed("stepdown x") == "stepdown x"
+    monkeypatch.setenv("STEPDOWN_WORKSPACE", str(tmp_path / "a b"))
+    assert here.typed("stepdown serve") == "stepdown serve"

@@ -99,3 +99,17 @@ def test_two_instructions_are_two_tasks(tmp_path, capsys):
     log = write(tmp_path / "log.jsonl", lines)
     assert call("audit", log, "--workspace", tmp_path / "w", "--json") == 0
     assert [t["calls"] for t in json.loads(capsys.readouterr().out)["tasks"]] == [200, 200]
+
+
+def test_lines_that_could_not_be_read_are_told(tmp_path, capsys):
+    log = write(tmp_path / "log.jsonl", easy(30))
+    log.write_text(log.read_text() + '{"request": {"mod\n')
+    assert call("run", log, "--workspace", tmp_path / "w", "--json") == 1
+    captured = capsys.readouterr()
+    printed = json.loads(captured.out)
+    assert printed["calls"] == 30
+    (source,) = printed["sources"]
+    assert source["lines"] == 31
+    assert sum(source["rejected"].values()) == 1
+    assert "Read 30 calls in 31 lines" in captured.err
+    assert "1 rejected line " in captured.err

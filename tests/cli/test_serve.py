@@ -94,6 +94,20 @@ def test_a_corrupt_student_is_reported_and_its_task_escalates(space):
     assert "stepdown train" in next(iter(loaded.problems.values()))
 
 
+def test_a_refused_student_is_named_when_the_gateway_starts(space, upstream):
+    (folder,) = space.glob("tasks/*/students/*")
+    flip_last_byte(folder / "weights.safetensors")
+    command = [sys.executable, "-m", "stepdown", "serve", "--port", "0", "--upstream", upstream]
+    with subprocess.Popen(
+        [*command, "--workspace", space], stderr=subprocess.PIPE, text=True, cwd=space
+    ) as process:
+        said = [process.stderr.readline() for _ in range(3)]
+        process.kill()
+    assert said[1] == "Routed to students: nothing.\n"
+    assert "goes upstream: Student" in said[2]
+    assert "stepdown train" in said[2]
+
+
 def test_the_loader_tells_a_new_generation_from_the_old(space):
     load = loader(Workspace(space))
     first = load(None)

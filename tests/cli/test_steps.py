@@ -1,5 +1,7 @@
 """Steps refuse what is missing and say which command makes it."""
 
+import tempfile
+
 import pytest
 from tests.cli.story import call, flip_last_byte
 
@@ -60,3 +62,10 @@ def test_labelling_twice_gives_the_same_dataset(space):
     (task,) = here.workspace.tasks()
     first = steps.current_dataset(here.workspace, task)
     assert steps.label_task(here, task).id == first.id
+
+
+def test_labelling_leaves_nothing_of_the_log_in_the_temporary_folder(space, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    here = session(space)
+    for _ in steps.label_tasks(here, here.workspace.tasks()):
+        assert list(tmp_path.glob("tmp*")) == list(tmp_path.glob("stepdown*")) == []

@@ -146,7 +146,6 @@ def test_half_a_log_of_cut_lines_is_read_around(log, tmp_path):
 NOT_LOGS = [
     (b"\x89PNG\r\n\x1a\n\0\0\0", "a PNG image"),
     (b"id,text\n1,hi\n2,ho\n", "a CSV table"),
-    (b"", "empty"),
     (b"Dear all,\n\nthe logs are attached.\n", "text that is not JSON"),
     (b'{"name": "x", "version": 1}', "JSON of no known format"),
     (b"\x1f\x8b\x08\0", "damaged compressed file"),
@@ -194,9 +193,15 @@ def test_a_log_without_one_call_says_why(log, tmp_path):
         log.read(path)
 
 
+def test_an_empty_file_is_called_empty(log, tmp_path):
+    (tmp_path / "log.jsonl").write_bytes(b"\n")
+    with pytest.raises(LogError, match=r"log\.jsonl is empty; give JSON Lines"):
+        log.read(tmp_path / "log.jsonl")
+
+
 def test_an_empty_stdin_is_called_stdin(log, monkeypatch):
     monkeypatch.setattr(sys, "stdin", type("Stdin", (), {"buffer": io.BytesIO()}))
-    with pytest.raises(LogError, match="stdin is no call log but empty"):
+    with pytest.raises(LogError, match="stdin is empty; give JSON Lines"):
         log.read("-")
 
 

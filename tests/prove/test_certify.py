@@ -114,3 +114,17 @@ def test_a_threshold_that_hardly_ever_answers_is_none(world):
     assert made.threshold is None
     assert "answer only 2.0 %" in made.why
     assert made.remedy
+
+
+def test_a_student_that_is_wrong_more_often_than_right_is_none(world):
+    drawn = world.outcomes(world.rows(100, scale=0.0))
+    rows = [
+        msgspec.structs.replace(
+            outcome, score=0.9 if at < 6 else 0.1, agrees=at % 3 == 0 and at < 6
+        )
+        for at, outcome in enumerate(drawn)
+    ]
+    made = certify(rows, ProofTerms(budget=0.1))
+    assert made.threshold is None
+    assert "6 of 100 calibration rows, and 4 of those" in made.why
+    assert "wrong more often than right" in made.why

@@ -1,9 +1,10 @@
 """Calls into tasks in one pass: known templates first, what fits none is gathered and mined."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from stepdown.audit.merging import Group, Templates, join, merge_alike
 from stepdown.audit.mining import Texts, mine
+from stepdown.audit.recurrence import Recurrence
 from stepdown.core.calls import Call
 from stepdown.core.tasks import Signature, texts
 from stepdown.core.templates import ANYTHING
@@ -12,6 +13,8 @@ __all__ = ["Grouper"]
 
 _BATCH = 4000  # unmatched calls that are mined together
 _BATCH_CHARS = 24_000_000  # or fewer, when they are this long together
+_HELD = 500  # recurring calls that are mined together,
+_HELD_CHARS = 6_000_000  # or fewer, when they are this long together
 _FREE = 16_000  # calls of one kind that may be mined,
 _SHARE = 0.02  # and the share of all of them: mining costs a hundred times what matching does
 _MOST_GROUPS = 400  # of one kind; what is found after that goes to the rest
@@ -24,7 +27,8 @@ Key = tuple[str, str, str | None]
 class _Bin:
     """All calls with the same tools, output format and hint.
 
-    `rest` is the group of the calls that share no template with enough others.
+    `waiting` calls fit no group yet and will be mined together; `rest` is the group of those that
+    share no template with enough others; `held` are such calls that begin or end like many before.
     """
 
     def __init__(self) -> None:
@@ -32,6 +36,8 @@ class _Bin:
         self.rest: Group | None = None
         self.waiting: list[tuple[Call, Texts]] = []
         self.chars = 0
+        self.held: list[tuple[Call, Texts]] = []
+        self.held_chars = 0
         self._possible: dict[tuple[str, str], list[Group]] = {}
         self.mined = 0
         self.seen = 0
@@ -80,6 +86,7 @@ class Grouper:
         self._final: dict[int, Signature] = {}
         self._merged: dict[int, int] = {}
         self._waiting_chars = 0
+        self._recurrence = Recurrence()
 
     def add(self, call: Call) -> Iterable[tuple[Call, int]]:
         """Take one call; return the calls whose group is now known, with its number."""
@@ -91,11 +98,11 @@ class Grouper:
         here.seen += 1
         said = texts(request)
         group = here.find(said)
-        if group is None and here.is_spent:
-            group = self._rest(key, here, said)
         if group is not None:
             group.keep(said)
             return ((call, group.number),)
+        if here.is_spent:
+            return self._leave(key, here, call, said)
         here.waiting.append((call, said))
         size = sum(map(len, said)) + 500
         here.chars += size
@@ -110,6 +117,7 @@ class Grouper:
         """Yield the calls still waiting, then settle which groups are one."""
         for key, here in self._bins.items():
             yield from self._mine(key, here)
+            yield from self._release(key, here)
         for key, here in self._bins.items():
             self._settle(key, here)
 
@@ -130,25 +138,58 @@ class Grouper:
         return self._mine(key, self._bins[key])
 
     def _mine(self, key: Key, here: _Bin) -> list[tuple[Call, int]]:
-        """Find groups in what waits, and give every waiting call one."""
+        """Find groups in what waits, and give every waiting call one or hold it."""
         waiting, here.waiting = here.waiting, []
         self._waiting_chars -= here.chars
         here.chars = 0
-        if not waiting:
-            return []
         here.mined += len(waiting)
-        for mined in mine([said for _, said in waiting]):
+        self._learn(key, here, waiting)
+        out: list[tuple[Call, int]] = []
+        for call, said in waiting:
+            group = here.find(said)
+            if group is None:
+                out.extend(self._leave(key, here, call, said))
+            else:
+                group.keep(said)
+                out.append((call, group.number))
+        return out
+
+    def _leave(self, key: Key, here: _Bin, call: Call, said: Texts) -> Iterable[tuple[Call, int]]:
+        """Give a call to the rest, or hold it while others like it recur."""
+        if not self._recurrence.recurs(said):
+            group = self._rest(key, here, said)
+            group.keep(said)
+            return ((call, group.number),)
+        here.held.append((call, said))
+        here.held_chars += sum(map(len, said))
+        if len(here.held) >= _HELD or here.held_chars > _HELD_CHARS:
+            return self._release(key, here)
+        return ()
+
+    def _release(self, key: Key, here: _Bin) -> list[tuple[Call, int]]:
+        """Mine the calls that were held; what still fits no group goes to the rest for good."""
+        held, here.held, here.held_chars = here.held, [], 0
+        self._learn(key, here, held)
+        out: list[tuple[Call, int]] = []
+        for call, said in held:
+            group = here.find(said)
+            if group is None:
+                self._recurrence.forget(said)
+                group = self._rest(key, here, said)
+            group.keep(said)
+            out.append((call, group.number))
+        return out
+
+    def _learn(self, key: Key, here: _Bin, calls: Sequence[tuple[Call, Texts]]) -> None:
+        """Add the groups that are found in some calls."""
+        if not calls:
+            return
+        for mined in mine([said for _, said in calls]):
             if mined.found and len(here.groups) < _MOST_GROUPS:
                 self._group(key, here, mined.templates)
             else:
                 self._widen_rest(key, here, mined.templates)
         here.changed()
-        out: list[tuple[Call, int]] = []
-        for call, said in waiting:
-            group = here.find(said) or self._rest(key, here, said)
-            group.keep(said)
-            out.append((call, group.number))
-        return out
 
     def _group(self, key: Key, here: _Bin, templates: Templates) -> None:
         if all(group.templates != templates for group in here.groups):

@@ -1,5 +1,6 @@
 """`stepdown audit`: what a log is made of, and what to do about it."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -30,8 +31,12 @@ def audit(session: Session, logs: tuple[str, ...], html: Path | None) -> None:
         print_json(report)
     else:
         show(audit_table(report))
-    first = next((t.name for t in report.tasks if t.verdict.decision == "distil"), None)
+    first = next((t for t in report.tasks if t.verdict.decision == "distil"), None)
     if first:
-        next_step(f"stepdown run {logs[0]}   or, step by step: stepdown label {first}")
+        # What came on standard input can't come again: its kept copy can.
+        again = first.sources if "-" in logs else logs
+        run = session.typed(f"stepdown run {shlex.join(again)}")
+        label = session.typed(f"stepdown label {first.name}")
+        next_step(f"{run}   or, step by step: {label}")
     elif any(t.verdict.decision == "more data" for t in report.tasks):
-        next_step("stepdown serve    to collect more calls")
+        next_step(f"{session.typed('stepdown serve')}    to collect more calls")

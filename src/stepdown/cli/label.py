@@ -35,4 +35,4 @@ def label(
         f"{found.name}: {report.train:,} examples to train on, {report.calibration:,} to certify "
         f"with, {report.test:,} to test; {report.dropped_duplicates:,} repeats left out."
     )
-    next_step(f"stepdown train {found.name}")
+    next_step(session.typed(f"stepdown train {found.name}"))

@@ -2,6 +2,8 @@
 
 import functools
 import json
+import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,9 @@ from stepdown.errors import PluginError
 from stepdown.workspace import Workspace
 
 __all__ = ["Session", "common", "print_json"]
+
+_WORKSPACE = ".stepdown"
+_VARIABLE = "STEPDOWN_WORKSPACE"
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -43,6 +48,13 @@ class Session(msgspec.Struct, frozen=True):
             confidence=self.confidence,
         )
 
+    def typed(self, command: str) -> str:
+        """Return the command as it has to be typed to reach this session's workspace again."""
+        found = os.environ.get(_VARIABLE) or _WORKSPACE
+        if self.workspace.root == Path(found):
+            return command
+        return f"{command} --workspace {shlex.quote(str(self.workspace.root))}"
+
 
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -50,8 +62,8 @@ _OPTIONS = (
     click.option(
         "--workspace",
         type=click.Path(path_type=Path, file_okay=False),
-        default=".stepdown",
-        envvar="STEPDOWN_WORKSPACE",
+        default=_WORKSPACE,
+        envvar=_VARIABLE,
         show_default=True,
         help="Folder of tasks, datasets, students, proofs and captured calls.",
     ),

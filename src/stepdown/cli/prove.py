@@ -32,4 +32,4 @@ def prove(session: Session, task: str, html: Path | None) -> None:
     say(f"The report lies in {report}.")
     if not proof.passed:
         raise SystemExit(1)
-    next_step(f"stepdown promote {found.name}")
+    next_step(session.typed(f"stepdown promote {found.name}"))

@@ -73,4 +73,5 @@ def _tell(session: Session, task: Task, policy: Policy) -> None:
             "off": "is off",
         }[route.mode]
         say(f"{task.name}: student {route.student} {what} (threshold {route.threshold:.4f}).")
-    next_step("stepdown serve   (a running gateway takes it up within a second)")
+    command = session.typed("stepdown serve")
+    next_step(f"{command}   (a running gateway takes it up within a second)")

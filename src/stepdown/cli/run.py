@@ -14,7 +14,7 @@ from stepdown.core.ports import Progress
 from stepdown.core.proofs import Proof
 from stepdown.core.tasks import Task
 from stepdown.errors import Refusal
-from stepdown.render import next_step, progress_bar, say, show, table
+from stepdown.render import next_step, progress_bar, reading_lines, say, show, table
 
 __all__ = ["Outcome", "run", "run_tasks", "show_outcomes"]
 
@@ -78,15 +78,18 @@ def run(session: Session, logs: tuple[str, ...]) -> None:
     Exit status 1 when no task could be certified.
     """
     with progress_bar() as progress:
-        outcomes = run_tasks(session, steps.audit_log(session, logs, progress), progress)
+        report = steps.audit_log(session, logs, progress)
+        outcomes = run_tasks(session, report, progress)
+    for line in reading_lines(report):
+        say(line)
     if session.json:
-        print_json({"tasks": outcomes})
+        print_json({"calls": report.calls, "sources": report.sources, "tasks": outcomes})
     else:
         show_outcomes(outcomes)
     if not any(outcome.result == "promoted" for outcome in outcomes):
         say("No task was certified, so nothing is answered locally; the reasons are above.")
         raise SystemExit(1)
-    next_step("stepdown serve --upstream https://api.openai.com/v1")
+    next_step(session.typed("stepdown serve --upstream https://api.openai.com/v1"))
 
 
 def show_outcomes(outcomes: list[Outcome]) -> None:

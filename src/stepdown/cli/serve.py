@@ -14,7 +14,7 @@ from stepdown.core.routes import Route
 from stepdown.core.tasks import Task, TaskIndex
 from stepdown.errors import ConfigError, StepdownError
 from stepdown.render import say
-from stepdown.serve.live import LiveRoute, Loaded
+from stepdown.serve.live import LiveRoute, Load, Loaded
 from stepdown.serve.server import serve as run_gateway
 from stepdown.serve.settings import Limits, Settings, Timeouts
 from stepdown.store.sqlite import SqliteOutbox
@@ -40,18 +40,34 @@ def serve(
     settings = settings_of(session.config, host=host, port=port, upstream=upstream)
     settings = msgspec.structs.replace(settings, verbose=verbose)
     outbox = SqliteOutbox(session.workspace.calls)
+    seen: list[Loaded] = []
+    load = _remembered(loader(session.workspace), seen)
     try:
-        run_gateway(settings, loader(session.workspace), outbox, on_ready=_ready(session, settings))
+        run_gateway(settings, load, outbox, on_ready=_ready(settings, seen))
     finally:
         outbox.close()
 
 
-def _ready(session: Session, settings: Settings) -> Callable[[str], None]:
+def _remembered(load: Load, seen: list[Loaded]) -> Load:
+    def remember(generation: int | None) -> Loaded | None:
+        found = load(generation)
+        if found is not None:
+            seen[:] = [found]
+        return found
+
+    return remember
+
+
+def _ready(settings: Settings, seen: list[Loaded]) -> Callable[[str], None]:
     def ready(address: str) -> None:
-        routed = read_policy(session.workspace.policy).routes
-        names = [task.name for task in session.workspace.tasks() if task.id in routed]
+        (loaded,) = seen
+        tasks = {task.id: task.name for task in loaded.tasks.tasks()}
+        names = [name for task, name in tasks.items() if task in loaded.routes]
         say(f"Ready on {address}/v1; upstream: {settings.base_url or 'none, students only'}.")
-        say(f"Routed to students: {', '.join(names) or 'nothing yet; `stepdown run LOG` does it'}.")
+        nothing = "nothing" if loaded.problems else "nothing yet; `stepdown run LOG` does it"
+        say(f"Routed to students: {', '.join(names) or nothing}.")
+        for task, problem in loaded.problems.items():
+            say(f"{tasks.get(task, task)} goes upstream: {problem}")
 
     return ready
 

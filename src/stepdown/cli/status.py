@@ -62,7 +62,7 @@ def status(session: Session) -> None:
         show(table("Tasks", columns, [_cells(row) for row in rows]))
         say(f"{display.count(total)} calls captured; policy generation {policy.generation}.")
     waiting = next((row for row in rows if row.verdict == "distil" and not row.mode), None)
-    next_step(f"stepdown label {waiting.name}" if waiting else "stepdown serve")
+    next_step(session.typed(f"stepdown label {waiting.name}" if waiting else "stepdown serve"))
 
 
 def _status(session: Session, task: Task, captured: list[Tally]) -> TaskStatus:

@@ -6,9 +6,10 @@ Commands, `run` and `demo` are made of these; nothing here prints.
 import contextlib
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -108,8 +109,9 @@ def label_tasks(
     """
     if not tasks:
         return
-    with tempfile.TemporaryDirectory(prefix="stepdown-") as folder:
-        shards = {task.id: Path(folder) / task.id for task in tasks}
+    with contextlib.ExitStack() as stack:
+        # Files without a name: what the log says never outlives this process, however it ends.
+        shards = {task.id: stack.enter_context(tempfile.TemporaryFile()) for task in tasks}
         _distribute(session, tasks, shards, progress)
         for task in tasks:
             try:
@@ -119,22 +121,20 @@ def label_tasks(
 
 
 def _distribute(
-    session: Session, tasks: Sequence[Task], shards: dict[str, Path], progress: Progress
+    session: Session, tasks: Sequence[Task], shards: Mapping[str, IO[bytes]], progress: Progress
 ) -> None:
     """Write each call of the tasks' logs into its task's shard."""
     index = TaskIndex(session.workspace.tasks())
     sources = sorted({source for task in tasks for source in task.sources})
     encode = msgspec.msgpack.Encoder().encode
-    with contextlib.ExitStack() as stack:
-        files = {name: stack.enter_context(open(path, "wb")) for name, path in shards.items()}
-        for call in _calls(session, sources, progress):
-            found = index.recognise(call.request, call.task)
-            if found is None or found[0].id not in files:
-                continue
-            data = encode(call)
-            file = files[found[0].id]
-            file.write(len(data).to_bytes(4, "big"))
-            file.write(data)
+    for call in _calls(session, sources, progress):
+        found = index.recognise(call.request, call.task)
+        if found is None or found[0].id not in shards:
+            continue
+        data = encode(call)
+        file = shards[found[0].id]
+        file.write(len(data).to_bytes(4, "big"))
+        file.write(data)
 
 
 def _calls(session: Session, sources: Sequence[str], progress: Progress) -> Iterator[Call]:
@@ -149,11 +149,11 @@ def _calls(session: Session, sources: Sequence[str], progress: Progress) -> Iter
             yield call
 
 
-def _calls_in(shard: Path) -> Iterator[Call]:
+def _calls_in(shard: IO[bytes]) -> Iterator[Call]:
     decode = msgspec.msgpack.Decoder(Call).decode
-    with open(shard, "rb") as file:
-        while size := file.read(4):
-            yield decode(file.read(int.from_bytes(size, "big")))
+    shard.seek(0)
+    while size := shard.read(4):
+        yield decode(shard.read(int.from_bytes(size, "big")))
 
 
 def _label(session: Session, task: Task, calls: Iterator[Call]) -> Dataset:

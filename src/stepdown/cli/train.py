@@ -45,4 +45,4 @@ def train(session: Session, task: str, family: str | None) -> None:
             for rung in trained.rungs
         ]
         show(table(found.name, ["rung", ">rows", ">trained in", ">size", "student"], rows))
-    next_step(f"stepdown prove {found.name}")
+    next_step(session.typed(f"stepdown prove {found.name}"))

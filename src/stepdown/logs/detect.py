@@ -7,7 +7,10 @@ import msgspec
 
 from stepdown.core.ports import Line, LogFormat
 
-__all__ = ["choose_format", "describe", "sample"]
+__all__ = ["EMPTY", "choose_format", "describe", "sample"]
+
+EMPTY = "empty"
+"""What `describe` calls a file without text."""
 
 _BINARY = (
     (b"\x89PNG", "a PNG image"),
@@ -47,7 +50,7 @@ def choose_format(
 def describe(head: bytes, objects: Sequence[dict[str, Any]]) -> str:
     """Say what a file that begins with `head` seems to be."""
     if not head.strip():
-        return "empty"
+        return EMPTY
     for magic, name in _BINARY:
         if head.startswith(magic):
             return name

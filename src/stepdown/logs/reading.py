@@ -10,7 +10,7 @@ from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.ports import Line, LogFormat, Progress, silent
 from stepdown.errors import LogError
-from stepdown.logs.detect import choose_format, describe, sample
+from stepdown.logs.detect import EMPTY, choose_format, describe, sample
 from stepdown.logs.lines import LineOrReason, read_lines
 from stepdown.logs.reasons import BROKEN_STREAM, JOINED, TOO_LARGE, TOO_LONG
 from stepdown.logs.sources import STDIN, BrokenStream, expand, read_chunks, size
@@ -150,12 +150,18 @@ def _entry(group: Sequence[_Opened], coverage: list[SourceCoverage]) -> SourceCo
 def _unknown(opened: _Opened, is_named: bool) -> SourceCoverage:
     """Count a file of no known format that a folder or glob brought in; a named one is an error."""
     if is_named:
-        raise LogError(f"{_shown(opened.path)} is no call log but {opened.found}; {_FIX}.")
+        raise LogError(_no_log(opened))
     entry = SourceCoverage(opened.path, notes=[f"This file is {opened.found}."])
     for line in opened.lines:
         entry.lines += 1
         _reject(entry, line if isinstance(line, str) else UNKNOWN_FORMAT)
     return entry
+
+
+def _no_log(opened: _Opened) -> str:
+    if opened.found == EMPTY:
+        return f"{_shown(opened.path)} is empty; {_FIX}."
+    return f"{_shown(opened.path)} is no call log but {opened.found}; {_FIX}."
 
 
 def _calls(

@@ -25,7 +25,8 @@ def certify(
 
     Without one, `why` says what stood in the way and `remedy` what would change it; there it takes
     `calls_per_row` logged calls to gain a calibration row. A threshold that accepts fewer than 5 %
-    of the calibration rows is none: it would keep the promise by hardly ever answering.
+    of the calibration rows is none: it would keep the promise by hardly ever answering. Nor is one
+    where most accepted rows are wrong: a joint budget above 5 % would leave room for it.
     """
     tuning, rows = tuned_and_certified(outcomes, terms)
     threshold = threshold_of(tuning, rows, terms, terms.budget)
@@ -38,8 +39,8 @@ def certify(
         rows_needed=rows_needed(terms.budget, terms.delta),
     )
     accepted, errors = (0, 0) if threshold is None else counts(rows, threshold)
-    if accepted < max(1, _LEAST_COVERAGE * len(rows)):
-        reason = _too_little(accepted, rows, terms) if accepted else why(rows, terms)
+    reason = _worthless(accepted, errors, rows, terms)
+    if reason:
         return msgspec.structs.replace(
             bare, why=reason, remedy=remedy(tuning, rows, terms, calls_per_row)
         )
@@ -52,7 +53,18 @@ def certify(
     )
 
 
-def _too_little(accepted: int, rows: Sequence[Outcome], terms: ProofTerms) -> str:
+def _worthless(accepted: int, errors: int, rows: Sequence[Outcome], terms: ProofTerms) -> str:
+    """Return why a threshold with these counts is not worth a route, or ""."""
+    if not accepted:
+        return why(rows, terms)
+    if errors > accepted / 2:
+        return (
+            f"Within a budget of {display.percent(terms.budget)} the student would answer "
+            f"{accepted:,} of {len(rows):,} calibration rows, and {errors:,} of those differently "
+            "from the reference: it is wrong more often than right."
+        )
+    if accepted >= _LEAST_COVERAGE * len(rows):
+        return ""
     return (
         f"Within a budget of {display.percent(terms.budget)} the student could answer only "
         f"{display.share(accepted / len(rows))} of the calibration rows, too few to be worth a "
