@@ -5,8 +5,9 @@ from collections import defaultdict
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.audit.prompts import calls_of
+from tests.audit.prompts import WORDS, calls_of
 
+from stepdown.audit import grouping
 from stepdown.audit.grouping import Grouper
 from stepdown.core.calls import Answer, Call, Message, Request, Toolset
 from stepdown.core.tasks import texts
@@ -118,3 +119,88 @@ def test_tools_and_hints_are_exact():
     groups = partition({name: number for name, number in found.items()})
     assert groups == {frozenset(f"{k}{n}" for n in range(30)) for k in "abc"}
     assert {grouper.hint_of(number) for number in set(found.values())} == {None, "mine"}
+
+
+def chat(name, turns, system="Label the message."):
+    messages = (Message("system", system), *(Message(role, text) for role, text in turns))
+    return Call(name, Request("m", messages), Answer("x"), "m")
+
+
+def test_constant_examples_tell_tasks_apart():
+    examples = (
+        [("user", "My card was stolen"), ("assistant", "lost_card")],
+        [("user", "I want my money back"), ("assistant", "refund")],
+    )
+    calls = [
+        chat(f"{n % 2}-{n}", [*examples[n % 2], ("user", f"{WORDS[n % 40]} {WORDS[n % 7]}")])
+        for n in range(120)
+    ]
+    found, _ = grouped(calls)
+    assert partition(found) == partition({call.id: call.id[0] for call in calls})
+
+
+def test_conversations_of_any_length_are_one_task():
+    calls = []
+    for n in range(150):
+        turns = [
+            ("user" if at % 2 == 0 else "assistant", f"{WORDS[(n * 7 + at) % 41]} {n}")
+            for at in range(2 * (n % 4) + 1)
+        ]
+        calls.append(chat(f"c{n}", turns, "You are the assistant of a bank, kind and brief."))
+    found, grouper = grouped(calls)
+    assert len(set(found.values())) == 1
+    (signature,) = grouper.groups().values()
+    assert signature.match("You are the assistant of a bank, kind and brief.", "user: a\nb", "c")
+
+
+def test_a_date_is_a_hole_even_when_all_calls_are_of_one_day():
+    system = "You sort the mail of a shop. Today is 2026-11-23."
+    made = calls_of([(system, "{text}")], 60)
+    _, grouper = grouped([call for call, _ in made])
+    (signature,) = grouper.groups().values()
+    assert signature.match(system.replace("11-23", "12-01"), "", "lamp") is not None
+
+
+def test_a_sentence_that_some_calls_lack_makes_two_tasks():
+    base = "Name the team that handles this letter to a furniture shop."
+    extra = base + " If you are not sure, say unknown."
+    made = calls_of([("", base + " {text}"), ("", extra + " {text}")], 120)
+    found, _ = grouped([call for call, _ in made])
+    assert partition(found) == partition({call.id: number for call, number in made})
+
+
+def test_a_rare_task_is_found_among_free_texts(monkeypatch):
+    monkeypatch.setattr(grouping, "_BATCH", 200)
+    monkeypatch.setattr(grouping, "_FREE", 400)
+    rare = "Rewrite this product description for our spring catalogue, in two lines:\n{text}"
+    common = [call for call, _ in calls_of([("", "{text}")], 4000)]
+    few = [call for call, _ in calls_of([("", rare)], 40)]
+    calls = []
+    for at, call in enumerate(common):
+        calls.append(Call(f"free-{at}", call.request, call.answer, "m"))
+        if at % 100 == 50:
+            calls.append(few[at // 100])
+    found, grouper = grouped(calls)
+    signatures = grouper.groups()
+    known = {n for n, signature in signatures.items() if "catalogue" in str(signature.user)}
+    assert sum(found[call.id] in known for call in few) >= 25
+    for call in calls:
+        assert signatures[found[call.id]].match(*texts(call.request)) is not None
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=300), st.integers(0, 3))
+def test_any_texts_fit_their_group_batch_after_batch(said, kind):
+    calls = [
+        Call(
+            str(at), Request("m", (Message("user", LAYOUTS[kind][1][:9] + text),)), Answer("x"), "m"
+        )
+        for at, text in enumerate(said)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grouping, "_BATCH", 20)
+        patch.setattr(grouping, "_FREE", 60)
+        found, grouper = grouped(calls)
+    signatures = grouper.groups()
+    for call in calls:
+        assert signatures[found[call.id]].match(*texts(call.request)) is not None

@@ -15,6 +15,7 @@ _BATCH = 4000  # unmatched calls that are mined together
 _BATCH_CHARS = 24_000_000  # or fewer, when they are this long together
 _HELD = 500  # recurring calls that are mined together,
 _HELD_CHARS = 6_000_000  # or fewer, when they are this long together
+_RARE_TASK = 8  # recurring calls that make a group
 _FREE = 16_000  # calls of one kind that may be mined,
 _SHARE = 0.02  # and the share of all of them: mining costs a hundred times what matching does
 _MOST_GROUPS = 400  # of one kind; what is found after that goes to the rest
@@ -143,7 +144,7 @@ class Grouper:
         self._waiting_chars -= here.chars
         here.chars = 0
         here.mined += len(waiting)
-        self._learn(key, here, waiting)
+        self._learn(key, here, waiting, 1)
         out: list[tuple[Call, int]] = []
         for call, said in waiting:
             group = here.find(said)
@@ -169,7 +170,7 @@ class Grouper:
     def _release(self, key: Key, here: _Bin) -> list[tuple[Call, int]]:
         """Mine the calls that were held; what still fits no group goes to the rest for good."""
         held, here.held, here.held_chars = here.held, [], 0
-        self._learn(key, here, held)
+        self._learn(key, here, held, _RARE_TASK)
         out: list[tuple[Call, int]] = []
         for call, said in held:
             group = here.find(said)
@@ -180,12 +181,13 @@ class Grouper:
             out.append((call, group.number))
         return out
 
-    def _learn(self, key: Key, here: _Bin, calls: Sequence[tuple[Call, Texts]]) -> None:
-        """Add the groups that are found in some calls."""
+    def _learn(self, key: Key, here: _Bin, calls: Sequence[tuple[Call, Texts]], least: int) -> None:
+        """Add the groups of at least so many calls that are found in some."""
         if not calls:
             return
         for mined in mine([said for _, said in calls]):
-            if mined.found and len(here.groups) < _MOST_GROUPS:
+            enough = len(mined.rows) >= least and len(here.groups) < _MOST_GROUPS
+            if mined.found and enough:
                 self._group(key, here, mined.templates)
             else:
                 self._widen_rest(key, here, mined.templates)

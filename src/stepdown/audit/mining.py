@@ -124,6 +124,7 @@ def _slots(
             before=fragments[at],
             after=fragments[at + 1],
             whole=whole,
+            message=part == 2,
             bound=bound,
             rest=rest,
         )

@@ -8,7 +8,7 @@ __all__ = ["Recurrence"]
 
 _SLOTS = 1 << 22  # for millions of texts, few share a slot by chance
 _EDGE = 60  # characters at the edges of a message that free texts do not share
-_SYSTEM = 40  # and of a system prompt
+_SYSTEM = 30  # and of a system prompt
 _AGAIN = 10  # times that an edge came before it counts as recurring
 _DULL = 255  # an edge that was mined for nothing
 _DIGITS = str.maketrans("123456789", "000000000")

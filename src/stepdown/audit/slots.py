@@ -46,14 +46,16 @@ _NUMBER = re.compile(r"\d{1,3}")
 class Slot(msgspec.Struct, frozen=True):
     """One hole: its text in every call, the constant text at its sides, and how special that is.
 
-    `whole` says that the hole is a whole system prompt or message; `bound` that the template around
-    it already says what the task is, so that this may well be the data.
+    `whole` says that the hole is a whole system prompt or, if `message`, a whole user message;
+    `bound` that the template around it already says what the task is, so that this may well be the
+    data. `rest` is the free text of the calls' messages.
     """
 
     values: Sequence[str]
     before: str = ""
     after: str = ""
     whole: bool = False
+    message: bool = False
     bound: bool = False
     rest: Sequence[str] = ()
 
@@ -120,7 +122,8 @@ def is_labelled(before: str) -> bool:
 def _closed(slot: Slot, distinct: Counter[str], common: Collection[str]) -> Labels | None:
     """Divide by the value itself where there are few; [] where these are data; None: not closed."""
     total = len(slot.values)
-    least = max(3, 0.005 * total)
+    # A whole message that comes a few times is a repeated text, not an instruction.
+    least = max(20, 0.05 * total) if slot.whole and slot.message else max(3, 0.005 * total)
     if max(map(len, distinct)) > _LONGEST or not _may_be_closed(distinct, common):
         return None
     numbers = _numbers(slot, distinct, least)
