@@ -5,6 +5,7 @@ Both lists are of what is allowed; anything else stays behind, hop-by-hop header
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from stepdown.core.routes import Decision
 
@@ -103,14 +104,19 @@ def decision_headers(
         (b"x-stepdown-reason", decision.reason.encode()),
     )
     if task:
-        found.append((b"x-stepdown-task", printable(task).encode()))
+        found.append((b"x-stepdown-task", _value(task)))
     if model:
-        found.append((b"x-stepdown-model", printable(model).encode()))
+        found.append((b"x-stepdown-model", _value(model)))
     if decision.confidence is not None:
         found.append((b"x-stepdown-confidence", b"%.6f" % decision.confidence))
     if decision.student:
-        found.append((b"x-stepdown-student", printable(decision.student).encode()))
+        found.append((b"x-stepdown-student", _value(decision.student)))
     return found
+
+
+@lru_cache(maxsize=1024)
+def _value(name: str) -> bytes:
+    return printable(name).encode()
 
 
 def printable(text: str) -> str:

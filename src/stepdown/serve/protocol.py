@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from stepdown.serve.joined import JoinedWrites
 from stepdown.serve.settings import Limits, Timeouts
 from stepdown.wire.openai_answers import error_body
 
@@ -124,6 +125,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._phase = "body"
         self._body_since = self.loop.time()
         super().on_headers_complete()
+        cycle: Any = self.cycle
+        if cycle is not None:
+            cycle.transport = JoinedWrites(self.transport, self.loop)
 
     def on_body(self, body: bytes) -> None:
         """Count the body: with chunks there is no length to go by."""

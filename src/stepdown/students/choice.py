@@ -8,6 +8,7 @@ two models at once), so that their softmax is a probability. A sum of linear mod
 model: the head keeps the sum alone.
 """
 
+import math
 import threading
 import warnings
 from collections import Counter
@@ -291,7 +292,7 @@ def best_of(logits: NDArray[Any]) -> Choice:
     chances = np.exp(shifted)
     total = float(chances.sum())
     finite = np.maximum(shifted, -_MOST_LOG_RATIO)
-    entropy = float(np.log(total) - (chances @ finite) / total)
+    entropy = math.log(total) - float(chances @ finite) / total
     shifted[index] = -np.inf
     return Choice(index, 1.0 / total, min(-float(shifted.max()), _MOST_LOG_RATIO), max(entropy, 0))
 

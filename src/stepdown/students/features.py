@@ -152,7 +152,8 @@ class Vocabulary:
         if not len(found):
             return found, np.zeros(0, np.float32)
         found.sort()
-        edges = np.ones(len(found) + 1, np.bool_)
+        edges = np.empty(len(found) + 1, np.bool_)
+        edges[0] = edges[-1] = True
         np.not_equal(found[1:], found[:-1], out=edges[1:-1])
         first = edges.nonzero()[0]
         ids = found[first[:-1]]

@@ -6,6 +6,7 @@ one process shares one table.
 """
 
 import importlib.util
+import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -75,7 +76,7 @@ class StaticTable:
         if not ids:
             return np.zeros(self.size, np.float32)
         total = self.vectors[ids].sum(axis=0)
-        length = float(np.sqrt(total @ total))
+        length = math.sqrt(total @ total)
         return total / np.float32(length) if length > 0 else total
 
 
