@@ -20,8 +20,16 @@ def test_a_certificate_keeps_the_budget_on_easy_rows():
 
 
 def test_violations_are_about_as_rare_as_promised():
-    broken, covered = on.violations(judged(6000, 0.2), 2000)
+    broken, covered = on.violations(judged(6000, 0.2), 2000, 100)
     assert broken <= 15
+    assert covered > 0
+
+
+def test_the_rest_goes_over_oftener_than_the_whole():
+    pool = judged(6000, 0.2)
+    whole, _ = on.violations(pool, 2000, 400)
+    rest, covered = on.violations_on_rest(pool, 2000, 400)
+    assert rest >= whole
     assert covered > 0
 
 
