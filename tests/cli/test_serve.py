@@ -90,7 +90,7 @@ def test_a_corrupt_student_is_reported_and_its_task_escalates(space):
     weights = folder / "weights.safetensors"
     flip_last_byte(weights)
     loaded = loader(Workspace(space))(None)
-    assert loaded.routes == {} or all(live.student is None for live in loaded.routes.values())
+    assert loaded.routes == {}
     assert "stepdown train" in next(iter(loaded.problems.values()))
 
 

@@ -1,6 +1,7 @@
 """`stepdown status` as a command."""
 
 import json
+import shutil
 
 from tests.cli.story import call
 
@@ -18,6 +19,19 @@ def test_a_run_workspace_shows_every_step(ran, capsys):
 def test_the_table_fits_100_columns(ran, capsys):
     assert call("status", "--workspace", ran.workspace) == 0
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+
+
+def test_a_damaged_student_is_said_to_be_broken(ran, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(ran.workspace, copy)
+    (weights,) = copy.glob("tasks/*/students/*/weights.safetensors")
+    weights.chmod(0o600)
+    data = weights.read_bytes()
+    weights.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert call("status", "--workspace", copy) == 0
+    said = "".join(capsys.readouterr())
+    assert "broken" in said
+    assert "goes upstream: Student" in said
 
 
 def test_an_empty_workspace_says_where_to_begin(tmp_path, capsys):

@@ -10,6 +10,17 @@ from stepdown.core.tasks import Signature, TaskIndex
 from stepdown.serve.live import LiveRoute, Loaded, same_words
 from stepdown.wire.openai import parse_request
 
+
+class Silent:
+    """A student that is not asked."""
+
+    id = "s"
+    family = "fake"
+
+    def predict(self, given):
+        raise NotImplementedError
+
+
 FORMAT = {"type": "json_object"}
 
 
@@ -18,7 +29,7 @@ def asked(value):
 
 
 def loaded(task, routed=True):
-    live = LiveRoute(Route(task.id, "s", "p", 0.5), None, contract_of(task, "d"))
+    live = LiveRoute(Route(task.id, "s", "p", 0.5), Silent(), contract_of(task, "d"))
     return Loaded(TaskIndex([task]), {task.id: live} if routed else {})
 
 

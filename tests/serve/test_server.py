@@ -200,6 +200,15 @@ def test_o2_a_port_in_use_is_one_sentence(world):
             serve(Settings(port=port), world.load, None)
 
 
+def test_o2_a_foreign_address_is_told_as_one(world):
+    settings = Settings(host="192.0.2.1", port=0, client_keys=("k",))
+    with (
+        pytest.raises(UsageError, match="an address of this machine"),
+        serving(settings, world.load, None),
+    ):
+        pass
+
+
 @pytest.mark.parametrize(("host", "port"), [("no.such.host.invalid", 0), ("127.0.0.1", 70_000)])
 def test_o2_an_address_that_is_not_ours(world, host, port):
     settings = Settings(host=host, port=port, client_keys=("k",))

@@ -250,3 +250,17 @@ def test_texts_survive_whatever_they_hold(contents, answer):
     sent = [{"role": "user", "content": content} for content in contents]
     assert [m.text for m in read(messages=sent).messages] == contents
     assert openai.parse_answer(completion({"content": answer}))[0].text == answer
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "it is empty"),
+        (b" ", "it is empty"),
+        (b'{"messages": [], "x": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", "nested deeper than"),
+        (b'{"messages": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", "nested deeper than"),
+    ],
+)
+def test_a_body_that_is_none_says_why_in_plain_words(body, why):
+    with pytest.raises(InputError, match=why):
+        openai.parse_request(body)

@@ -8,10 +8,12 @@ import msgspec
 from stepdown.cli import steps
 from stepdown.cli.options import Session, common, print_json
 from stepdown.core import display
+from stepdown.core.routes import Route
 from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError, Refusal
 from stepdown.render import next_step, say, show, table
 from stepdown.store.sqlite import Tally, read_tallies
+from stepdown.workspace.artefacts import verify_student
 from stepdown.workspace.policies import read_policy
 
 __all__ = ["status"]
@@ -20,7 +22,8 @@ __all__ = ["status"]
 class TaskStatus(msgspec.Struct, frozen=True):
     """One task: what was measured, made and decided; None where a step was not done yet.
 
-    `answered` is how many captured calls its student answered, of `captured`.
+    `answered` is how many captured calls its student answered, of `captured`. `problem` says why
+    the routed student can't be served.
     """
 
     task: str
@@ -33,6 +36,7 @@ class TaskStatus(msgspec.Struct, frozen=True):
     threshold: float | None
     captured: int
     answered: int
+    problem: str = ""
 
 
 @click.command()
@@ -60,6 +64,9 @@ def status(session: Session) -> None:
     else:
         columns = ["task", "verdict", "dataset", "student", "certified", "route", ">answered"]
         show(table("Tasks", columns, [_cells(row) for row in rows]))
+        for row in rows:
+            if row.problem:
+                say(f"{row.name} goes upstream: {row.problem}")
         say(f"{display.count(total)} calls captured; policy generation {policy.generation}.")
     waiting = next((row for row in rows if row.verdict == "distil" and not row.mode), None)
     next_step(session.typed(f"stepdown label {waiting.name}" if waiting else "stepdown serve"))
@@ -74,6 +81,7 @@ def _status(session: Session, task: Task, captured: list[Tally]) -> TaskStatus:
     except ArtefactError:
         proof = None
     route = read_policy(workspace.policy).routes.get(task.id)
+    problem = _problem(session, route)
     mine = [tally for tally in captured if tally.task == task.id]
     return TaskStatus(
         task=task.id,
@@ -86,7 +94,18 @@ def _status(session: Session, task: Task, captured: list[Tally]) -> TaskStatus:
         threshold=route.threshold if route else None,
         captured=sum(tally.count for tally in mine),
         answered=sum(tally.count for tally in mine if tally.decision == "answered"),
+        problem=problem,
     )
+
+
+def _problem(session: Session, route: Route | None) -> str:
+    if route is None:
+        return ""
+    try:
+        verify_student(session.workspace.students(route.task) / route.student)
+    except ArtefactError as damaged:
+        return str(damaged)
+    return ""
 
 
 def _cells(row: TaskStatus) -> list[Any]:
@@ -97,6 +116,6 @@ def _cells(row: TaskStatus) -> list[Any]:
         row.dataset or "",
         row.student or "",
         certified,
-        row.mode or "upstream",
+        "broken" if row.problem else row.mode or "upstream",
         f"{row.answered:,} of {row.captured:,}" if row.captured else "",
     ]

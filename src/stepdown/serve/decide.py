@@ -50,6 +50,8 @@ async def decide(
         return _unrecognised(loaded, request, hint)
     task, given = found
     live = loaded.routes.get(task.id)
+    if task.id in loaded.problems:
+        return _upstream("escalated", "student_error", task, None, loaded.problems[task.id])
     if live is None or live.route.mode == "off":
         return _upstream("relayed", "no_route", task, None, "No student serves this task.")
     broken = violation(live.contract, request)
@@ -57,9 +59,6 @@ async def decide(
         return _upstream("escalated", broken[0], task, live, broken[1])
     if live.route.mode == "canary" and not in_canary(sticky, task.id, live.route.share):
         return _upstream("relayed", "canary_off", task, live, "Outside the canary's share.")
-    if live.student is None:
-        why = loaded.problems.get(task.id, "The student could not be loaded.")
-        return _upstream("escalated", "student_error", task, live, why)
     return await _asked(request, task, given, live, students, shapes)
 
 
@@ -77,7 +76,6 @@ async def _asked(
     students: StudentRunner,
     shapes: Shapes,
 ) -> Verdict:
-    assert live.student is not None
     prediction = await students.predict(live.student, given)
     if isinstance(prediction, Fault):
         kind: DecisionKind = "relayed" if live.route.mode == "shadow" else "escalated"

@@ -116,14 +116,12 @@ class Gateway:
             self.load_problem = ""
             if newer is not None:
                 self.loaded = newer
-                live = (route.student for route in newer.routes.values())
-                self.students.keep_only({student.id for student in live if student})
+                self.students.keep_only({live.student.id for live in newer.routes.values()})
 
     def _load_warm(self, generation: int | None) -> Loaded | None:
         newer = self._load(generation)
         for live in newer.routes.values() if newer else ():
-            if live.student is not None:
-                warm_up(live.student)
+            warm_up(live.student)
         return newer
 
     def _note(self, problem: Exception) -> None:

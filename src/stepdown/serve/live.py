@@ -17,15 +17,15 @@ __all__ = ["LiveRoute", "Load", "Loaded", "same_words"]
 
 
 class LiveRoute(msgspec.Struct, frozen=True):
-    """A route with its student ready; None when the student could not be loaded."""
+    """A route with its student ready."""
 
     route: Route
-    student: Student | None
+    student: Student
     contract: Contract
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """One generation of the policy; `problems` says by task id why a student is missing."""
+    """One generation of the policy; `problems` says by task id why a route's student is missing."""
 
     tasks: TaskIndex
     routes: dict[str, LiveRoute]

@@ -181,7 +181,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _large_body(self) -> Refusal:
         limit = self.limits.body_bytes
-        return 413, "body_too_large", f"The request's body is larger than {limit} bytes; send less."
+        message = (
+            f"The request's body is larger than {limit:,} bytes; "
+            "send less, or raise `max_body_bytes` in [serve] of the gateway's stepdown.toml."
+        )
+        return 413, "body_too_large", message
 
     def _stop(self, refusal: Refusal) -> None:
         self._refusal = refusal

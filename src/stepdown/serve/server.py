@@ -1,6 +1,7 @@
 """Running a gateway: the socket, the signals, and a clean end."""
 
 import asyncio
+import errno
 import logging
 import math
 import os
@@ -180,8 +181,7 @@ def _listening(settings: Settings) -> Generator[socket.socket]:
         listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as problem:
         raise UsageError(
-            f"Can't listen on {host}:{port} ({_cause(problem)}); "
-            "stop what uses that port, or choose another with --port."
+            f"Can't listen on {host}:{port} ({_cause(problem)}); {_fix(problem)}."
         ) from problem
     with listener:
         yield listener
@@ -192,6 +192,12 @@ def _cause(problem: OSError) -> str:
     if isinstance(problem, socket.gaierror) or problem.errno is None:
         return problem.strerror or str(problem)
     return os.strerror(problem.errno).lower()
+
+
+def _fix(problem: OSError) -> str:
+    if isinstance(problem, socket.gaierror) or problem.errno == errno.EADDRNOTAVAIL:
+        return "give an address of this machine with --host, such as 127.0.0.1"
+    return "stop what uses that port, or choose another with --port"
 
 
 def _address(listener: socket.socket) -> str:

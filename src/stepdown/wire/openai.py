@@ -132,6 +132,8 @@ def parse_request(body: bytes) -> Request:
     Raises:
         InputError: it is not one.
     """
+    if not body.strip():
+        raise not_a_request("it is empty")
     try:
         fields = _body.decode(body)
     except UNREADABLE as problem:
@@ -177,7 +179,7 @@ def parse_messages(raw: bytes | msgspec.Raw) -> tuple[Message, ...]:
     try:
         messages = tuple(map(_message, _messages.decode(raw)))
     except UNREADABLE as problem:
-        raise not_a_request(f"in `messages`, {problem}") from problem
+        raise not_a_request(problem, "messages") from problem
     if not messages:
         raise not_a_request("`messages` is empty")
     return messages

@@ -70,7 +70,7 @@ def parse_toolset(raw: bytes) -> Toolset:
     try:
         return _cached_toolset(raw) if len(raw) <= _CACHED_BYTES else _toolset(raw)
     except UNREADABLE as problem:
-        raise not_a_request(f"in `tools`, {problem}") from problem
+        raise not_a_request(problem, "tools") from problem
 
 
 def parse_output_format(raw: bytes) -> OutputFormat:
@@ -84,7 +84,7 @@ def parse_output_format(raw: bytes) -> OutputFormat:
     try:
         return _cached_format(raw) if len(raw) <= _CACHED_BYTES else _output_format(raw)
     except UNREADABLE as problem:
-        raise not_a_request(f"in `response_format`, {problem}") from problem
+        raise not_a_request(problem, "response_format") from problem
 
 
 def dump_toolset(toolset: Toolset) -> list[dict[str, Any]]:
@@ -95,10 +95,13 @@ def dump_toolset(toolset: Toolset) -> list[dict[str, Any]]:
     return [_tool_object(tool) for tool in toolset.tools]
 
 
-def not_a_request(problem: object) -> InputError:
-    """Return the error that says why something is no chat-completions request."""
+def not_a_request(problem: object, where: str = "") -> InputError:
+    """Return the error that says why something, in its field `where`, is no chat request."""
+    if isinstance(problem, RecursionError):
+        problem = f"it is nested deeper than {MAX_NESTING} levels"
+    place = f"in `{where}`, " if where else ""
     return InputError(
-        f"This is not a chat-completions request: {problem}; "
+        f"This is not a chat-completions request: {place}{problem}; "
         "send a JSON object with `model` and a list of `messages`."
     )
 
