@@ -275,7 +275,7 @@ class ChoiceHead(msgspec.Struct, frozen=True):
 
     def logits(self, features: Features) -> NDArray[np.float32]:
         """Return the decision values [classes] of one text; the hot path."""
-        total = features.weights @ self.ngrams[features.ids] + self.bias
+        total = features.weights @ self.ngrams.take(features.ids, axis=0) + self.bias
         return total + features.dense @ self.dense if len(features.dense) else total
 
     def choose(self, features: Features) -> Choice:

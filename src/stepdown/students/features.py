@@ -156,9 +156,9 @@ class Vocabulary:
         edges[0] = edges[-1] = True
         np.not_equal(found[1:], found[:-1], out=edges[1:-1])
         first = edges.nonzero()[0]
-        ids = found[first[:-1]]
+        ids = found.take(first[:-1])  # `take` is twice as quick as indexing
         counts = first[1:] - first[:-1]
-        weights = _LOG_COUNT[counts] * self.idf[ids]
+        weights = _LOG_COUNT.take(counts) * self.idf.take(ids)
         border = int(ids.searchsorted(len(self.words)))
         for part in (weights[:border], weights[border:]):
             length = float(part @ part) ** 0.5

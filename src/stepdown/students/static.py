@@ -75,7 +75,7 @@ class StaticTable:
         ids = self._ids(tokens)
         if not ids:
             return np.zeros(self.size, np.float32)
-        total = self.vectors[ids].sum(axis=0)
+        total = self.vectors.take(ids, axis=0).sum(axis=0)
         length = math.sqrt(total @ total)
         return total / np.float32(length) if length > 0 else total
 
