@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
@@ -14,7 +14,6 @@ from stepdown.core.stats import (
     cp_upper,
     cp_upper_each,
     fixed_sequence,
-    hoeffding_bentkus,
     rows_needed,
     selective_ltt,
 )
@@ -205,27 +204,6 @@ def test_c2_the_promise_holds_where_point_estimates_break_it(selective):
     assert broken["certified"] <= binom.ppf(0.995, RUNS, delta)
     assert broken["naive"] > 0.25 * RUNS
     assert covered / RUNS > 0.05
-
-
-@settings(max_examples=50)
-@given(st.integers(20, 400), st.floats(0.05, 0.5), st.floats(0.0, 1.0))
-def test_hoeffding_bentkus_is_a_p_value_that_falls_with_more_evidence(n, budget, share):
-    k = int(share * n)
-    p = hoeffding_bentkus(k / n, n, budget)
-    assert 0.0 <= p <= 1.0
-    if k / n >= budget:
-        assert p == 1.0
-    assume(k > 0)
-    assert hoeffding_bentkus((k - 1) / n, n, budget) <= p + 1e-12
-
-
-@pytest.mark.parametrize("rate", [0.1, 0.3])
-def test_hoeffding_bentkus_rejects_a_true_hypothesis_rarely(rate):
-    n = 300
-    probabilities = binom.pmf(np.arange(n + 1), n, rate)
-    rejected = np.array([hoeffding_bentkus(k / n, n, rate) <= 0.05 for k in range(n + 1)])
-    assert probabilities[rejected].sum() <= 0.05
-    assert rejected.any()
 
 
 def test_bounds_of_many_counts_at_once_are_those_of_each():

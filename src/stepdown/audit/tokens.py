@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 
-__all__ = ["common_words", "is_moving", "is_name", "mask", "moving_spans", "skeleton", "tokens"]
+__all__ = ["common_words", "is_name", "mask", "moving_spans", "skeleton", "tokens"]
 
 _DATES = (
     "January February March April May June July August September October November December "
@@ -75,11 +75,6 @@ def mask(token: str) -> str:
 def moving_spans(text: str) -> list[tuple[int, int]]:
     """Return where dates, times, amounts, ids and addresses stand: text that will not stay."""
     return [match.span() for match in _MOVING.finditer(text)]
-
-
-def is_moving(text: str) -> bool:
-    """Say whether `text` holds nothing but dates, times, amounts, ids, addresses and separators."""
-    return not any(map(str.isalpha, _MOVING.sub("", text))) and _MOVING.search(text) is not None
 
 
 def common_words(texts: Iterable[str]) -> frozenset[str]:

@@ -20,7 +20,6 @@ __all__ = [
     "cp_upper",
     "cp_upper_each",
     "fixed_sequence",
-    "hoeffding_bentkus",
     "rows_needed",
     "selective_ltt",
 ]
@@ -30,7 +29,6 @@ Counts = NDArray[np.int64]
 
 # scipy ships no types.
 _beta_quantile: Any = cast("Any", scipy.special).betaincinv
-_binomial_cdf: Any = cast("Any", scipy.special).bdtr
 
 NEVER = float("-inf")
 """The score of an abstention."""
@@ -162,17 +160,3 @@ def selective_ltt(
         if found is not None:
             passed.append(found)
     return min(passed, default=None)
-
-
-def hoeffding_bentkus(mean_loss: float, n: int, budget: float) -> float:
-    """Return a p-value of the hypothesis "the mean of a loss in [0, 1] exceeds `budget`".
-
-    min(exp(−n·h(min(R̂, α), α)), e·P[Bin(n, α) ≤ ⌈n·R̂⌉]) with the binary relative entropy h, for n
-    independent losses of mean R̂ = `mean_loss` and α = `budget` (Bates et al. 2021, §3.1).
-    """
-    a, b = min(mean_loss, budget), budget
-    below = a * np.log(a / b) if a > 0.0 else 0.0
-    entropy = below + (1.0 - a) * np.log((1.0 - a) / (1.0 - b))
-    # Rounding first keeps 0.07 * 100 = 7.000000000000001 from becoming 8.
-    tail = float(_binomial_cdf(np.ceil(round(n * mean_loss, 9)), n, b))
-    return float(min(1.0, np.exp(-n * entropy), np.e * tail))
