@@ -10,7 +10,8 @@ StepdownError
 │   └── ArtefactError     a student, proof or dataset is missing, changed or unreadable
 ├── Refusal               exit 1: understood, and the answer is "no, and why"
 │   ├── NotEnoughData     too few examples to train or to certify
-│   └── NotCertified      no threshold keeps the promise
+│   ├── NotCertified      no threshold keeps the promise
+│   └── Unavailable       an extra, a model's weights or the hardware for it is not there
 └── UpstreamError         the model behind the API failed
 ```
 """
@@ -25,6 +26,7 @@ __all__ = [
     "PluginError",
     "Refusal",
     "StepdownError",
+    "Unavailable",
     "UpstreamError",
     "UsageError",
 ]
@@ -74,6 +76,10 @@ class NotEnoughData(Refusal):
 
 class NotCertified(Refusal):
     """No threshold keeps the promise on the calibration rows."""
+
+
+class Unavailable(Refusal):
+    """A rung can't be used here: an extra, weights or hardware is missing, damaged or too small."""
 
 
 class UpstreamError(StepdownError):

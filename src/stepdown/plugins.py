@@ -1,12 +1,13 @@
 """Log formats, families and providers by entry point; the built-in ones use the same door."""
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
-from stepdown.core.ports import Family, LogFormat
+from stepdown.core.ports import Family, LogFormat, ModelFamily
 from stepdown.errors import PluginError
 
-__all__ = ["KINDS", "families", "family", "listed", "log_format", "log_formats"]
+__all__ = ["KINDS", "families", "family", "ladder", "listed", "log_format", "log_formats"]
 
 KINDS = {
     "logs": "stepdown.logs",
@@ -31,6 +32,12 @@ def families() -> list[str]:
     return [point.name for point in listed("students")]
 
 
+def ladder() -> list[Family]:
+    """Load every student family, smallest first."""
+    found: list[Family] = [_load(point) for point in listed("students")]
+    return sorted(found, key=lambda family: (family.parameters, family.name))
+
+
 def log_format(name: str) -> LogFormat:
     """Load the log format of that name.
 
@@ -40,13 +47,21 @@ def log_format(name: str) -> LogFormat:
     return _load(_named("logs", name, "log format"))
 
 
-def family(name: str) -> Family:
-    """Load the student family of that name.
+def family(name: str, scratch: Path | None = None) -> Family:
+    """Load the student family of that name; "family:model" starts it from another model.
+
+    `scratch` is where a family may keep checkpoints of a long training.
 
     Raises:
-        PluginError: there is none, or it can't be imported.
+        PluginError: there is none, it can't be imported, or it starts from no model.
     """
-    return _load(_named("students", name, "student family"))
+    base, _, model = name.partition(":")
+    found = _load(_named("students", base, "student family"))
+    if hasattr(found, "of"):
+        return cast("ModelFamily", found).of(model, scratch)
+    if model:
+        raise PluginError(f"The family {base!r} starts from no model; name it alone.")
+    return found
 
 
 def _named(kind: str, name: str, what: str) -> EntryPoint:

@@ -17,6 +17,7 @@ __all__ = [
     "Family",
     "Line",
     "LogFormat",
+    "ModelFamily",
     "Prediction",
     "Progress",
     "Provider",
@@ -63,7 +64,8 @@ class Prediction(msgspec.Struct, frozen=True):
 
     `record` is flattened as in `Example`; `answer` is the assembled, schema-valid answer, or None
     when the student abstains, and then `abstained` says why. `confidence` in [0, 1] is that the
-    whole record equals the teacher's; `fields` has each field's own.
+    whole record equals the teacher's; `fields` has each field's own. `novelty` in [0, 1] is how
+    unlike the training inputs this one is: the share of those that are less so; 0 says nothing.
     """
 
     record: dict[str, Any]
@@ -71,6 +73,7 @@ class Prediction(msgspec.Struct, frozen=True):
     confidence: float
     fields: dict[str, float] = {}
     abstained: str = ""
+    novelty: float = 0.0
 
 
 class Student(Protocol):
@@ -85,9 +88,14 @@ class Student(Protocol):
 
 
 class Family(Protocol):
-    """A kind of student: how to train, save and load one."""
+    """A kind of student: how to train, save and load one.
+
+    `parameters` is how many the model it starts from has, 0 for none: the ladder is climbed in
+    this order.
+    """
 
     name: str
+    parameters: int
 
     def train(
         self, task: Task, examples: Sequence[Example], progress: Progress = silent
@@ -96,6 +104,7 @@ class Family(Protocol):
 
         Raises:
             NotEnoughData: there are too few, or only one label where two are needed.
+            Unavailable: an extra, weights, memory or hardware that it needs is not there.
         """
         ...
 
@@ -108,6 +117,17 @@ class Family(Protocol):
 
         Raises:
             ArtefactError: a file is missing or is not what it has to be.
+        """
+        ...
+
+
+class ModelFamily(Family, Protocol):
+    """A family that can start from several models; its plain form starts from its usual one."""
+
+    def of(self, model: str = "", scratch: Path | None = None) -> Family:
+        """Return the family that starts from `model`: a hub's name, a folder, a catalogued name.
+
+        `scratch` is a folder for checkpoints: training that was cut off goes on from there.
         """
         ...
 

@@ -21,6 +21,7 @@ class LinearFamily(msgspec.Struct, frozen=True):
     """Trains, saves and loads linear students; `static` says to use static vectors if installed."""
 
     name: str = "linear"
+    parameters: int = 0
     static: bool = True
 
     def train(
