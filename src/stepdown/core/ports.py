@@ -1,6 +1,6 @@
 """What rooms need of each other, as small protocols; `cli` alone wires them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -21,6 +21,8 @@ __all__ = [
     "Prediction",
     "Progress",
     "Provider",
+    "Rehearsed",
+    "Rehearsing",
     "Student",
     "silent",
 ]
@@ -74,6 +76,26 @@ class Prediction(msgspec.Struct, frozen=True):
     fields: dict[str, float] = {}
     abstained: str = ""
     novelty: float = 0.0
+
+
+class Rehearsed(msgspec.Struct, frozen=True):
+    """A guess for a training row by a model that was not trained on it; the student's own stand-in.
+
+    `confidence` is None where it abstained.
+    """
+
+    record: dict[str, Any]
+    confidence: float | None
+
+
+class Rehearsing(Protocol):
+    """A student fresh from training may have `rehearsed`: guesses by the training rows' ids.
+
+    They are not saved with it. The climb estimates and joins rungs by them, so that calibration
+    rows certify and never choose.
+    """
+
+    rehearsed: Mapping[str, Rehearsed]
 
 
 class Student(Protocol):

@@ -150,5 +150,16 @@ def test_the_confidence_is_fitted_on_answerable_rows(setting, rehearsed):
         "mail": Scope(("/mail/body",)),
     }
     form = Form(draft.shape, draft.labels, scopes)
-    confidence = judge(plan, form, rows, matrix, held)
+    confidence, rehearsed = judge(plan, form, rows, matrix, held)
     assert 0 < confidence.least_known <= 1
+    assert set(rehearsed) <= set(held.choices["/tool"])
+    free = [guess for guess in rehearsed.values() if guess.record.get("/tool") == "mail"]
+    assert free
+    assert all(guess.confidence is None for guess in free if "/mail/body" in plan_paths(plan))
+    sure = [guess.confidence for guess in rehearsed.values() if guess.confidence is not None]
+    assert sure
+    assert all(0 <= confidence <= 1 for confidence in sure)
+
+
+def plan_paths(plan):
+    return {part.path for part in plan.parts if part.method == "free"}

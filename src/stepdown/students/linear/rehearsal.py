@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stepdown.core.ports import Progress
+from stepdown.core.ports import Progress, Rehearsed
 from stepdown.core.records import same_record, same_value
 from stepdown.errors import NotEnoughData
 from stepdown.students.choice import (
@@ -27,7 +27,7 @@ from stepdown.students.choice import (
 )
 from stepdown.students.confidence import Confidence, Platt, fit_confidence, fit_platt
 from stepdown.students.features import Features, Matrix
-from stepdown.students.linear.form import Form, compose
+from stepdown.students.linear.form import Draft, Form, compose
 from stepdown.students.linear.plan import Method, Plan
 from stepdown.students.linear.rows import FOLDS, Rows, Target
 from stepdown.students.spans import SpanGuess, SpanModel, train_spans
@@ -214,27 +214,52 @@ def calibrate(plan: Plan, rows: Rows, held: HeldOut) -> dict[str, Platt]:
     return platts
 
 
-def judge(plan: Plan, form: Form, rows: Rows, matrix: Matrix, held: HeldOut) -> Confidence:
-    """Fit the record's confidence on the held-out rows that the student would answer."""
-    spans = bool(held.guesses)
-    evidence, right = [], []
-    empty = np.zeros(0, np.float32)
+def judge(
+    plan: Plan, form: Form, rows: Rows, matrix: Matrix, held: HeldOut
+) -> tuple[Confidence, dict[int, Rehearsed]]:
+    """Fit the record's confidence on the held-out rows that the student would answer.
+
+    With it comes what the student would have said to each held-out row.
+    """
+    drafts = _drafts(plan, form, held)
+    evidence = {
+        row: draft.evidence(_seen(matrix, row))
+        for row, draft in drafts.items()
+        if not draft.abstained
+    }
+    right = [
+        bool(rows.known[row]) and same_record(drafts[row].record, rows.records[row])
+        for row in evidence
+    ]
+    root = plan.root
+    classes = len(form.labels[root].values) if root is not None else 0
+    confidence = fit_confidence(list(evidence.values()), right, classes)
+    return confidence, {
+        row: Rehearsed(draft.record, confidence(evidence[row]) if row in evidence else None)
+        for row, draft in drafts.items()
+    }
+
+
+def _seen(matrix: Matrix, row: int) -> Features:
+    """Return what the confidence asks of a row's features."""
+    ids, empty = np.zeros(0, np.int32), np.zeros(0, np.float32)
+    return Features(ids, empty, empty, int(matrix.words[row]), float(matrix.known[row]))
+
+
+def _drafts(plan: Plan, form: Form, held: HeldOut) -> dict[int, Draft]:
+    """Return the record in the making of every held-out row that all models needed have guessed."""
+    drafts: dict[int, Draft] = {}
     for row in _judged(form, held):
         choices = {path: by_row[row] for path, by_row in held.choices.items()}
         tool = form.tool(choices) if plan.shape == "tool" else None
         guesses = held.guesses.get(row, {})
         needed = form.scopes[tool or ""].spans if (tool or "") in form.scopes else {}
-        if needed and (not spans or any(path not in guesses for path in needed)):
+        if any(path not in guesses for path in needed):
             continue
-        draft = compose(form, tool, choices, guesses)
-        if draft.abstained or (plan.shape == "tool" and tool is None):
-            continue
-        ids = np.zeros(0, np.int32)
-        seen = Features(ids, empty, empty, int(matrix.words[row]), float(matrix.known[row]))
-        evidence.append(draft.evidence(seen))
-        right.append(bool(rows.known[row]) and same_record(draft.record, rows.records[row]))
-    root = plan.root
-    return fit_confidence(evidence, right, len(form.labels[root].values) if root is not None else 0)
+        drafts[row] = draft = compose(form, tool, choices, guesses)
+        if plan.shape == "tool" and tool is None:
+            draft.abstained = draft.abstained or "No tool is called."
+    return drafts
 
 
 def _judged(form: Form, held: HeldOut) -> list[int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from stepdown.core.ports import Prediction
+from stepdown.core.ports import Prediction, Rehearsed
 from stepdown.core.tasks import Input, input_text
 from stepdown.students.assembly import Assembler
 from stepdown.students.choice import Choice, ChoiceHead
@@ -17,7 +17,8 @@ __all__ = ["LinearStudent"]
 class LinearStudent:
     """Everything that `predict` needs, in memory; shared by threads, since nothing in it changes.
 
-    `heads` are by field path (and `GATE`), `spans` by scope: a tool's name, or "".
+    `heads` are by field path (and `GATE`), `spans` by scope: a tool's name, or "". `rehearsed` is
+    there after training alone.
     """
 
     family = "linear"
@@ -37,6 +38,7 @@ class LinearStudent:
         self.spans = dict(spans)
         self.form = form
         self.confidence = confidence
+        self.rehearsed: Mapping[str, Rehearsed] = {}
         self._assembler = assembler
         self._first = [path for path in (GATE, "/tool") if path in self.heads]
 

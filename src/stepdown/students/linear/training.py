@@ -95,6 +95,8 @@ def train_linear(
     labels = {path: head.labels for path, head in heads.items()}
     form = Form(plan.shape, labels, _scopes(plan, rows, heads, spans), calibrate(plan, rows, held))
     held = msgspec.structs.replace(held, choices={p: held.choices[p] for p in heads})
-    confidence = judge(plan, form, rows, matrix, held)
+    confidence, rehearsed = judge(plan, form, rows, matrix, held)
     progress("confidence", 1, 1)
-    return LinearStudent(featurizer, heads, spans, form, confidence, assembler)
+    student = LinearStudent(featurizer, heads, spans, form, confidence, assembler)
+    student.rehearsed = {examples[row].id: guess for row, guess in rehearsed.items()}
+    return student
