@@ -56,12 +56,14 @@ class Defaults(_Section, frozen=True):
     `contract` what that share is of (all calls, or the answered ones), `confidence` how sure the
     certificate is. `audit_share` is the share of answered calls that the teacher is sent as well:
     a proof's economics count 2 % unless it is stated, and the gateway sends only what is stated.
+    `cpu_usd_hour` is what one core of the gateway's machine costs an hour, in US dollars.
     """
 
     error_budget: Share = 0.02
     contract: ContractKind = "joint"
     confidence: Share = 0.95
     audit_share: Annotated[float, msgspec.Meta(ge=0, lt=1)] | None = None
+    cpu_usd_hour: Annotated[float, msgspec.Meta(ge=0)] = 0.04
 
 
 class TaskConfig(_Section, frozen=True):

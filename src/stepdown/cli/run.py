@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from stepdown.cli import steps
+from stepdown.cli.ladder import train_task
 from stepdown.cli.options import Session, common, print_json
 from stepdown.core import display
 from stepdown.core.audits import AuditReport
@@ -49,7 +50,7 @@ def run_tasks(session: Session, report: AuditReport, progress: Progress) -> list
 def _climb(session: Session, task: Task, dataset: Dataset | Refusal, progress: Progress) -> Outcome:
     if isinstance(dataset, Refusal):
         raise dataset
-    steps.train_task(session, task, dataset, None, progress)
+    train_task(session, task, dataset, None, progress)
     proof = steps.certify(session, task, progress)
     if not proof.passed:
         return _outcome(task, "not certified", proof.summary, proof)

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
@@ -18,7 +18,6 @@ from stepdown.audit import AuditTerms, audit
 from stepdown.cli.options import Session
 from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import Call
-from stepdown.core.contracts import contract_of
 from stepdown.core.datasets import Dataset
 from stepdown.core.ports import Line, Progress, Student, silent
 from stepdown.core.proofs import Proof
@@ -29,15 +28,15 @@ from stepdown.label import build_dataset, load_dataset, save_dataset
 from stepdown.logs import read_calls, spool
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
 from stepdown.store.sqlite import read_lines
-from stepdown.train import Rung, climb
+from stepdown.students.chain import CHAIN, load_chain
 from stepdown.web import proof_page
 from stepdown.workspace import Workspace
-from stepdown.workspace.artefacts import Manifest, publish_student, verify_student
+from stepdown.workspace.artefacts import Manifest, verify_student
 from stepdown.workspace.files import publish_file
 from stepdown.workspace.policies import change_policy
 
 __all__ = [
-    "Trained",
+    "attempt",
     "audit_log",
     "certify",
     "current_dataset",
@@ -48,17 +47,8 @@ __all__ = [
     "now",
     "open_student",
     "promote",
-    "train_task",
+    "proof_terms",
 ]
-
-
-class Trained(msgspec.Struct, frozen=True):
-    """A published student with how it came to be."""
-
-    folder: Path
-    manifest: Manifest
-    student: Student
-    rungs: tuple[Rung, ...]
 
 
 def now() -> str:
@@ -189,35 +179,6 @@ def current_dataset(workspace: Workspace, task: Task) -> Dataset:
     return load_dataset(path.read_bytes())
 
 
-def train_task(
-    session: Session, task: Task, dataset: Dataset, family: str | None, progress: Progress = silent
-) -> Trained:
-    """Climb the ladder on the dataset and publish the student.
-
-    Raises:
-        Refusal: no family could be trained.
-    """
-    names = [family] if family else plugins.families()
-    rungs = climb(task, dataset, [plugins.family(name) for name in names], progress)
-    taken = rungs[-1]
-    assert taken.student is not None  # climb raises when no rung was taken
-    draft = {
-        "task": task.id,
-        "dataset": dataset.id,
-        "contract": msgspec.to_builtins(contract_of(task, dataset.id)),
-        "made_at": now(),
-        "training": {
-            "rows": taken.rows,
-            "seconds": round(taken.seconds, 2),
-            "peak_megabytes": round(taken.peak_megabytes),
-        },
-    }
-    folder, manifest = publish_student(
-        session.workspace.students(task.id), plugins.family(taken.family), taken.student, draft
-    )
-    return Trained(folder, manifest, open_student(session.workspace, task, manifest.id), (*rungs,))
-
-
 def open_student(workspace: Workspace, task: Task, student: str) -> Student:
     """Verify and load the student of that id.
 
@@ -226,7 +187,13 @@ def open_student(workspace: Workspace, task: Task, student: str) -> Student:
     """
     folder = workspace.students(task.id) / student
     manifest = verify_student(folder)
-    return plugins.family(manifest.family).load(folder, task)
+    opened: Any = (
+        load_chain(folder, lambda link: open_student(workspace, task, link))
+        if manifest.family == CHAIN.name
+        else plugins.family(manifest.family).load(folder, task)
+    )
+    opened.id = manifest.id
+    return opened
 
 
 def current_student(workspace: Workspace, task: Task) -> Manifest:
@@ -241,6 +208,32 @@ def current_student(workspace: Workspace, task: Task) -> Manifest:
     return verify_student(folder)
 
 
+def proof_terms(session: Session, task: Task, candidates: int, number: int) -> ProofTerms:
+    """Return what is asked of a proof of the task's `number`-th student, one of `candidates`."""
+    terms = session.terms(task.name)
+    return ProofTerms(
+        budget=terms.error_budget,
+        confidence=terms.confidence,
+        contract=terms.contract,
+        audit_share=terms.audit_share,
+        reference=session.reference,
+        candidates=candidates,
+        attempt=number,
+    )
+
+
+def attempt(session: Session, task: Task, student: str) -> int:
+    """Return the how-manieth student of the task this one is to be proved; a new one is the next.
+
+    Raises:
+        ArtefactError: a proof of the task was changed after it was made.
+    """
+    paths = session.workspace.proofs(task.id).glob("*.json")
+    proofs = sorted((load_proof(path.read_bytes()) for path in paths), key=lambda p: p.made_at)
+    proved = list(dict.fromkeys(proof.student for proof in proofs))
+    return (proved.index(student) if student in proved else len(proved)) + 1
+
+
 def certify(session: Session, task: Task, progress: Progress = silent) -> Proof:
     """Prove the task's newest student on the dataset it was trained from; publish JSON and page."""
     workspace = session.workspace
@@ -248,18 +241,11 @@ def certify(session: Session, task: Task, progress: Progress = silent) -> Proof:
     path = workspace.folder(task.id) / f"dataset-{manifest.dataset}.jsonl"
     if not path.is_file():
         raise ArtefactError(f"{path.name} is gone; run `stepdown label {task.name}` again.")
-    terms = session.terms(task.name)
     proof = prove(
         task,
         load_dataset(path.read_bytes()),
         open_student(workspace, task, manifest.id),
-        ProofTerms(
-            budget=terms.error_budget,
-            confidence=terms.confidence,
-            contract=terms.contract,
-            audit_share=terms.audit_share,
-            reference=session.reference,
-        ),
+        proof_terms(session, task, manifest.candidates, attempt(session, task, manifest.id)),
         student_id=manifest.id,
         student_bytes=manifest.size_bytes,
         progress=progress,

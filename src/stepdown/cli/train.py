@@ -3,9 +3,10 @@
 import click
 
 from stepdown.cli import steps
+from stepdown.cli.ladder import LADDER_COLUMNS, ladder_rows, train_task
 from stepdown.cli.options import Session, common, print_json
 from stepdown.core import display
-from stepdown.render import next_step, progress_bar, show, table
+from stepdown.render import next_step, progress_bar, say, show, table
 
 __all__ = ["train"]
 
@@ -19,7 +20,7 @@ def train(session: Session, task: str, family: str | None) -> None:
     found = session.workspace.task(task)
     dataset = steps.current_dataset(session.workspace, found)
     with progress_bar() as progress:
-        trained = steps.train_task(session, found, dataset, family, progress)
+        trained = train_task(session, found, dataset, family, progress)
     manifest = trained.manifest
     if session.json:
         print_json(
@@ -31,18 +32,12 @@ def train(session: Session, task: str, family: str | None) -> None:
                 "bytes": manifest.size_bytes,
                 "training": manifest.training,
                 "folder": str(trained.folder),
+                "ladder": trained.steps,
             }
         )
     else:
-        rows = [
-            [
-                rung.family,
-                display.count(rung.rows),
-                f"{rung.seconds:.1f} s" if rung.student else "",
-                display.bytes_size(manifest.size_bytes) if rung.student else "",
-                manifest.id if rung.student else f"skipped: {rung.skipped}",
-            ]
-            for rung in trained.rungs
-        ]
-        show(table(found.name, ["rung", ">rows", ">trained in", ">size", "student"], rows))
+        show(table(found.name, LADDER_COLUMNS, ladder_rows(trained.steps)))
+        for step in trained.steps:
+            say(f"{step.rung}: {step.why}")
+        say(f"Student {manifest.id}, trained on {display.count(len(dataset.part('train')))} rows.")
     next_step(session.typed(f"stepdown prove {found.name}"))

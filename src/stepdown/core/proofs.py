@@ -46,7 +46,9 @@ class Certificate(msgspec.Struct, frozen=True):
     `threshold` is None when nothing passed; then `why` says what was tried and `remedy` what would
     change it. `bound` is the upper confidence bound of the risk at the threshold, `errors` of
     `accepted` of `rows` calibration rows were wrong there. `rows_needed` is the least number of
-    calibration rows with which the budget could be certified at all.
+    calibration rows with which the budget could be certified at all. `delta` is the share of
+    1 - `confidence` that this certificate had: what is left after `candidates` students were
+    weighed on the same rows, and `attempt` students of the task proved (0: not counted).
     """
 
     contract: ContractKind
@@ -60,6 +62,9 @@ class Certificate(msgspec.Struct, frozen=True):
     rows_needed: int = 0
     why: str = ""
     remedy: str = ""
+    delta: float = 0.0
+    candidates: int = 1
+    attempt: int = 0
 
 
 class CurvePoint(msgspec.Struct, frozen=True):

@@ -16,15 +16,23 @@ from stepdown.core.calls import Request
 from stepdown.core.templates import ANYTHING, Template, match
 
 __all__ = [
+    "MONTH_DAYS",
     "Input",
     "Segment",
     "Signature",
     "Task",
     "TaskIndex",
     "Verdict",
+    "calls_month",
     "input_text",
+    "teacher_usd",
     "texts",
 ]
+
+MONTH_DAYS = 30.4375
+"""Days in a mean month."""
+
+_DAY_SECONDS = 86_400.0
 
 Part = Literal["system", "history", "user"]
 
@@ -147,6 +155,24 @@ class Task(msgspec.Struct, frozen=True):
     hint: str | None = None
     params: dict[str, Any] = {}
     sources: tuple[str, ...] = ()
+
+
+def teacher_usd(task: Task) -> float | None:
+    """Return the teacher's US dollars per 1,000 calls; None without a priced call."""
+    if task.spend_usd is None or not task.priced_calls:
+        return None
+    return task.spend_usd / task.priced_calls * 1000.0
+
+
+def calls_month(task: Task) -> float | None:
+    """Return the task's calls a month, from its share of the log's time span; None if unknown."""
+    if task.spend_usd and task.spend_usd_month is not None:
+        return task.calls * task.spend_usd_month / task.spend_usd
+    if task.first_time is None or task.last_time is None:
+        return None
+    days = (task.last_time - task.first_time) / _DAY_SECONDS
+    # Less than a day says nothing about a month.
+    return task.calls / days * MONTH_DAYS if days >= 1.0 else None
 
 
 class TaskIndex:

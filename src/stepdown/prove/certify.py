@@ -37,6 +37,9 @@ def certify(
         len(rows),
         None,
         rows_needed=rows_needed(terms.budget, terms.delta),
+        delta=terms.delta,
+        candidates=terms.candidates,
+        attempt=terms.attempt,
     )
     accepted, errors = (0, 0) if threshold is None else counts(rows, threshold)
     reason = _worthless(accepted, errors, rows, terms)

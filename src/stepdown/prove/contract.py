@@ -1,5 +1,6 @@
 """What is asked of a proof, and the threshold rule of each contract."""
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -19,7 +20,9 @@ class ProofTerms(msgspec.Struct, frozen=True):
 
     `audit_share` of the answered calls go to the teacher as well; `labelling_usd` was paid for the
     labels (0 when they came from the log); `student_usd_per_1000` is the cost of our own CPU;
-    `cheaper` are other ways to answer, for comparison.
+    `cheaper` are other ways to answer, for comparison. `candidates` students were weighed on the
+    calibration rows, and this is the `attempt`-th student of the task that is proved (0: no other
+    will be).
     """
 
     budget: float = 0.02
@@ -30,11 +33,19 @@ class ProofTerms(msgspec.Struct, frozen=True):
     student_usd_per_1000: float = 0.0
     reference: str = "the teacher's logged answers"
     cheaper: tuple[CostRow, ...] = ()
+    candidates: int = 1
+    attempt: int = 0
 
     @property
     def delta(self) -> float:
-        """The probability with which the certificate may be wrong."""
-        return round(1.0 - self.confidence, 12)
+        """The probability with which this certificate may be wrong.
+
+        The candidates share 1 - confidence alike (Bonferroni), and attempt j of a task gets the
+        share 6/(pi j)^2 of it: over any number of attempts the shares add up to 1, so the promise
+        holds for all of them together.
+        """
+        share = 6.0 / (math.pi * self.attempt) ** 2 if self.attempt else 1.0
+        return round((1.0 - self.confidence) * share / self.candidates, 12)
 
 
 def tuned_and_certified(

@@ -1,13 +1,10 @@
 """What a student saves: dollars per 1,000 calls, a month, and until it has paid for itself."""
 
 from stepdown.core.proofs import CostRow, Economics, TestResult
-from stepdown.core.tasks import Task
+from stepdown.core.tasks import MONTH_DAYS, Task, calls_month, teacher_usd
 from stepdown.prove.contract import ProofTerms
 
 __all__ = ["economics"]
-
-_DAY_SECONDS = 86_400.0
-_MONTH_DAYS = 30.4375
 
 
 def economics(task: Task, terms: ProofTerms, test: TestResult, passed: bool) -> Economics:
@@ -18,11 +15,11 @@ def economics(task: Task, terms: ProofTerms, test: TestResult, passed: bool) -> 
     a volume that the log does not give leaves every figure that needs it None, and `note` says so.
     """
     coverage = test.coverage.estimate if passed else 0.0
-    teacher = _teacher(task)
+    teacher = teacher_usd(task)
     audited = terms.audit_share * coverage
     own = terms.student_usd_per_1000
     cascade = None if teacher is None else teacher * (1.0 - coverage + audited) + own * coverage
-    month = _calls_month(task)
+    month = calls_month(task)
     saving = audit = None
     if teacher is not None and cascade is not None and month is not None:
         saving = (teacher - cascade) * month / 1000.0
@@ -49,33 +46,16 @@ def economics(task: Task, terms: ProofTerms, test: TestResult, passed: bool) -> 
     )
 
 
-def _teacher(task: Task) -> float | None:
-    if task.spend_usd is None or not task.priced_calls:
-        return None
-    return task.spend_usd / task.priced_calls * 1000.0
-
-
 def _priced(task: Task) -> str:
     if not task.priced_calls:
         return "no call has a known price"
     return f"mean of {task.priced_calls:,} priced calls of {task.calls:,}"
 
 
-def _calls_month(task: Task) -> float | None:
-    """Return the task's calls a month, from its share of the log's time span."""
-    if task.spend_usd and task.spend_usd_month is not None:
-        return task.calls * task.spend_usd_month / task.spend_usd
-    if task.first_time is None or task.last_time is None:
-        return None
-    days = (task.last_time - task.first_time) / _DAY_SECONDS
-    # Less than a day says nothing about a month.
-    return task.calls / days * _MONTH_DAYS if days >= 1.0 else None
-
-
 def _break_even(saving: float | None, labelling: float) -> float | None:
     if saving is None or saving <= 0.0:
         return None
-    return labelling / (saving / _MONTH_DAYS)
+    return labelling / (saving / MONTH_DAYS)
 
 
 def _note(teacher: float | None, month: float | None, saving: float | None) -> str:

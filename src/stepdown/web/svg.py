@@ -103,7 +103,7 @@ def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
     They span [low, high]; equal or reversed ends are widened to something that can be drawn.
     """
     if not high - low > 1e-9 * max(abs(low), abs(high), 1e-200):
-        low, high = (0.0, 1.0) if low <= 0 else (0.0, low)
+        low, high = (0.0, 1.0) if low < 1e-200 else (0.0, low)
     rough = (high - low) / max(most - 1, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough * 0.999)

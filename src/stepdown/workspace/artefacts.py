@@ -6,16 +6,16 @@ trained under. A file that is missing, changed, extra or not a plain file refuse
 
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from stepdown.core.fingerprint import canonical_json, digest, fingerprint
-from stepdown.core.ports import Family, Student
+from stepdown.core.ports import Student
 from stepdown.errors import ArtefactError
 from stepdown.workspace.files import publish_folder
 
-__all__ = ["FileEntry", "Manifest", "publish_student", "verify_student"]
+__all__ = ["FileEntry", "Manifest", "Saver", "publish_student", "verify_student"]
 
 _MANIFEST = "manifest.json"
 _MAX_MANIFEST_BYTES = 1024 * 1024
@@ -29,11 +29,13 @@ class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
 
 
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a student folder holds and what it was trained under.
 
     `id` is the fingerprint of everything else but `made_at` and `training`: the same files under
     the same contract are the same student. `training` records rows, seconds and peak memory.
+    `candidates` is how many students were weighed on the same calibration rows, this one among
+    them: they share the probability with which a certificate may be wrong.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: tuple[FileEntry, ...]
     made_at: str
     training: dict[str, Any] = {}
+    candidates: int = 1
 
     @property
     def size_bytes(self) -> int:
@@ -51,8 +54,21 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return sum(entry.bytes for entry in self.files)
 
 
+class Saver(Protocol):
+    """What writes a student's files: a family, or what joins several students."""
+
+    @property
+    def name(self) -> str:
+        """The family's name."""
+        ...
+
+    def save(self, student: Any, folder: Path) -> None:
+        """Write the student's files (no manifest) into an existing empty folder."""
+        ...
+
+
 def publish_student(
-    parent: Path, family: Family, student: Student, draft: dict[str, Any]
+    parent: Path, family: Saver, student: Student, draft: dict[str, Any]
 ) -> tuple[Path, Manifest]:
     """Save `student` as `parent/<id>/` in one step.
 

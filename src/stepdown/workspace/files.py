@@ -46,7 +46,10 @@ def publish_folder(parent: Path, fill: Callable[[Path], str]) -> Path:
                 os.fsync(handle.fileno())
         _sync_folder(temporary)
         target = parent / name
-        if not target.exists():
+        if target.exists():
+            # Made again, it is the newest again.
+            os.utime(target)
+        else:
             temporary.rename(target)
         _sync_folder(parent)
         return target

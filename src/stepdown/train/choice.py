@@ -1,0 +1,114 @@
+"""The choice among certified rungs: by what a call then costs and takes, not by accuracy.
+
+With price t and latency T of the teacher, a student that answers the share c of the calls, of which
+the share a is audited, makes a call cost t (1 - c + a c) + s, and take p + (1 - c) T: its own share
+is paid on every call, the teacher's on those it does not answer.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from stepdown.core import display
+
+__all__ = ["Candidate", "Prices", "choose", "expected"]
+
+_MS_AN_HOUR = 3_600_000.0
+_SAME_COST = 0.01
+_SAME_COVERAGE = 0.005
+
+
+class Prices(msgspec.Struct, frozen=True):
+    """What a call costs: the teacher's dollars per 1,000 calls and p50 in milliseconds (None is
+    unknown), a CPU core's dollars an hour, the audited share of answered calls."""
+
+    teacher_usd: float | None = None
+    teacher_ms: float | None = None
+    cpu_usd_hour: float = 0.0
+    audit_share: float = 0.0
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A rung, a chain or a hosted model as the calibration rows found it.
+
+    `coverage` is the share of calibration rows answered at the certified threshold, 0 without one.
+    `usd_per_1000` is its own price where it is hosted; else its CPU time is its price. `note` says
+    why it is no choice at all, "" where it may be taken.
+    """
+
+    name: str
+    parameters: int
+    size_bytes: int
+    agreement: float
+    coverage: float
+    p50_ms: float
+    usd_per_1000: float | None = None
+    note: str = ""
+
+
+def own_usd(candidate: Candidate, prices: Prices) -> float:
+    """Return a candidate's own dollars per 1,000 calls."""
+    if candidate.usd_per_1000 is not None:
+        return candidate.usd_per_1000
+    return candidate.p50_ms * 1000.0 * prices.cpu_usd_hour / _MS_AN_HOUR
+
+
+def expected(candidate: Candidate, prices: Prices) -> tuple[float | None, float | None]:
+    """Return the dollars per 1,000 calls and the milliseconds a call, teacher included."""
+    left = 1.0 - candidate.coverage
+    usd = ms = None
+    if prices.teacher_usd is not None:
+        paid = left + prices.audit_share * candidate.coverage
+        usd = prices.teacher_usd * paid + own_usd(candidate, prices)
+    if prices.teacher_ms is not None:
+        ms = candidate.p50_ms + left * prices.teacher_ms
+    return usd, ms
+
+
+def choose(candidates: Sequence[Candidate], prices: Prices) -> tuple[int | None, list[str]]:
+    """Return which candidate to take (None where none is certified), and a reason for each.
+
+    The cheapest a call; what is within 1 % of its cost (or, where the teacher's price is unknown,
+    within half a point of the largest coverage) counts as equal, and then the quickest is taken.
+    """
+    able = [at for at, one in enumerate(candidates) if not one.note and one.coverage > 0]
+    if not able:
+        return None, [one.note or "It answers nothing at this budget." for one in candidates]
+    costs = {at: expected(candidates[at], prices)[0] for at in able}
+    known = {at: cost for at, cost in costs.items() if cost is not None}
+    if known:
+        least = min(known.values())
+        equal = [at for at in able if known[at] <= least * (1 + _SAME_COST)]
+    else:
+        most = max(candidates[at].coverage for at in able)
+        equal = [at for at in able if candidates[at].coverage >= most - _SAME_COVERAGE]
+    taken = min(equal, key=lambda at: (_pace(candidates[at], prices), at))
+    return taken, [_reason(at, taken, candidates, known, equal) for at in range(len(candidates))]
+
+
+def _pace(candidate: Candidate, prices: Prices) -> float:
+    ms = expected(candidate, prices)[1]
+    return candidate.p50_ms if ms is None else ms
+
+
+def _reason(
+    at: int,
+    taken: int,
+    candidates: Sequence[Candidate],
+    known: dict[int, float],
+    equal: Sequence[int],
+) -> str:
+    one = candidates[at]
+    if at == taken:
+        if not known:
+            return "taken: it answers the most calls" + (", quickest" if len(equal) > 1 else "")
+        return "taken: the cheapest a call" + (", and quickest of equals" if len(equal) > 1 else "")
+    if one.note or one.coverage <= 0:
+        return one.note or "It answers nothing at this budget."
+    if at in equal:
+        return "no cheaper a call than the one taken, and slower"
+    if at in known:
+        more = (known[at] - known[taken]) / known[taken] if known[taken] else 0.0
+        return f"a call costs {display.share(more)} more"
+    fewer = candidates[taken].coverage - one.coverage
+    return f"it answers {display.share(fewer)} fewer of the calls"

@@ -1,0 +1,101 @@
+"""The climb: every rung of the ladder, smallest first, until the next one can't repay itself."""
+
+import resource
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from stepdown.core.datasets import Dataset, Example
+from stepdown.core.ports import Family, Progress, Student, silent
+from stepdown.core.tasks import Task
+from stepdown.errors import NotEnoughData, Refusal, Unavailable
+from stepdown.train.estimate import Estimate
+
+__all__ = ["Rung", "climb"]
+
+
+class Rung(msgspec.Struct, frozen=True):
+    """One family tried on a dataset.
+
+    `student` is None when the rung was skipped, and `skipped` says why. `parameters` is how many
+    the family's model has. `seconds` is wall time, `peak_megabytes` the process's peak resident
+    memory afterwards, `rows` the training examples; `estimate` is what training rows say of it.
+    """
+
+    family: str
+    rows: int
+    parameters: int = 0
+    student: Student | None = None
+    seconds: float = 0.0
+    peak_megabytes: float = 0.0
+    skipped: str = ""
+    estimate: Estimate | None = None
+
+
+Judge = Callable[[Student], Estimate | None]
+Enough = Callable[[Estimate], str]
+"""enough(estimate) → why no larger rung can repay itself after this one, or ""."""
+
+
+def climb(
+    task: Task,
+    dataset: Dataset,
+    families: Sequence[Family],
+    judge: Judge,
+    enough: Enough,
+    progress: Progress = silent,
+) -> list[Rung]:
+    """Train the families in order, and return every rung with its student or its reason.
+
+    A rung that lacks data, weights, memory or an extra is skipped, and the climb goes on. It ends
+    where `enough` says so of what `judge` made of a rung: that decision sees training rows alone.
+
+    Raises:
+        Refusal: no family could be trained; the message holds each one's reason.
+    """
+    examples = dataset.part("train")
+    rungs: list[Rung] = []
+    stop = ""
+    for family in families:
+        if stop:
+            rungs.append(Rung(family.name, len(examples), family.parameters, skipped=stop))
+            continue
+        rung = _try(task, examples, family, judge, progress)
+        rungs.append(rung)
+        if rung.estimate is not None:
+            stop = enough(rung.estimate)
+    if not any(rung.student for rung in rungs):
+        reasons = " ".join(f"{rung.family}: {rung.skipped}" for rung in rungs)
+        raise Refusal(f"No student could be trained for {task.name}. {reasons}")
+    return rungs
+
+
+def _try(
+    task: Task, examples: Sequence[Example], family: Family, judge: Judge, progress: Progress
+) -> Rung:
+    began = time.monotonic()
+    try:
+        student = family.train(task, examples, _named(family.name, progress))
+    except (NotEnoughData, Unavailable) as error:
+        return Rung(family.name, len(examples), family.parameters, skipped=str(error))
+    except MemoryError:
+        return Rung(
+            family.name,
+            len(examples),
+            family.parameters,
+            skipped="It ran out of memory; train it where there is more, or on fewer rows.",
+        )
+    return Rung(
+        family.name,
+        len(examples),
+        family.parameters,
+        student,
+        time.monotonic() - began,
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        estimate=judge(student),
+    )
+
+
+def _named(family: str, progress: Progress) -> Progress:
+    return lambda stage, done, total: progress(f"{family}: {stage}", done, total)

@@ -1,0 +1,81 @@
+"""The ladder from outside: candidates share the confidence, and the table says why each fared."""
+
+import math
+import shutil
+
+import pytest
+
+from stepdown import plugins
+from stepdown.cli import ladder, steps
+from stepdown.cli.ladder import LADDER_COLUMNS, Step, ladder_rows
+from stepdown.cli.options import Session
+from stepdown.config import Config
+from stepdown.errors import ArtefactError
+from stepdown.students.linear import LinearFamily
+from stepdown.train import Estimate, Prices
+from stepdown.workspace import Workspace
+
+
+def test_a_row_for_each_step_as_the_columns_name_them():
+    rows = ladder_rows(
+        [
+            Step("linear", "taken", True, "abc", 0, 5_000_000, 1.0, 100, 0.93, 0.8, 0.1, 2.1),
+            Step("encoder", "Install stepdown[encoder]."),
+        ]
+    )
+    assert all(len(row) == len(LADDER_COLUMNS) for row in rows)
+    assert rows[0][0] == "▸ linear"
+    assert rows[1][-1] == "skipped"
+    assert rows[1][1:-1] == [""] * (len(LADDER_COLUMNS) - 2)
+
+
+def test_the_climb_ends_when_what_is_left_is_worth_little():
+    found = Estimate(1000, 0.95, 0.9)
+    assert ladder._enough(found, Prices(), None) == ""
+    assert ladder._enough(Estimate(1000, 0.999, 0.995), Prices(), None).startswith("not tried")
+    dear, cheap = Prices(teacher_usd=3.0), Prices(teacher_usd=0.001)
+    assert ladder._enough(found, dear, 1_000_000) == ""
+    assert "a month" in ladder._enough(found, cheap, 1000)
+
+
+@pytest.fixture
+def two_rungs(monkeypatch):
+    """A ladder of two linear rungs, on which the climb never ends early."""
+    small = LinearFamily(static=False)
+    large = LinearFamily(name="larger", static=False, parameters=9)
+    known = {"linear": small, "larger": large}
+    monkeypatch.setattr(plugins, "ladder", lambda: [small, large])
+    monkeypatch.setattr(plugins, "family", lambda name, scratch=None: known[name])
+    monkeypatch.setattr(ladder, "_enough", lambda *told: "")
+
+
+def test_rungs_and_their_chain_are_weighed_and_share_the_confidence(space, two_rungs):
+    session = Session(Workspace(space), Config())
+    task = session.workspace.tasks()[0]
+    dataset = steps.current_dataset(session.workspace, task)
+    trained = ladder.train_task(session, task, dataset, None)
+    assert [step.rung for step in trained.steps] == ["linear", "larger", "linear → linear"]
+    assert sum(step.taken for step in trained.steps) == 1
+    assert all(step.coverage > 0.9 for step in trained.steps)
+    assert trained.manifest.candidates == 3
+    assert steps.current_student(session.workspace, task).id == trained.manifest.id
+    proof = steps.certify(session, task)
+    # `run` has proved one student of this task before: this is the second.
+    assert (proof.certificate.candidates, proof.certificate.attempt) == (3, 2)
+    assert proof.certificate.delta == pytest.approx(0.05 * 6 / (math.pi * 2) ** 2 / 3)
+    assert steps.certify(session, task).id == proof.id
+
+
+def test_a_published_chain_opens_proves_and_is_refused_when_a_link_is_gone(space, two_rungs):
+    session = Session(Workspace(space), Config())
+    task = session.workspace.tasks()[0]
+    dataset = steps.current_dataset(session.workspace, task)
+    chain = ladder.train_task(session, task, dataset, None).steps[2]
+    opened = steps.open_student(session.workspace, task, chain.student)
+    assert opened.family == "chain"
+    assert opened.id == chain.student
+    example = dataset.part("test")[0]
+    assert opened.predict(example.input).answer is not None
+    shutil.rmtree(session.workspace.students(task.id) / opened.first.id)
+    with pytest.raises(ArtefactError):
+        steps.open_student(session.workspace, task, chain.student)
