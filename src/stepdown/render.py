@@ -18,7 +18,7 @@ from rich.text import Text
 from stepdown.core import display
 from stepdown.core.audits import AuditReport
 from stepdown.core.ports import Progress
-from stepdown.core.proofs import Economics, Interval, Proof
+from stepdown.core.proofs import Economics, Interval, Proof, shared_confidence
 from stepdown.core.summaries import audit_headline, promise, proof_headline
 from stepdown.core.tasks import Task
 
@@ -241,6 +241,8 @@ def _quality(proof: Proof) -> Iterator[tuple[str, str]]:
         f"{certificate.contract}, budget {display.percent(certificate.budget)}, "
         f"confidence {display.percent(certificate.confidence)}",
     )
+    if shared := shared_confidence(certificate):
+        yield "", shared
     if certificate.threshold is None:
         least = certificate.rows_needed
         needed = f"; at least {display.count(least)} are needed" if least else ""

@@ -21,8 +21,9 @@ class Family:
 
     parameters = 7
 
-    def __init__(self, name, error=None):
+    def __init__(self, name, error=None, against=""):
         self.name = name
+        self.against = against
         self.error = error
 
     def train(self, task, examples, progress):
@@ -39,7 +40,7 @@ def climbed(*families, coverage=0.5, enough="", progress=lambda *told: None):
         DATA,
         families,
         lambda student: Estimate(40, 0.9, coverage),
-        lambda found: enough if found.coverage > 0.9 else "",
+        lambda family, last: enough if last and last.coverage > 0.9 else family.against,
         progress,
     )
 
@@ -75,6 +76,12 @@ def test_the_climb_ends_where_more_can_not_pay():
     assert rungs[0].student
     assert rungs[1].student is None
     assert rungs[1].skipped == "nothing is left"
+
+
+def test_a_family_with_a_reason_against_it_is_passed_over():
+    rungs = climbed(Family("writer", against="No field is free text."), Family("small"))
+    assert rungs[0].skipped == "No field is free text."
+    assert rungs[1].student
 
 
 def test_when_none_can_be_trained_every_reason_is_said():

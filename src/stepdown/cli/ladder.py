@@ -5,7 +5,7 @@ probability of being wrong; the manifest of each says among how many, and `prove
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ __all__ = ["LADDER_COLUMNS", "Step", "Trained", "ladder_rows", "train_task"]
 
 LADDER_COLUMNS = ["rung", ">size", ">agrees", ">answers", ">p50", ">$ per 1,000", "student"]
 
-_WORTH_USD_MONTH = 1.0
+_WORTH_USD_MONTH = 0.1
 _WORTH_COVERAGE = 0.99
 
 
@@ -88,7 +88,7 @@ def train_task(
         dataset,
         _families(session, task, family),
         lambda student: estimate(rehearsed_of(student), examples, budget),
-        lambda found: _enough(found, prices, calls_month(task)),
+        _against(task, prices, named=bool(family)),
         progress,
     )
     students = [rung.student for rung in rungs if rung.student is not None]
@@ -111,6 +111,20 @@ def _prices(session: Session, task: Task) -> Prices:
         cpu_usd_hour=session.config.defaults.cpu_usd_hour,
         audit_share=session.terms(task.name).audit_share,
     )
+
+
+def _against(
+    task: Task, prices: Prices, *, named: bool
+) -> Callable[[Family, Estimate | None], str]:
+    """Return the climb's reasons against a family; one that the user named has none."""
+
+    def reason(family: Any, last: Estimate | None) -> str:
+        if named:
+            return ""
+        stop = _enough(last, prices, calls_month(task)) if last else ""
+        return stop or (family.unsuited(task) if hasattr(family, "unsuited") else "")
+
+    return reason
 
 
 def _enough(found: Estimate, prices: Prices, month: float | None) -> str:

@@ -35,22 +35,33 @@ class Outcome(msgspec.Struct, frozen=True):
     proof: Proof | None = None
 
 
-def run_tasks(session: Session, report: AuditReport, progress: Progress) -> list[Outcome]:
-    """Label, train, prove and promote every task of the audit whose verdict is `distil`."""
+def run_tasks(
+    session: Session, report: AuditReport, progress: Progress, family: str | None = None
+) -> list[Outcome]:
+    """Label, train, prove and promote every task of the audit whose verdict is `distil`.
+
+    With a `family` that one is trained alone, and the ladder is not climbed.
+    """
     chosen = [task for task in report.tasks if task.verdict.decision == "distil"]
     outcomes = {task.id: _outcome(task, "not tried", _advice(task)) for task in report.tasks}
     for task, dataset in steps.label_tasks(session, chosen, progress):
         try:
-            outcomes[task.id] = _climb(session, task, dataset, _named(task, progress))
+            outcomes[task.id] = _climb(session, task, dataset, family, _named(task, progress))
         except Refusal as error:
             outcomes[task.id] = _outcome(task, "refused", str(error))
     return list(outcomes.values())
 
 
-def _climb(session: Session, task: Task, dataset: Dataset | Refusal, progress: Progress) -> Outcome:
+def _climb(
+    session: Session,
+    task: Task,
+    dataset: Dataset | Refusal,
+    family: str | None,
+    progress: Progress,
+) -> Outcome:
     if isinstance(dataset, Refusal):
         raise dataset
-    train_task(session, task, dataset, None, progress)
+    train_task(session, task, dataset, family, progress)
     proof = steps.certify(session, task, progress)
     if not proof.passed:
         return _outcome(task, "not certified", proof.summary, proof)

@@ -12,6 +12,7 @@ from stepdown.core.datasets import Example
 from stepdown.core.tasks import Input, Task
 
 __all__ = [
+    "Choosy",
     "Complete",
     "Exchange",
     "Family",
@@ -151,6 +152,14 @@ class ModelFamily(Family, Protocol):
 
         `scratch` is a folder for checkpoints: training that was cut off goes on from there.
         """
+        ...
+
+
+class Choosy(Family, Protocol):
+    """A family that is not for every task; naming it on the command line tries it all the same."""
+
+    def unsuited(self, task: Task) -> str:
+        """Return why the climb passes the family over for the task, or ""."""
         ...
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from stepdown.core import display
 from stepdown.core.datasets import SplitReport
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Proof",
     "SliceRow",
     "TestResult",
+    "shared_confidence",
 ]
 
 ContractKind = Literal["joint", "selective"]
@@ -65,6 +67,20 @@ class Certificate(msgspec.Struct, frozen=True):
     delta: float = 0.0
     candidates: int = 1
     attempt: int = 0
+
+
+def shared_confidence(certificate: Certificate) -> str:
+    """Say at which level a certificate was made, and who shares its confidence; "" for nobody."""
+    if certificate.delta <= 0 or (certificate.candidates == 1 and not certificate.attempt):
+        return ""
+    among = (
+        f"{certificate.candidates} candidates weighed on these rows"
+        if certificate.candidates > 1
+        else "one candidate"
+    )
+    attempt = f", student {certificate.attempt} of this task" if certificate.attempt else ""
+    level = display.share(1 - certificate.delta, 2)
+    return f"certified at {level}, as the confidence is shared ({among}{attempt})"
 
 
 class CurvePoint(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The climb: every rung of the ladder, smallest first, until the next one can't repay itself."""
+"""The climb: the rungs of the ladder, smallest first, until a larger one can't repay itself."""
 
 import resource
 import time
@@ -34,8 +34,8 @@ class Rung(msgspec.Struct, frozen=True):
 
 
 Judge = Callable[[Student], Estimate | None]
-Enough = Callable[[Estimate], str]
-"""enough(estimate) → why no larger rung can repay itself after this one, or ""."""
+Against = Callable[[Family, Estimate | None], str]
+"""against(family, estimate) → why not to try the family after a rung so estimated, or ""."""
 
 
 def climb(
@@ -43,28 +43,28 @@ def climb(
     dataset: Dataset,
     families: Sequence[Family],
     judge: Judge,
-    enough: Enough,
+    against: Against,
     progress: Progress = silent,
 ) -> list[Rung]:
     """Train the families in order, and return every rung with its student or its reason.
 
-    A rung that lacks data, weights, memory or an extra is skipped, and the climb goes on. It ends
-    where `enough` says so of what `judge` made of a rung: that decision sees training rows alone.
+    A rung that lacks data, weights, memory or an extra is skipped, and so is one with a reason
+    `against` it, after what `judge` made of the last rung: the decision sees training rows alone.
 
     Raises:
         Refusal: no family could be trained; the message holds each one's reason.
     """
     examples = dataset.part("train")
     rungs: list[Rung] = []
-    stop = ""
+    last: Estimate | None = None
     for family in families:
-        if stop:
-            rungs.append(Rung(family.name, len(examples), family.parameters, skipped=stop))
+        reason = against(family, last)
+        if reason:
+            rungs.append(Rung(family.name, len(examples), family.parameters, skipped=reason))
             continue
         rung = _try(task, examples, family, judge, progress)
         rungs.append(rung)
-        if rung.estimate is not None:
-            stop = enough(rung.estimate)
+        last = rung.estimate or last
     if not any(rung.student for rung in rungs):
         reasons = " ".join(f"{rung.family}: {rung.skipped}" for rung in rungs)
         raise Refusal(f"No student could be trained for {task.name}. {reasons}")

@@ -7,7 +7,7 @@ import msgspec
 from markupsafe import Markup
 
 from stepdown.core import display
-from stepdown.core.proofs import Confusion, Interval, Proof
+from stepdown.core.proofs import Confusion, Interval, Proof, shared_confidence
 from stepdown.core.summaries import promise, proof_headline
 from stepdown.core.tasks import Task
 from stepdown.web.page import html_page
@@ -40,6 +40,7 @@ def proof_page(proof: Proof, task: Task | None, *, version: str) -> str:
     """Return the whole page; without the task its volume and verdict are left out."""
     return html_page(
         "proof.html.jinja",
+        shared_confidence=shared_confidence(proof.certificate),
         title=f"Proof for {proof.task_name or proof.task}",
         proof=proof,
         task=task,

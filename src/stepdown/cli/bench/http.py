@@ -75,7 +75,7 @@ def _learn(data: Path, folder: Path, progress: Progress) -> None:
     log.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     session = Session(Workspace(folder / "space"), Config())
     report = audit_log(session, [str(log)], progress)
-    outcomes = run_tasks(session, report, progress)
+    outcomes = run_tasks(session, report, progress, "linear")
     if not any(outcome.result == "promoted" for outcome in outcomes):
         raise Refusal("Ticket routing was not certified, so there is nothing to time.")
 

@@ -94,7 +94,7 @@ def _learn(session: Session) -> tuple[AuditReport, list[Outcome]]:
     if not session.json:
         show(audit_table(report))
     with progress_bar() as progress:
-        outcomes = run_tasks(session, report, progress)
+        outcomes = run_tasks(session, report, progress, "linear")
     if not session.json:
         show_outcomes(outcomes)
     return report, outcomes
