@@ -12,7 +12,6 @@ VALUES = {
     "core/calls.py",
     "core/datasets.py",
     "core/ports.py",
-    "core/proofs.py",
     "core/routes.py",
 }
 
