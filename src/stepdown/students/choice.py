@@ -248,13 +248,15 @@ def fit_mix(machine: Floats, static: Floats, target: NDArray[np.intp]) -> Mix:
 class Choice(msgspec.Struct, frozen=True):
     """What a head decided: the class index, its probability, and how clear-cut that was.
 
-    `log_ratio` is ln(p1 / p2) of the two likeliest classes, `entropy` that of all (nats).
+    `log_ratio` is ln(p1 / p2) of the two likeliest classes, `entropy` that of all (nats), `claim`
+    the decision value of the likeliest: low where no class claims the text (0 of a single class).
     """
 
     index: int
     probability: float
     log_ratio: float
     entropy: float
+    claim: float = 0.0
 
 
 _CERTAIN = Choice(0, 1.0, 20.0, 0.0)
@@ -288,13 +290,15 @@ class ChoiceHead(msgspec.Struct, frozen=True):
 def best_of(logits: NDArray[Any]) -> Choice:
     """Return the likeliest class of some logits [classes], at least two."""
     index = int(logits.argmax())
+    claim = float(logits[index])
     shifted = logits - logits[index]
     chances = np.exp(shifted)
     total = float(chances.sum())
     finite = np.maximum(shifted, -_MOST_LOG_RATIO)
     entropy = math.log(total) - float(chances @ finite) / total
     shifted[index] = -np.inf
-    return Choice(index, 1.0 / total, min(-float(shifted.max()), _MOST_LOG_RATIO), max(entropy, 0))
+    log_ratio = min(-float(shifted.max()), _MOST_LOG_RATIO)
+    return Choice(index, 1.0 / total, log_ratio, max(entropy, 0), claim)
 
 
 def merge_views(labels: Labels, views: Views, mix: Mix) -> ChoiceHead:

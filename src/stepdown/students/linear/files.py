@@ -23,6 +23,8 @@ from stepdown.students.confidence import INPUTS, Confidence, Platt
 from stepdown.students.features import Featurizer, Vocabulary
 from stepdown.students.linear.form import Form, Scope
 from stepdown.students.linear.student import LinearStudent
+from stepdown.students.novelty import Novelty, Numbers, restored
+from stepdown.students.novelty.nearness import SKETCH
 from stepdown.students.spans_files import load_spans, save_spans
 from stepdown.students.static import require_static
 
@@ -57,7 +59,10 @@ class _SpanEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`static` is the hash of the static vectors that the weights belong to, "" without."""
+    """`static` is the hash of the static vectors that the weights belong to, "" without.
+
+    Students of before the novelty gate have no `novelty`.
+    """
 
     format: int
     shape: Shape
@@ -68,6 +73,7 @@ class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scopes: dict[str, Scope]
     platts: dict[str, Platt]
     confidence: Confidence
+    novelty: Numbers | None = None
 
 
 def _entry(path: str, head: ChoiceHead) -> _HeadEntry:
@@ -86,6 +92,8 @@ def save_linear(student: LinearStudent, folder: Path) -> None:
     for at, head in enumerate(student.heads.values()):
         for part in ("ngrams", "dense", "bias"):
             tensors[f"head.{at}.{part}"] = np.ascontiguousarray(getattr(head, part))
+    if student.novelty is not None:
+        tensors.update({f"novelty.{k}": array for k, array in student.novelty.arrays.items()})
     spans = tuple(_SpanEntry(scope, f"spans-{at}") for at, scope in enumerate(student.spans))
     manifest = _Manifest(
         format=_FORMAT,
@@ -97,6 +105,7 @@ def save_linear(student: LinearStudent, folder: Path) -> None:
         scopes=student.form.scopes,
         platts=student.form.platts,
         confidence=student.confidence,
+        novelty=student.novelty.numbers if student.novelty else None,
     )
     (folder / _STUDENT).write_bytes(canonical_json(manifest))
     (folder / _WEIGHTS).write_bytes(save(tensors))
@@ -113,6 +122,14 @@ class _Tensors:
             self._tensors: dict[str, NDArray[Any]] = load((folder / _WEIGHTS).read_bytes())
         except (OSError, SafetensorError, ValueError) as error:
             raise _broken(folder, f"{_WEIGHTS} can't be read") from error
+
+    def below(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """Return the arrays whose names begin with `prefix`, by the rest of their names."""
+        return {
+            name.removeprefix(prefix): array
+            for name, array in self._tensors.items()
+            if name.startswith(prefix)
+        }
 
     def get(self, name: str, *shape: int) -> NDArray[np.float32]:
         found = self._tensors.get(name)
@@ -190,7 +207,21 @@ def load_linear(folder: Path, task: Task) -> LinearStudent:
         manifest.scopes,
         manifest.platts,
     )
-    return LinearStudent(featurizer, heads, spans, form, manifest.confidence, assembler_of(task))
+    student = LinearStudent(featurizer, heads, spans, form, manifest.confidence, assembler_of(task))
+    student.novelty = _novelty(manifest, featurizer, tensors, folder)
+    return student
+
+
+def _novelty(
+    manifest: _Manifest, featurizer: Featurizer, tensors: _Tensors, folder: Path
+) -> Novelty | None:
+    if manifest.novelty is None:
+        return None
+    try:
+        size = featurizer.dense_size or SKETCH
+        return restored(manifest.novelty, tensors.below("novelty."), size)
+    except ValueError as error:
+        raise _broken(folder, str(error)) from error
 
 
 def _check(

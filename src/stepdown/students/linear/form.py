@@ -56,7 +56,10 @@ class Form(msgspec.Struct, frozen=True):
 
 
 class Draft(msgspec.Struct):
-    """A record in the making: each field's probability, and why to abstain ("" if not)."""
+    """A record in the making: each field's probability, and why to abstain ("" if not).
+
+    `claim` is how loudly the root's class claims the input, None where there is no root.
+    """
 
     record: dict[str, Any] = {}
     fields: dict[str, float] = {}
@@ -65,6 +68,7 @@ class Draft(msgspec.Struct):
     spans: int = 0
     root: int = -1
     abstained: str = ""
+    claim: float | None = None
 
     def evidence(self, features: Features) -> Evidence:
         """Return what is known of the record for `Confidence`."""
@@ -84,7 +88,7 @@ def _choose(draft: Draft, form: Form, path: str, choice: Choice) -> None:
     draft.log_ratio = min(draft.log_ratio, choice.log_ratio)
     draft.entropy += choice.entropy
     if path == ROOTS[form.shape]:
-        draft.root = choice.index
+        draft.root, draft.claim = choice.index, choice.claim
     value = form.labels[path].values[choice.index]
     if value == FREE:
         draft.abstained = f"{path or 'The answer'} is free text."

@@ -9,7 +9,10 @@ from stepdown.students.choice import Choice, ChoiceHead
 from stepdown.students.confidence import Confidence
 from stepdown.students.features import Features, Featurizer
 from stepdown.students.linear.form import GATE, Draft, Form, compose
+from stepdown.students.linear.unlike import vector_of
+from stepdown.students.novelty import Novelty
 from stepdown.students.spans import SpanGuess, SpanModel
+from stepdown.students.windows.model import WindowModel
 
 __all__ = ["LinearStudent"]
 
@@ -33,6 +36,8 @@ class LinearStudent:
         assembler: Assembler,
     ) -> None:
         self.id = ""
+        self.windows: WindowModel | None = None
+        self.novelty: Novelty | None = None
         self.featurizer = featurizer
         self.heads = dict(heads)
         self.spans = dict(spans)
@@ -44,16 +49,24 @@ class LinearStudent:
 
     def predict(self, given: Input) -> Prediction:
         """Answer one input; the hot path."""
+        if self.windows is not None:
+            given = self.windows.condense(given)
         features = self.featurizer.extract(given)
         draft = self._draft(features, given)
         fields = {path: chance for path, chance in draft.fields.items() if path != GATE}
+        novelty = self._novelty(features, given, draft)
         if draft.abstained:
-            return Prediction(draft.record, None, 0.0, fields, draft.abstained)
+            return Prediction(draft.record, None, 0.0, fields, draft.abstained, novelty)
         answer = self._assembler.assemble(draft.record)
         if isinstance(answer, str):
-            return Prediction(draft.record, None, 0.0, fields, answer)
+            return Prediction(draft.record, None, 0.0, fields, answer, novelty)
         score = self.confidence(draft.evidence(features))
-        return Prediction(draft.record, answer, score, fields)
+        return Prediction(draft.record, answer, score, fields, "", novelty)
+
+    def _novelty(self, features: Features, given: Input, draft: Draft) -> float:
+        if self.novelty is None:
+            return 0.0
+        return self.novelty.score(input_text(given), vector_of(features), draft.claim)
 
     def _draft(self, features: Features, given: Input) -> Draft:
         heads, form = self.heads, self.form

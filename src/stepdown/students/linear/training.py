@@ -23,8 +23,10 @@ from stepdown.students.linear.rehearsal import (
 )
 from stepdown.students.linear.rows import Rows, Target, blank_of, featurize, gather, targets_of
 from stepdown.students.linear.student import LinearStudent
+from stepdown.students.linear.unlike import fit_unlike
 from stepdown.students.spans import SpanModel
 from stepdown.students.static import StaticTable
+from stepdown.students.windows.training import fit_windows
 
 __all__ = ["train_linear"]
 
@@ -74,6 +76,9 @@ def train_linear(
         NotEnoughData: too few examples, or answers that this family can't write.
     """
     assembler = assembler_of(task)
+    condensed = fit_windows(task.anatomy.fields, examples, progress)
+    if condensed is not None:
+        examples = condensed.examples
     plan = plan_of(task.anatomy, examples)
     rows = gather(plan, examples)
     targets = targets_of(plan, rows)
@@ -98,5 +103,7 @@ def train_linear(
     confidence, rehearsed = judge(plan, form, rows, matrix, held)
     progress("confidence", 1, 1)
     student = LinearStudent(featurizer, heads, spans, form, confidence, assembler)
+    student.windows = condensed.model if condensed else None
+    student.novelty = fit_unlike(rows, matrix, targets, held, plan.root)
     student.rehearsed = {examples[row].id: guess for row, guess in rehearsed.items()}
     return student
