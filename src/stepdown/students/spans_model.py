@@ -1,6 +1,6 @@
 """A trained span model: from a text to its fields' values, each with a probability."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -77,15 +77,23 @@ class SpanModel(msgspec.Struct, frozen=True):
         """All fields."""
         return (*(field for layer in self.layers for field in layer.fields), *self.unread)
 
-    def predict(self, text: str) -> dict[str, SpanGuess]:
-        """Return a guess for every field: path → guess."""
+    def predict(
+        self, text: str, more: Callable[[Places], Sequence[Floats]] | None = None
+    ) -> dict[str, SpanGuess]:
+        """Return a guess for every field: path → guess.
+
+        `more(tokens)` adds scores (T by L, one array a layer) of another model to each layer's own.
+        """
         guesses = {f.path: SpanGuess(f.nothing, f.absent) for f in self.unread}
         tokens = tokenise(text, self.layout.compound)
         if not tokens:
             return {f.path: SpanGuess(f.nothing, f.absent) for f in self.fields}
-        for layer in self.layers:
-            rows = features(text, tokens, self.layout, layer.lexicon)
-            guesses.update(_guess_layer(layer, rows, text, tokens))
+        added = more(tokens) if more is not None else ()
+        for at, layer in enumerate(self.layers):
+            scores = score(layer.crf, features(text, tokens, self.layout, layer.lexicon))
+            if added:
+                scores = scores + added[at]
+            guesses.update(_guess_layer(layer, scores, text, tokens))
         return guesses
 
 
@@ -188,9 +196,8 @@ def _restrictions(layer: SpanLayer, best: Sequence[int], length: int) -> Floats:
 
 
 def _guess_layer(
-    layer: SpanLayer, rows: list[list[str]], text: str, tokens: Places
+    layer: SpanLayer, scores: Floats, text: str, tokens: Places
 ) -> dict[str, SpanGuess]:
-    scores = score(layer.crf, rows)
     many = [field.many for field in layer.fields]
     best = viterbi(layer.crf, scores) if any(many) else []
     summed = forward(layer.crf, scores, _restrictions(layer, best, len(tokens)))
