@@ -17,6 +17,7 @@ error_budget = 0.03
 contract = "selective"
 confidence = 0.9
 audit_share = 0.05
+novelty = 0.03
 [tasks.ticket-routing]
 error_budget = 0.01
 [store]
@@ -45,6 +46,15 @@ def test_the_nearest_setting_wins(tmp_path):
     assert terms_for(config, "ticket-routing").contract == "selective"
     assert terms_for(config, "ticket-routing", error_budget=0.005).error_budget == 0.005
     assert terms_for(Config(), "x").error_budget == 0.02
+
+
+def test_the_novelty_gate_can_be_switched_off_for_one_task(tmp_path):
+    path = tmp_path / "stepdown.toml"
+    path.write_text(WHOLE + "[tasks.open]\nnovelty = 0\n")
+    config = load_config(path)
+    assert terms_for(config, "open").novelty == 0
+    assert terms_for(config, "ticket-routing").novelty == 0.03
+    assert terms_for(Config(), "x").novelty == 0.01
 
 
 def test_a_missing_file_is_the_built_in_configuration(tmp_path):

@@ -3,6 +3,7 @@
 import io
 import re
 
+import msgspec
 import pytest
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -82,6 +83,16 @@ def test_a_long_audit_names_how_many_tasks_are_left_out() -> None:
 )
 def test_a_certified_proof_shows_every_figure(words: str) -> None:
     assert words in printed(render.proof_summary(samples.proof_certified()), 120)
+
+
+def test_a_gate_shows_its_cutoff_and_its_cost() -> None:
+    proof = samples.proof_certified()
+    assert "novelty gate" not in printed(render.proof_summary(proof), 120)
+    gate = msgspec.structs.replace(
+        proof.certificate, novelty_cutoff=0.9876, novelty_refused=0.034, novelty_cost=0.009
+    )
+    text = printed(render.proof_summary(msgspec.structs.replace(proof, certificate=gate)), 120)
+    assert "refuses above 0.9876  (3.4 % of the calibration rows, which costs 0.9 %" in text
 
 
 def test_a_refused_proof_says_why_and_what_would_change_it() -> None:

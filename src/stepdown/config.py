@@ -6,7 +6,7 @@ built in.
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -30,6 +30,7 @@ AUDIT_SHARE = 0.02
 """The share of answered calls that a proof's economics set aside for checking them."""
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Part = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,12 +42,17 @@ class TierConfig(_Section, frozen=True):
 
     `base_url` is the API's root, with or without `/v1`. `api_key_env` names the environment
     variable that holds the key; without it the caller's own key is passed through. `model` is what
-    is asked for when the caller named none of its own (`auto`, `stepdown/<task>`).
+    is asked for when the caller named none of its own (`auto`, `stepdown/<task>`). `api` is what it
+    speaks: chat completions, or a decisions endpoint (closed choices with probabilities).
+    `usd_per_1000` is what 1,000 calls cost where no price list knows the model: 0 for a machine of
+    your own.
     """
 
     base_url: str
     api_key_env: str | None = None
     model: str | None = None
+    api: Literal["chat", "decisions"] = "chat"
+    usd_per_1000: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 class Defaults(_Section, frozen=True):
@@ -56,14 +62,17 @@ class Defaults(_Section, frozen=True):
     `contract` what that share is of (all calls, or the answered ones), `confidence` how sure the
     certificate is. `audit_share` is the share of answered calls that the teacher is sent as well:
     a proof's economics count 2 % unless it is stated, and the gateway sends only what is stated.
-    `cpu_usd_hour` is what one core of the gateway's machine costs an hour, in US dollars.
+    `cpu_usd_hour` is what one core of the gateway's machine costs an hour, in US dollars. `novelty`
+    is the share of the calls that a student would answer which the novelty gate may leave to the
+    teacher, since they are unlike what was learnt from; 0 switches the gate off.
     """
 
     error_budget: Share = 0.02
     contract: ContractKind = "joint"
     confidence: Share = 0.95
-    audit_share: Annotated[float, msgspec.Meta(ge=0, lt=1)] | None = None
+    audit_share: Part | None = None
     cpu_usd_hour: Annotated[float, msgspec.Meta(ge=0)] = 0.04
+    novelty: Part = 0.01
 
 
 class TaskConfig(_Section, frozen=True):
@@ -72,6 +81,7 @@ class TaskConfig(_Section, frozen=True):
     error_budget: Share | None = None
     contract: ContractKind | None = None
     confidence: Share | None = None
+    novelty: Part | None = None
 
 
 class StoreConfig(_Section, frozen=True):
@@ -113,6 +123,7 @@ class Terms(msgspec.Struct, frozen=True):
     contract: ContractKind
     confidence: float
     audit_share: float
+    novelty: float
 
 
 def load_config(path: Path) -> Config:
@@ -164,4 +175,5 @@ def terms_for(
         contract=contract or own.contract or base.contract,
         confidence=confidence or own.confidence or base.confidence,
         audit_share=AUDIT_SHARE if base.audit_share is None else base.audit_share,
+        novelty=base.novelty if own.novelty is None else own.novelty,
     )

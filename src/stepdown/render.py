@@ -18,7 +18,7 @@ from rich.text import Text
 from stepdown.core import display
 from stepdown.core.audits import AuditReport
 from stepdown.core.ports import Progress
-from stepdown.core.proofs import Economics, Interval, Proof, shared_confidence
+from stepdown.core.proofs import Certificate, Economics, Interval, Proof, shared_confidence
 from stepdown.core.summaries import audit_headline, promise, proof_headline
 from stepdown.core.tasks import Task
 
@@ -254,10 +254,20 @@ def _quality(proof: Proof) -> Iterator[tuple[str, str]]:
             f"{display.count(certificate.errors)} wrong of {display.count(certificate.accepted)} "
             f"answered, {display.count(certificate.rows)} calibration rows)",
         )
+    if certificate.novelty_cutoff is not None:
+        yield "novelty gate", _gate(certificate)
     yield "coverage (test)", _with_interval(test.coverage)
     yield "agreement (test)", _with_interval(test.agreement) + ", if it answered all"
     yield "joint risk", _with_interval(test.joint_risk)
     yield "selective risk", _with_interval(test.selective_risk)
+
+
+def _gate(certificate: Certificate) -> str:
+    refused, cost = map(display.share, (certificate.novelty_refused, certificate.novelty_cost))
+    return (
+        f"refuses above {certificate.novelty_cutoff:.4f}  ({refused} of the calibration rows, which "
+        f"costs {cost} of coverage)"
+    )
 
 
 def _money_and_time(proof: Proof) -> Iterator[tuple[str, str]]:

@@ -48,6 +48,16 @@ def test_a_proof_edited_on_disk_promotes_nothing(space):
         steps.promote(here, task)
 
 
+def test_the_route_takes_the_gate_of_its_proof(space):
+    here = session(space)
+    (task,) = here.workspace.tasks()
+    proof = steps.current_proof(here.workspace, task)
+    route = steps.promote(here, task).routes[task.id]
+    assert proof.certificate.novelty_cutoff is not None
+    assert route.novelty_cutoff == proof.certificate.novelty_cutoff
+    assert route.threshold == proof.certificate.threshold
+
+
 def test_a_dataset_that_is_gone_is_said(space):
     here = session(space)
     (task,) = here.workspace.tasks()

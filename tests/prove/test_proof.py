@@ -96,6 +96,38 @@ def test_r10_a_student_that_raises_abstains_and_is_counted(world):
     assert proof.test.coverage.count <= 40
 
 
+class Wary:
+    """Answers as the oracle does; what is asked for "test7" and the like is novel."""
+
+    id = "s-2"
+    family = "oracle"
+
+    def __init__(self, oracle):
+        self.oracle = oracle
+
+    def predict(self, given):
+        strange = given[0].text.endswith("7")
+        return msgspec.structs.replace(
+            self.oracle.predict(given), novelty=0.999 if strange else 0.5
+        )
+
+
+def test_novel_test_rows_count_as_not_answered(world):
+    data = world.dataset(world.rows(2000, "calibration", 2), world.rows(400))
+    student = Wary(world.student)
+    terms = ProofTerms(budget=0.05, novelty=0.2)
+    open_gate, gate = (
+        prove(world.task(), data, student, msgspec.structs.replace(terms, novelty=share))
+        for share in (0.0, 0.2)
+    )
+    assert gate.certificate.novelty_cutoff == 0.5
+    assert gate.certificate.novelty_refused == pytest.approx(0.1, abs=0.001)
+    assert gate.certificate.threshold == open_gate.certificate.threshold
+    assert gate.test.coverage.count <= open_gate.test.coverage.count - 20
+    assert gate.test.joint_risk.count <= open_gate.test.joint_risk.count
+    assert gate.test.agreement == open_gate.test.agreement
+
+
 def test_another_tasks_dataset_is_refused(world):
     data = msgspec.structs.replace(world.dataset(world.rows(5)), task="t-2")
     with pytest.raises(ArtefactError, match="belongs to task t-2"):

@@ -76,6 +76,29 @@ def test_an_abstention_is_never_answered(asked):
         assert verdict.detail == why
 
 
+@pytest.mark.parametrize(
+    ("novelty", "cutoff", "reason"),
+    [
+        (0.97, 0.97, "confident"),
+        (0.98, 0.97, "novel"),
+        (1.0, None, "confident"),
+        (0.1, 0.0, "novel"),
+    ],
+)
+def test_what_is_more_novel_than_the_cutoff_escalates(asked, novelty, cutoff, reason):
+    verdict = asked(Prediction({}, Answer("x"), 1.0, novelty=novelty), novelty_cutoff=cutoff)
+    assert verdict.decision.reason == reason
+    assert (verdict.decision.kind == "escalated") == (reason == "novel")
+    assert ("cut-off" in verdict.detail) == (reason == "novel")
+
+
+def test_novelty_is_the_reason_before_low_confidence(asked):
+    for prediction in (Prediction({}, Answer("x"), 0.1, novelty=0.99), Prediction({}, None, 0.0,
+                       abstained="a field is missing", novelty=0.99)):  # fmt: skip
+        assert asked(prediction, novelty_cutoff=0.5).decision.reason == "novel"
+        assert asked(prediction).decision.reason == "low_confidence"
+
+
 def test_every_verdict_explains_itself(asked):
     good = Prediction({}, Answer("x"), 0.9)
     stranger = Request("m", (Message("user", "other"),))

@@ -67,6 +67,9 @@ def out_of_memory():
         lambda: Prediction({}, Answer("x"), -0.1),
         lambda: Prediction({}, Answer("x"), 1.0001),
         lambda: Prediction({}, Answer("x"), "high"),
+        lambda: Prediction({}, Answer("x"), 0.9, novelty=math.nan),
+        lambda: Prediction({}, Answer("x"), 0.9, novelty=1.5),
+        lambda: Prediction({}, Answer("x"), 0.9, novelty=None),
         lambda: Prediction({}, "x", 0.9),
     ],
 )

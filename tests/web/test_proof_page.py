@@ -44,6 +44,17 @@ def test_a_reader_finds(words: str) -> None:
     assert words in made(samples.proof_certified(), samples.ticket_routing()).text
 
 
+def test_a_gate_shows_its_cutoff_and_its_cost() -> None:
+    proof = samples.proof_certified()
+    assert "Too novel" not in made(proof).text
+    gate = msgspec.structs.replace(
+        proof.certificate, novelty_cutoff=0.9876, novelty_refused=0.034, novelty_cost=0.009
+    )
+    text = made(msgspec.structs.replace(proof, certificate=gate)).text
+    assert "Novelty above which nothing is answered 0.9876" in text
+    assert "Too novel among them 3.4 %; costs 0.9 % of the coverage" in text
+
+
 def test_the_verdict_comes_first() -> None:
     page = made(samples.proof_certified())
     assert page.text.index("Certified") < page.text.index("What the promise rests on")

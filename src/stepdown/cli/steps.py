@@ -20,7 +20,7 @@ from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.datasets import Dataset
 from stepdown.core.ports import Line, Progress, Student, silent
-from stepdown.core.proofs import Proof
+from stepdown.core.proofs import CostRow, Proof
 from stepdown.core.routes import Mode, Policy, Route
 from stepdown.core.tasks import Task, TaskIndex
 from stepdown.errors import ArtefactError, Refusal
@@ -36,6 +36,7 @@ from stepdown.workspace.files import publish_file
 from stepdown.workspace.policies import change_policy
 
 __all__ = [
+    "all_calls",
     "attempt",
     "audit_log",
     "certify",
@@ -117,7 +118,7 @@ def _distribute(
     index = TaskIndex(session.workspace.tasks())
     sources = sorted({source for task in tasks for source in task.sources})
     encode = msgspec.msgpack.Encoder().encode
-    for call in _calls(session, sources, progress):
+    for call in all_calls(session, sources, progress):
         found = index.recognise(call.request, call.task)
         if found is None or found[0].id not in shards:
             continue
@@ -127,7 +128,7 @@ def _distribute(
         file.write(data)
 
 
-def _calls(session: Session, sources: Sequence[str], progress: Progress) -> Iterator[Call]:
+def all_calls(session: Session, sources: Sequence[str], progress: Progress) -> Iterator[Call]:
     """Yield the calls of the logs, then those that the gateway has captured."""
     yield from read_calls(sources, plugins.log_formats(), [], progress)
     lines = (
@@ -208,8 +209,17 @@ def current_student(workspace: Workspace, task: Task) -> Manifest:
     return verify_student(folder)
 
 
-def proof_terms(session: Session, task: Task, candidates: int, number: int) -> ProofTerms:
-    """Return what is asked of a proof of the task's `number`-th student, one of `candidates`."""
+def proof_terms(
+    session: Session,
+    task: Task,
+    candidates: int,
+    number: int,
+    cheaper: tuple[CostRow, ...] = (),
+) -> ProofTerms:
+    """Return what is asked of a proof of the task's `number`-th student, one of `candidates`.
+
+    `cheaper` are other ways to answer that were weighed beside it.
+    """
     terms = session.terms(task.name)
     return ProofTerms(
         budget=terms.error_budget,
@@ -219,6 +229,8 @@ def proof_terms(session: Session, task: Task, candidates: int, number: int) -> P
         reference=session.reference,
         candidates=candidates,
         attempt=number,
+        novelty=terms.novelty,
+        cheaper=cheaper,
     )
 
 
@@ -245,7 +257,13 @@ def certify(session: Session, task: Task, progress: Progress = silent) -> Proof:
         task,
         load_dataset(path.read_bytes()),
         open_student(workspace, task, manifest.id),
-        proof_terms(session, task, manifest.candidates, attempt(session, task, manifest.id)),
+        proof_terms(
+            session,
+            task,
+            manifest.candidates,
+            attempt(session, task, manifest.id),
+            msgspec.convert(manifest.training.get("cheaper", []), tuple[CostRow, ...]),
+        ),
         student_id=manifest.id,
         student_bytes=manifest.size_bytes,
         progress=progress,
@@ -271,12 +289,12 @@ def promote(session: Session, task: Task, mode: Mode = "live", share: float = 1.
     proof = current_proof(session.workspace, task)
     if proof is None:
         raise Refusal(f"{task.name} has no proof yet; run `stepdown prove {task.name}` first.")
-    threshold = proof.certificate.threshold
+    threshold, cutoff = proof.certificate.threshold, proof.certificate.novelty_cutoff
     if not proof.passed or threshold is None:
         raise Refusal(f"{task.name} is not certified: {proof.summary}")
     open_student(session.workspace, task, proof.student)
 
     def change(old: Route | None) -> Route:
-        return Route(task.id, proof.student, proof.id, threshold, mode, share, old)
+        return Route(task.id, proof.student, proof.id, threshold, mode, share, old, cutoff)
 
     return change_policy(session.workspace.policy, task.id, change)

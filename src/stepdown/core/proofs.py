@@ -51,6 +51,10 @@ class Certificate(msgspec.Struct, frozen=True):
     calibration rows with which the budget could be certified at all. `delta` is the share of
     1 - `confidence` that this certificate had: what is left after `candidates` students were
     weighed on the same rows, and `attempt` students of the task proved (0: not counted).
+    Inputs more novel than `novelty_cutoff` are not answered (None: there is no such gate): that is
+    the share `novelty_refused` of the calibration rows, and costs `novelty_cost` of the coverage at
+    the threshold. Under the joint contract `accepted`, `errors` and `bound` are those without the
+    gate, which can only lower the risk.
     """
 
     contract: ContractKind
@@ -67,6 +71,9 @@ class Certificate(msgspec.Struct, frozen=True):
     delta: float = 0.0
     candidates: int = 1
     attempt: int = 0
+    novelty_cutoff: float | None = None
+    novelty_refused: float = 0.0
+    novelty_cost: float = 0.0
 
 
 def shared_confidence(certificate: Certificate) -> str:

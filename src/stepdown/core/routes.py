@@ -28,7 +28,8 @@ class Route(msgspec.Struct, frozen=True):
     """For one task: the student that answers, above which confidence, for which share of calls.
 
     A route exists only with a passed proof. `share` is 1.0 in mode live, and the canary's share in
-    mode canary. `previous` is the route it replaced, for rollback.
+    mode canary. `previous` is the route it replaced, for rollback. Inputs whose novelty is above
+    `novelty_cutoff` go upstream (None: none do).
     """
 
     task: str
@@ -38,6 +39,7 @@ class Route(msgspec.Struct, frozen=True):
     mode: Mode = "live"
     share: float = 1.0
     previous: "Route | None" = None
+    novelty_cutoff: float | None = None
 
 
 class Policy(msgspec.Struct, frozen=True):

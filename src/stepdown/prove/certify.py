@@ -10,6 +10,7 @@ from stepdown.core.stats import cp_upper, rows_needed
 from stepdown.core.tasks import Task
 from stepdown.prove.contract import ProofTerms, base, counts, threshold_of, tuned_and_certified
 from stepdown.prove.explain import remedy, why
+from stepdown.prove.novelty import cutoff_of, gated, promising, refused
 from stepdown.prove.outcomes import Outcome
 
 __all__ = ["ceiling", "certify"]
@@ -29,6 +30,10 @@ def certify(
     where most accepted rows are wrong: a joint budget above 5 % would leave room for it.
     """
     tuning, rows = tuned_and_certified(outcomes, terms)
+    cutoff = None
+    if terms.contract == "selective":
+        cutoff = cutoff_of(tuning, promising(tuning, terms.budget), terms.novelty)
+        tuning, rows = gated(tuning, cutoff), gated(rows, cutoff)
     threshold = threshold_of(tuning, rows, terms, terms.budget)
     bare = Certificate(
         terms.contract,
@@ -47,12 +52,30 @@ def certify(
         return msgspec.structs.replace(
             bare, why=reason, remedy=remedy(tuning, rows, terms, calls_per_row)
         )
-    return msgspec.structs.replace(
+    passed = msgspec.structs.replace(
         bare,
         threshold=threshold,
         accepted=accepted,
         errors=errors,
         bound=cp_upper(errors, base(rows, accepted, terms), terms.delta),
+    )
+    if threshold is None:
+        return passed
+    if terms.contract == "joint":
+        cutoff = cutoff_of(rows, threshold, terms.novelty)
+    return _with_gate(passed, outcomes, threshold, cutoff)
+
+
+def _with_gate(
+    certificate: Certificate, outcomes: Sequence[Outcome], threshold: float, cutoff: float | None
+) -> Certificate:
+    """Return the certificate with the gate and what it costs, counted on all calibration rows."""
+    novel = [outcome for outcome in outcomes if refused(outcome, cutoff)]
+    return msgspec.structs.replace(
+        certificate,
+        novelty_cutoff=cutoff,
+        novelty_refused=len(novel) / len(outcomes),
+        novelty_cost=counts(novel, threshold)[0] / len(outcomes),
     )
 
 

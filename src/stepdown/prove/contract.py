@@ -22,7 +22,8 @@ class ProofTerms(msgspec.Struct, frozen=True):
     labels (0 when they came from the log); `student_usd_per_1000` is the cost of our own CPU;
     `cheaper` are other ways to answer, for comparison. `candidates` students were weighed on the
     calibration rows, and this is the `attempt`-th student of the task that is proved (0: no other
-    will be).
+    will be). The novelty gate may refuse the share `novelty` of the calls that would be answered; 0
+    switches it off.
     """
 
     budget: float = 0.02
@@ -35,6 +36,7 @@ class ProofTerms(msgspec.Struct, frozen=True):
     cheaper: tuple[CostRow, ...] = ()
     candidates: int = 1
     attempt: int = 0
+    novelty: float = 0.01
 
     @property
     def delta(self) -> float:

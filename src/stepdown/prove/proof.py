@@ -16,6 +16,7 @@ from stepdown.prove.contract import ProofTerms
 from stepdown.prove.economics import economics
 from stepdown.prove.latency import measure_latency
 from stepdown.prove.measure import measure
+from stepdown.prove.novelty import gated
 from stepdown.prove.outcomes import answer
 from stepdown.prove.sealed import SealedTest
 
@@ -66,7 +67,7 @@ def prove(
     certificate = _within_ceiling(certificate, task, terms)
     sealed = SealedTest(dataset.part("test"))
     examples = sealed.open()
-    outcomes = answer(student, examples, progress, "test")
+    outcomes = gated(answer(student, examples, progress, "test"), certificate.novelty_cutoff)
     test = measure(outcomes, task.anatomy, certificate.threshold)
     certificate, passed = _judged(certificate, test)
     raised = sum(o.prediction.abstained.startswith("student error") for o in outcomes)
@@ -105,6 +106,9 @@ def _within_ceiling(certificate: Certificate, task: Task, terms: ProofTerms) -> 
         accepted=0,
         errors=0,
         bound=1.0,
+        novelty_cutoff=None,
+        novelty_refused=0.0,
+        novelty_cost=0.0,
         why=reason,
         remedy="Set the teacher's temperature to 0, make its instructions unambiguous, or allow a "
         "budget above what it disagrees with itself.",

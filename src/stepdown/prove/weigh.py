@@ -10,6 +10,7 @@ from stepdown.core.proofs import Certificate
 from stepdown.prove.certify import certify
 from stepdown.prove.contract import ProofTerms
 from stepdown.prove.latency import measure_latency
+from stepdown.prove.novelty import gated
 from stepdown.prove.outcomes import answer
 
 __all__ = ["Weighed", "weigh"]
@@ -32,6 +33,7 @@ def weigh(
     """Certify a candidate under `terms`, whose `candidates` counts all that are weighed."""
     outcomes = answer(student, calibration, progress, "weighing")
     certificate = certify(outcomes, terms)
+    outcomes = gated(outcomes, certificate.novelty_cutoff)
     rows = max(len(outcomes), 1)
     above = float("inf") if certificate.threshold is None else certificate.threshold
     timed = measure_latency(student, [e.input for e in calibration[:_TIMED]], None)

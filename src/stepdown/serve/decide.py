@@ -1,7 +1,8 @@
 """The routing decision: may a student answer this request, and is it sure enough?
 
-In order: is there a task, a route, a contract that is kept, a mode that lets the student speak, and
-an answer above the threshold. The first "no" sends the request upstream and names its reason.
+In order: is there a task, a route, a contract that is kept, a mode that lets the student speak, an
+input that is not too novel, and an answer above the threshold. The first "no" sends the request
+upstream and names its reason.
 """
 
 import hashlib
@@ -89,6 +90,13 @@ async def _asked(
 def _gated(
     request: Request, task: Task, live: LiveRoute, prediction: Prediction, shapes: Shapes
 ) -> Verdict:
+    cutoff = live.route.novelty_cutoff
+    if cutoff is not None and prediction.novelty > cutoff:
+        why = (
+            f"More novel than {prediction.novelty:.4f} of the calls that were learnt from; the "
+            f"cut-off is {cutoff:.4f}."
+        )
+        return _upstream("escalated", "novel", task, live, why, prediction)
     answer = prediction.answer
     if answer is None:
         reason: Reason = "novel" if prediction.abstained.startswith("novel") else "low_confidence"

@@ -179,6 +179,9 @@ def _sound(returned: object) -> Prediction | Fault:
         return Fault("The student's confidence is not a number.")
     if not 0 <= confidence <= 1:
         return Fault("The student's confidence is not between 0 and 1.")
+    novelty: Any = returned.novelty
+    if not isinstance(novelty, int | float) or not 0 <= novelty <= 1:
+        return Fault("The student's novelty is not between 0 and 1.")
     answer: Any = returned.answer
     if answer is not None and not isinstance(answer, Answer):
         return Fault("The student's answer is not an answer.")
