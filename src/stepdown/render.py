@@ -265,8 +265,8 @@ def _quality(proof: Proof) -> Iterator[tuple[str, str]]:
 def _gate(certificate: Certificate) -> str:
     refused, cost = map(display.share, (certificate.novelty_refused, certificate.novelty_cost))
     return (
-        f"refuses above {certificate.novelty_cutoff:.4f}  ({refused} of the calibration rows, which "
-        f"costs {cost} of coverage)"
+        f"refuses above {certificate.novelty_cutoff:.4f}  ({refused} of the calibration rows, "
+        f"which costs {cost} of coverage)"
     )
 
 
