@@ -83,4 +83,8 @@ class Unavailable(Refusal):
 
 
 class UpstreamError(StepdownError):
-    """The model behind the API failed."""
+    """The model behind the API failed; `status` is the HTTP status, None where nothing came."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status

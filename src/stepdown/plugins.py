@@ -4,10 +4,19 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, cast
 
-from stepdown.core.ports import Family, LogFormat, ModelFamily
+from stepdown.core.ports import Family, LogFormat, ModelFamily, Provider
 from stepdown.errors import PluginError
 
-__all__ = ["KINDS", "families", "family", "ladder", "listed", "log_format", "log_formats"]
+__all__ = [
+    "KINDS",
+    "families",
+    "family",
+    "ladder",
+    "listed",
+    "log_format",
+    "log_formats",
+    "provider",
+]
 
 KINDS = {
     "logs": "stepdown.logs",
@@ -62,6 +71,15 @@ def family(name: str, scratch: Path | None = None) -> Family:
     if model:
         raise PluginError(f"The family {base!r} starts from no model; name it alone.")
     return found
+
+
+def provider(name: str) -> Provider:
+    """Load the provider of that name.
+
+    Raises:
+        PluginError: there is none, or it can't be imported.
+    """
+    return _load(_named("providers", name, "provider"))
 
 
 def _named(kind: str, name: str, what: str) -> EntryPoint:

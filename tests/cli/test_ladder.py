@@ -7,26 +7,12 @@ import pytest
 
 from stepdown import plugins
 from stepdown.cli import ladder, steps
-from stepdown.cli.ladder import LADDER_COLUMNS, Step, ladder_rows
 from stepdown.cli.options import Session
 from stepdown.config import Config
 from stepdown.errors import ArtefactError
 from stepdown.students.linear import LinearFamily
 from stepdown.train import Estimate, Prices
 from stepdown.workspace import Workspace
-
-
-def test_a_row_for_each_step_as_the_columns_name_them():
-    rows = ladder_rows(
-        [
-            Step("linear", "taken", True, "abc", 0, 5_000_000, 1.0, 100, 0.93, 0.8, 0.1, 2.1),
-            Step("encoder", "Install stepdown[encoder]."),
-        ]
-    )
-    assert all(len(row) == len(LADDER_COLUMNS) for row in rows)
-    assert rows[0][0] == "▸ linear"
-    assert rows[1][-1] == "skipped"
-    assert rows[1][1:-1] == [""] * (len(LADDER_COLUMNS) - 2)
 
 
 def test_the_climb_ends_when_what_is_left_is_worth_little():

@@ -3,8 +3,10 @@
 import click
 
 from stepdown.cli import steps
-from stepdown.cli.ladder import LADDER_COLUMNS, ladder_rows, train_task
+from stepdown.cli.hosted import ask_hosted
+from stepdown.cli.ladder import train_task
 from stepdown.cli.options import Session, common, print_json
+from stepdown.cli.weighing import LADDER_COLUMNS, ladder_rows
 from stepdown.core import display
 from stepdown.render import next_step, progress_bar, say, show, table
 
@@ -14,13 +16,19 @@ __all__ = ["train"]
 @click.command()
 @click.argument("task")
 @click.option("--family", metavar="F", help="Train this family alone; default: climb the ladder.")
+@click.option(
+    "--mid",
+    is_flag=True,
+    help="Also ask the model of [tiers.mid] the calibration rows; it is paid.",
+)
 @common
-def train(session: Session, task: str, family: str | None) -> None:
+def train(session: Session, task: str, family: str | None, mid: bool) -> None:
     """Train a student for TASK on its dataset's train part."""
     found = session.workspace.task(task)
     dataset = steps.current_dataset(session.workspace, found)
     with progress_bar() as progress:
-        trained = train_task(session, found, dataset, family, progress)
+        hosted = ask_hosted(session, found, dataset, progress) if mid else None
+        trained = train_task(session, found, dataset, family, progress, hosted)
     manifest = trained.manifest
     if session.json:
         print_json(

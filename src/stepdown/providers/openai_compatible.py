@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's chat completions: one POST, one whole answer."""
+"""Any server that speaks OpenAI's API: one POST, one whole answer, to chat or to decisions."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -8,19 +8,24 @@ import aiohttp
 from stepdown.core.ports import Complete
 from stepdown.errors import UpstreamError
 
-__all__ = ["PROVIDER", "OpenAICompatible"]
+__all__ = ["DECISIONS", "PROVIDER", "OpenAICompatible"]
 
 _CONNECT_S = 2.0
 _QUOTED = 200
 
 
 class OpenAICompatible:
-    """The provider; `timeout_s` is what one answer may take."""
+    """The provider; `timeout_s` is what one answer may take, `path` stands behind the API root."""
 
-    name = "openai-compatible"
-
-    def __init__(self, timeout_s: float = 600.0) -> None:
+    def __init__(
+        self,
+        timeout_s: float = 600.0,
+        name: str = "openai-compatible",
+        path: str = "chat/completions",
+    ) -> None:
+        self.name = name
         self._timeout_s = timeout_s
+        self._path = path
 
     @asynccontextmanager
     async def connect(self, source: str, api_key: str | None = None) -> AsyncGenerator[Complete]:
@@ -35,7 +40,7 @@ class OpenAICompatible:
         async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
 
             async def complete(body: bytes) -> bytes:
-                return await _post(session, f"{root}/chat/completions", body)
+                return await _post(session, f"{root}/{self._path}", body)
 
             yield complete
 
@@ -50,8 +55,11 @@ async def _post(session: aiohttp.ClientSession, url: str, body: bytes) -> bytes:
         ) from problem
     if response.status != 200:
         quoted = answer[:_QUOTED].decode("utf-8", "replace")
-        raise UpstreamError(f"{url} answered with status {response.status}: {quoted}")
+        raise UpstreamError(
+            f"{url} answered with status {response.status}: {quoted}", response.status
+        )
     return answer
 
 
 PROVIDER = OpenAICompatible()
+DECISIONS = OpenAICompatible(name="openai-decisions", path="decisions")

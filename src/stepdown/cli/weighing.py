@@ -1,0 +1,206 @@
+"""Weighing on the calibration rows: what the climb made, a hosted model beside it; the table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from stepdown.cli import steps
+from stepdown.cli.hosted import Hosted
+from stepdown.cli.options import Session
+from stepdown.core import display
+from stepdown.core.datasets import Example
+from stepdown.core.ports import Progress, Student
+from stepdown.core.proofs import CostRow
+from stepdown.core.tasks import Task
+from stepdown.prove import Weighed, weigh
+from stepdown.students.chain import Chain
+from stepdown.train import Candidate, Prices, Rung, choose, expected
+from stepdown.workspace.artefacts import Manifest
+
+__all__ = [
+    "LADDER_COLUMNS",
+    "Made",
+    "Other",
+    "Scale",
+    "Step",
+    "ladder_rows",
+    "take",
+    "weigh_hosted",
+]
+
+LADDER_COLUMNS = ["rung", ">size", ">agrees", ">answers", ">p50", ">$ per 1,000", "student"]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One line of the climb's table: a rung, a chain or a hosted model, and why it fared as it did.
+
+    Shares are of the calibration rows; None is unknown, or was not come to.
+    """
+
+    rung: str
+    why: str
+    taken: bool = False
+    student: str = ""
+    parameters: int = 0
+    size_bytes: int | None = None
+    seconds: float | None = None
+    peak_megabytes: float | None = None
+    agreement: float | None = None
+    coverage: float | None = None
+    p50_ms: float | None = None
+    usd_per_1000: float | None = None
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A trained and published candidate; a chain has no rung of its own."""
+
+    name: str
+    manifest: Manifest
+    folder: Path
+    rung: Rung | None = None
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """What candidates are weighed on, how many share its confidence, and at which prices."""
+
+    session: Session
+    task: Task
+    rows: Sequence[Example]
+    candidates: int
+    prices: Prices
+    progress: Progress
+
+    def weigh(self, student: Student) -> Weighed:
+        """Weigh one candidate as the next student of the task to be proved."""
+        number = steps.attempt(self.session, self.task, "")
+        terms = steps.proof_terms(self.session, self.task, self.candidates, number)
+        return weigh(student, self.rows, terms, self.progress)
+
+
+class Other(msgspec.Struct, frozen=True):
+    """A hosted model as weighed: a candidate for the choice, a row for the proof's prices."""
+
+    candidate: Candidate
+    row: CostRow
+
+
+def weigh_hosted(scale: Scale, hosted: Hosted) -> Other:
+    """Weigh a hosted model by the answers it has given."""
+    found = scale.weigh(hosted.student)
+    note = "" if found.certificate.threshold is not None else found.certificate.why
+    if not note and hosted.usd_per_1000 is None:
+        note = "Its price is unknown: set usd_per_1000 under [tiers.mid]."
+    asked = f"asked {hosted.asked:,} calibration rows, {hosted.failed:,} without an answer"
+    return Other(
+        Candidate(
+            hosted.model,
+            0,
+            0,
+            found.agreement,
+            found.coverage,
+            hosted.p50_ms,
+            hosted.usd_per_1000 or 0.0,
+            note,
+        ),
+        CostRow(hosted.model, hosted.usd_per_1000, found.agreement, asked),
+    )
+
+
+def take(scale: Scale, made: Sequence[Made], other: Other | None) -> tuple[int, list[Step]]:
+    """Return which of the made candidates to take, and the table's line for each.
+
+    Where none can be certified, the one that agrees most is kept, for its proof to say why.
+    """
+    workspace = scale.session.workspace
+    opened = [steps.open_student(workspace, scale.task, one.manifest.id) for one in made]
+    weighed = [scale.weigh(student) for student in opened]
+    sizes = {one.manifest.id: one.manifest.size_bytes for one in made}
+    candidates = [
+        _candidate(one, found, student, sizes)
+        for one, found, student in zip(made, weighed, opened, strict=True)
+    ]
+    at, reasons = choose(candidates, scale.prices)
+    if at is None:
+        at = max(range(len(made)), key=lambda one: (weighed[one].agreement, -one))
+        reasons[at] = f"kept, as it agrees most: {reasons[at]}"
+    table = [
+        _step(one, candidate, reason, scale.prices, taken=index == at)
+        for index, (one, candidate, reason) in enumerate(
+            zip(made, candidates, reasons, strict=True)
+        )
+    ]
+    if other is not None:
+        table.append(_other_step(other, candidates, scale.prices))
+    return at, table
+
+
+def _candidate(one: Made, found: Weighed, student: Student, sizes: dict[str, int]) -> Candidate:
+    size = one.manifest.size_bytes
+    if isinstance(student, Chain):
+        size += sum(sizes.get(link, 0) for link in _links(student))
+    return Candidate(
+        one.name,
+        one.rung.parameters if one.rung else 0,
+        size,
+        found.agreement,
+        found.coverage,
+        found.p50_ms,
+        note="" if found.certificate.threshold is not None else found.certificate.why,
+    )
+
+
+def _links(chain: Chain) -> list[str]:
+    second = chain.second
+    return [chain.first.id, *(_links(second) if isinstance(second, Chain) else [second.id])]
+
+
+def _step(one: Made, candidate: Candidate, reason: str, prices: Prices, *, taken: bool) -> Step:
+    rung = one.rung
+    return Step(
+        one.name,
+        reason,
+        taken,
+        one.manifest.id,
+        candidate.parameters,
+        candidate.size_bytes,
+        rung.seconds if rung else None,
+        rung.peak_megabytes if rung else None,
+        candidate.agreement,
+        candidate.coverage,
+        candidate.p50_ms,
+        expected(candidate, prices)[0],
+    )
+
+
+def _other_step(other: Other, candidates: Sequence[Candidate], prices: Prices) -> Step:
+    everything = [*candidates, other.candidate]
+    best, reasons = choose(everything, prices)
+    why = reasons[-1]
+    if best == len(candidates):
+        why = "the cheapest way of all: don't train, switch the model"
+    candidate = other.candidate
+    return Step(
+        f"{candidate.name} (hosted)",
+        why,
+        agreement=candidate.agreement,
+        coverage=candidate.coverage,
+        p50_ms=candidate.p50_ms,
+        usd_per_1000=expected(candidate, prices)[0] if other.row.usd_per_1000 is not None else None,
+    )
+
+
+def ladder_rows(climbed: Sequence[Step]) -> list[list[str]]:
+    """Return the rows of the climb's table, as `LADDER_COLUMNS` names them."""
+    return [
+        [
+            f"{'▸ ' if step.taken else ''}{step.rung}",
+            display.bytes_size(step.size_bytes) if step.size_bytes else "",
+            display.share(step.agreement) if step.agreement is not None else "",
+            display.share(step.coverage) if step.coverage is not None else "",
+            display.milliseconds(step.p50_ms) if step.p50_ms is not None else "",
+            display.money(step.usd_per_1000) if step.agreement is not None else "",
+            step.student or ("" if step.agreement is not None else "skipped"),
+        ]
+        for step in climbed
+    ]
