@@ -10,13 +10,18 @@ def test_students_are_listed_with_their_route(ran, capsys):
     assert call("models", "--workspace", ran.workspace, "--json") == 0
     printed = json.loads(capsys.readouterr().out)
     assert "linear" in printed["families"]
+    minilm = next(model for model in printed["models"] if model["name"] == "minilm-l6")
+    assert minilm["licence"] == "Apache-2.0"
+    assert len(minilm["origins"][0]["sha256"]) == 64
     assert [row["routed"] for row in printed["students"]] == [True]
     assert printed["students"][0]["rows"] > 100
 
 
 def test_no_students_is_no_error(tmp_path, capsys):
     assert call("models", "--workspace", tmp_path) == 0
-    assert "linear" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "linear" in told.err
+    assert "minilm-l6" in told.out
 
 
 def test_a_damaged_student_is_told_beside_the_others(space, capsys):

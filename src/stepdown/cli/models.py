@@ -1,9 +1,10 @@
-"""`stepdown models`: the families that can be trained, and the students that were."""
+"""`stepdown models`: the models that students start from, and the students of the workspace."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import click
+import msgspec
 
 from stepdown import plugins
 from stepdown.cli.options import Session, common, print_json
@@ -11,6 +12,7 @@ from stepdown.core import display
 from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError
 from stepdown.render import next_step, say, show, table
+from stepdown.students.catalogue import Entry, catalogue
 from stepdown.workspace.artefacts import Manifest, verify_student
 from stepdown.workspace.policies import read_policy
 
@@ -20,7 +22,7 @@ __all__ = ["models"]
 @click.command()
 @common
 def models(session: Session) -> None:
-    """List student families, and every student of the workspace with its size and route."""
+    """List the known models, and every student of the workspace with its size and route."""
     families = plugins.families()
     policy = read_policy(session.workspace.policy)
     routed = {route.student for route in policy.routes.values()}
@@ -33,9 +35,14 @@ def models(session: Session) -> None:
             else:
                 refused.append(f"{task.name}: {found}")
     if session.json:
-        print_json({"families": families, "students": rows, "refused": refused})
+        known = [msgspec.to_builtins(entry) for entry in catalogue()]
+        found = {"families": families, "models": known, "students": rows, "refused": refused}
+        print_json(found)
         return
     say(f"Families: {', '.join(families)}.")
+    show(table("Models", _MODEL_COLUMNS, [_model_row(entry) for entry in catalogue()]))
+    say("Any other model: `stepdown train TASK --family FAMILY:NAME`, a hub's name or a folder.")
+    say("Where each one's weights are and their hashes: `stepdown models --json`.")
     columns = ["task", "student", "family", ">size", ">rows", "made", "routed"]
     show(
         table(
@@ -58,6 +65,20 @@ def models(session: Session) -> None:
     for line in refused:
         say(line)
     next_step(session.typed("stepdown status"))
+
+
+_MODEL_COLUMNS = ["model", "family", ">parameters", ">context", "licence", "weights"]
+
+
+def _model_row(entry: Entry) -> list[str]:
+    return [
+        entry.name,
+        entry.family,
+        f"{entry.parameters / 1e6:,.1f} M" if entry.parameters is not None else display.UNKNOWN,
+        display.count(entry.context),
+        entry.licence,
+        " or ".join(origin.source for origin in entry.origins),
+    ]
 
 
 def _students(session: Session, task: Task) -> Iterator[Manifest | str]:
