@@ -68,3 +68,21 @@ def test_parse_time(text, clock):
 
 def test_times_come_in_order():
     assert [clock for *_, clock in find_times("noon or 9:00")] == [(12, 0), (9, 0)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this 5th day of March, 2018",
+        "the 5t h day of March 2018",
+        "5 th day of March, 2018",
+        "5th day of      --- March, 2018",
+        "March 5t h, 2018",
+    ],
+)
+def test_dates_in_prose_and_as_recognition_tears_them_are_read(text):
+    assert parse_date(text, "dmy") == date(2018, 3, 5)
+
+
+def test_a_day_takes_no_letters_of_the_next_word():
+    assert parse_date("5 the March 2018", "dmy") is None

@@ -97,3 +97,13 @@ def test_speakers_are_told_apart():
     assert "role=assistant" in row_of(text, "Rome", roles=True)
     assert "turn=1 user" in row_of(text, "Paris", roles=True)
     assert "role=none" in row_of("hi\nuser: x", "hi", roles=True)
+
+
+def test_a_digests_marks_are_features_of_the_windows_tokens_alone():
+    text = "Before.\n⟦abcdae abcdbb⟧\nOhio law"
+    tokens = tokenise(text, compound=True)
+    rows = features(text, tokens, Layout(windows=True), {})
+    assert {"w=abcda", "we=abcd", "w=abcda Xx", "w=abcdb"} <= set(rows[-2])
+    assert not [name for name in rows[0] if name.startswith("w")]
+    plain = features(text, tokens, Layout(), {})
+    assert not [name for row in plain for name in row if name.startswith("w=")]

@@ -5,6 +5,7 @@ import pytest
 from stepdown.core.anatomy import Field
 from stepdown.students.spans_features import tokenise
 from stepdown.students.spans_labels import Placed, fits, label_fields, layers_of, tags
+from stepdown.students.windows.marks import mark, mark_line
 
 
 def label(texts, values, many=False):
@@ -64,3 +65,20 @@ def test_fields_with_the_same_words_get_layers_of_their_own():
     records = [{"/a": "Oslo", "/b": "Oslo", "/c": "9"}, {"/a": "Rome", "/b": "Rome", "/c": "8"}]
     fields = [Field(path, "copy") for path in ("/a", "/b", "/c")]
     assert layers_of(label_fields(texts, records, fields)) == [[0, 2], [1]]
+
+
+def digest_of(path):
+    good, other = mark(path, 0, 4), mark("/other", 0, 4)
+    return f"{mark_line([other])}\nmade in Ohio\n{mark_line([good])}\nthe laws of Ohio, in Ohio"
+
+
+def test_in_a_digest_only_places_in_the_fields_best_window_count():
+    text = digest_of("/law")
+    (field,) = label_fields([text], [{"/law": "Ohio"}], [Field("/law", "copy")])
+    assert [text[:start].count("Ohio") for start, _ in field.places[0].spans] == [1, 2]
+
+
+def test_a_value_in_no_window_of_its_own_counts_where_it_stands():
+    text = digest_of("/law")
+    (field,) = label_fields([text], [{"/place": "Ohio"}], [Field("/place", "copy")])
+    assert len(field.places[0].spans) == 3

@@ -29,13 +29,15 @@ _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
-_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+# Optical character recognition tears ordinals apart: "20t h day".
+_DAY = r"\d{1,2}(?:\s?(?:st|nd|rd|th|s\st|n\sd|r\sd|t\sh)\b)?"
 _YEAR = r"(?:\d{4}|'?\d{2})(?!\d)"
 _DATE = re.compile(
     rf"""(?<![\d.])(?:
       (?P<y1>\d{{4}})[-/.](?P<m1>\d{{1,2}})[-/.](?P<d1>\d{{1,2}})(?!\d)
     | (?P<a>\d{{1,2}})\s?(?P<sep>[-/.])\s?(?P<b>\d{{1,2}})\s?(?P=sep)\s?(?P<c>\d{{4}}|\d{{2}})(?!\d)
-    | (?P<d2>{_DAY})[\s\-/.,]*(?:day\s+of\s+|of\s+)?(?P<m2>{_MONTH})\b[\s\-/.,']*(?P<y2>{_YEAR})
+    | (?P<d2>{_DAY})[\s\-/.,]*(?:day\s+of[\s\-_]+|of\s+)?(?P<m2>{_MONTH})\b[\s\-/.,']*
+      (?P<y2>{_YEAR})
     | (?P<m3>\b{_MONTH})\b[\s\-/.]*(?P<d3>{_DAY})[\s\-/.,]+(?P<y3>{_YEAR})
     | (?P<y4>\d{{4}})[\s\-/.,]+(?P<m4>{_MONTH})\b[\s\-/.,]*(?P<d4>{_DAY})
     | (?P<y5>(?:19|20)\d\d)(?P<m5>\d\d)(?P<d5>\d\d)(?!\d)

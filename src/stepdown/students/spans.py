@@ -23,6 +23,7 @@ from stepdown.students.spans_features import (
 from stepdown.students.spans_files import load_spans, save_spans
 from stepdown.students.spans_labels import LabelledField, fits, label_fields, layers_of, tags
 from stepdown.students.spans_model import SpanField, SpanGuess, SpanLayer, SpanModel
+from stepdown.students.windows.marks import regions
 
 __all__ = ["SpanField", "SpanGuess", "SpanModel", "load_spans", "save_spans", "train_spans"]
 
@@ -40,7 +41,9 @@ def _layout(texts: Sequence[str]) -> Layout:
     lines = sum(text.count("\n") >= 3 for text in sample)
     spoken = sum(ROLE.search(text) is not None for text in sample)
     roles = 10 * spoken > len(sample)
-    return Layout(lines=10 * lines > len(sample) and not roles, roles=roles)
+    windows = 2 * sum(bool(regions(text)) for text in sample) > len(sample)
+    lined = 10 * lines > len(sample) and not roles
+    return Layout(lines=lined, roles=roles, windows=windows)
 
 
 def _usable(labelled: Sequence[LabelledField], tokens: Sequence[Places]) -> list[int]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from stepdown.core.dates import find_dates
+from stepdown.students.windows.marks import regions
 
 __all__ = ["ROLE", "Layout", "Lexicon", "Places", "features", "lexicon_of", "tokenise"]
 
@@ -36,12 +37,14 @@ class Layout(msgspec.Struct, frozen=True):
     """How texts are cut and which features are made.
 
     `compound` keeps "25/12/2018" and "1,234.50" whole; `lines` adds what depends on line breaks
-    (documents); `roles` adds who speaks (conversations).
+    (documents); `roles` adds who speaks (conversations); `windows` adds for which fields a window
+    of a digest was chosen.
     """
 
     compound: bool = True
     lines: bool = False
     roles: bool = False
+    windows: bool = False
 
 
 def tokenise(text: str, compound: bool) -> Places:
@@ -264,6 +267,19 @@ def _spoken(text: str, tokens: Places, rows: list[list[str]]) -> None:
         rows[at].append(f"turn={min(len(turns) - turn, 5)} {role}")
 
 
+def _chosen(text: str, tokens: Places, words: Sequence[Word], rows: list[list[str]]) -> None:
+    """Add for which fields a token's window was chosen, at which rank and how surely."""
+    starts = [start for start, _ in tokens]
+    for region in regions(text):
+        first, stop = bisect_left(starts, region.start), bisect_left(starts, region.end)
+        for at in range(first, stop):
+            shape = words[at][1]
+            for mark in region.marks:
+                rows[at].extend(
+                    [f"w={mark[:5]}", f"w{mark[5]}={mark[:4]}", f"w={mark[:5]} {shape}"]
+                )
+
+
 def features(
     text: str, tokens: Places, layout: Layout, lexicon: Lexicon, own: Lexicon | None = None
 ) -> list[list[str]]:
@@ -281,6 +297,7 @@ def features(
         (layout.lines, lambda: _ranked(words, rows)),
         (layout.lines, lambda: _dated(text, tokens, rows)),
         (layout.roles, lambda: _spoken(text, tokens, rows)),
+        (layout.windows, lambda: _chosen(text, tokens, words, rows)),
     )
     for wanted, add in groups:
         if wanted:

@@ -12,16 +12,19 @@ from stepdown.core.anatomy import Field
 from stepdown.core.fingerprint import canonical_json
 from stepdown.core.normalise import best_normaliser
 from stepdown.students.spans_features import Places
+from stepdown.students.windows.marks import field_letters, regions
 
 __all__ = ["LabelledField", "Placed", "fits", "label_fields", "layers_of", "tags"]
 
 _MAX_CONFLICTS = 0.05
 
+Spans = tuple[tuple[int, int], ...]
+
 
 class Placed(msgspec.Struct, frozen=True):
     """Where one field's value stands in one text, in characters; `missed` where it does nowhere."""
 
-    spans: tuple[tuple[int, int], ...] = ()
+    spans: Spans = ()
     missed: bool = False
 
 
@@ -59,11 +62,33 @@ def _stand_in(values: Sequence[Any]) -> Any:
     return msgspec.json.decode(written) if count > 1 and 2 * count >= len(values) else None
 
 
+def _in_windows(path: str, text: str, spans: Spans) -> Spans:
+    """Return the places in the best of the windows that were chosen for the field.
+
+    All places where the text is no digest, or none of those windows holds one.
+    """
+    own = field_letters(path)
+    ranked = sorted(
+        (mark[4], region.start, region.end)
+        for region in regions(text)
+        for mark in region.marks
+        if mark[:4] == own
+    )
+    for _, start, end in ranked:
+        inside = tuple(span for span in spans if start <= span[0] and span[1] <= end)
+        if inside:
+            return inside
+    return spans
+
+
 def _label_field(texts: Sequence[str], values: Sequence[Any], field: Field) -> LabelledField:
     found = [
         tuple((a.start, a.end) for a in align(value, text))
         for value, text in zip(values, texts, strict=True)
     ]
+    if not field.many:
+        pairs_of = zip(texts, found, strict=True)
+        found = [_in_windows(field.path, text, spans) for text, spans in pairs_of]
     nothing = _stand_in([value for value, spans in zip(values, found, strict=True) if not spans])
     places: list[Placed] = []
     pairs: list[tuple[Any, str]] = []

@@ -2,10 +2,13 @@
 
 import msgspec
 import pytest
+from tests.students.windows.contracts import make_contracts
 
-from stepdown.core.anatomy import Field
+from stepdown.core.anatomy import Anatomy, Field
 from stepdown.core.records import same_record
+from stepdown.core.tasks import Signature, Task, Verdict
 from stepdown.errors import NotEnoughData
+from stepdown.students.linear import LinearFamily
 from stepdown.students.linear.form import GATE
 
 
@@ -81,3 +84,33 @@ def test_a_copied_label_is_read_from_the_text(family, tasks, examples, unseen):
         same_record(student.predict(example.input).record, example.record) for example in last[-60:]
     ]
     assert sum(right) > 55
+
+
+READ = tuple(Field(path, "copy", distinct=8, count=60, aligned=1.0) for path in ("/law", "/date"))
+
+
+def a_task():
+    anatomy = Anatomy("json", READ, 60, 1.0, 1.0)
+    return Task("t", "contracts", Signature(), anatomy, Verdict("distil"))
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return LinearFamily(static=False).train(a_task(), make_contracts(60))
+
+
+def test_long_documents_are_read_by_their_windows(reader):
+    assert reader.windows is not None
+    examples = make_contracts(20, first=900)
+    found = [(reader.predict(example.input), example.record) for example in examples]
+    right = sum(prediction.record == record for prediction, record in found)
+    assert right >= 17
+
+
+def test_a_reader_of_long_documents_is_saved_whole(reader, tmp_path):
+    task = a_task()
+    LinearFamily().save(reader, tmp_path)
+    again = LinearFamily().load(tmp_path, task)
+    given = make_contracts(1, first=950)[0].input
+    assert again.predict(given).record == reader.predict(given).record
+    assert again.windows.paths == reader.windows.paths

@@ -27,6 +27,7 @@ from stepdown.students.novelty import Novelty, Numbers, restored
 from stepdown.students.novelty.nearness import SKETCH
 from stepdown.students.spans_files import load_spans, save_spans
 from stepdown.students.static import require_static
+from stepdown.students.windows.files import load_windows, save_windows
 
 __all__ = ["load_linear", "save_linear"]
 
@@ -74,6 +75,7 @@ class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     platts: dict[str, Platt]
     confidence: Confidence
     novelty: Numbers | None = None
+    windows: bool = False
 
 
 def _entry(path: str, head: ChoiceHead) -> _HeadEntry:
@@ -106,7 +108,10 @@ def save_linear(student: LinearStudent, folder: Path) -> None:
         platts=student.form.platts,
         confidence=student.confidence,
         novelty=student.novelty.numbers if student.novelty else None,
+        windows=student.windows is not None,
     )
+    if student.windows is not None:
+        save_windows(student.windows, folder)
     (folder / _STUDENT).write_bytes(canonical_json(manifest))
     (folder / _WEIGHTS).write_bytes(save(tensors))
     for entry in spans:
@@ -209,6 +214,7 @@ def load_linear(folder: Path, task: Task) -> LinearStudent:
     )
     student = LinearStudent(featurizer, heads, spans, form, manifest.confidence, assembler_of(task))
     student.novelty = _novelty(manifest, featurizer, tensors, folder)
+    student.windows = load_windows(folder) if manifest.windows else None
     return student
 
 

@@ -74,7 +74,7 @@ class Grams:
         lengths[counts == 0] = 1.0
         values /= np.repeat(lengths, counts)
         words = sparse.csr_matrix((values, columns, ends), shape=(len(units), len(self.names)))
-        return sparse.hstack([words, _positions(len(units))], format="csr", dtype=np.float32)
+        return sparse.csr_matrix(sparse.hstack([words, _positions(len(units))], dtype=np.float32))
 
 
 def _positions(count: int) -> sparse.csr_matrix:

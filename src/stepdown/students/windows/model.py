@@ -1,11 +1,9 @@
 """Windows of a long input: scored for each field, the best kept, and joined into a digest.
 
 A student that reads the digest instead of the input takes the time of a page, however long the
-contract is. The digest is text: whatever reads texts can read it. Before each window stands a line
-⟦…⟧ that says for which fields it was chosen, at which rank and how surely.
+contract is. The digest is text: whatever reads texts can read it.
 """
 
-import re
 from collections.abc import Sequence
 
 import msgspec
@@ -15,8 +13,9 @@ from numpy.typing import NDArray
 from stepdown.core.tasks import Input, Segment
 from stepdown.students.windows.cut import Places, cut
 from stepdown.students.windows.grams import Grams
+from stepdown.students.windows.marks import mark, mark_line
 
-__all__ = ["MARKS", "SHORT", "Window", "WindowModel", "digest", "document", "replace", "select"]
+__all__ = ["SHORT", "Window", "WindowModel", "digest", "document", "replace", "select"]
 
 SHORT = 3_000
 """A document of at most this many characters is read whole."""
@@ -29,10 +28,6 @@ _DIGEST_CHARS = 9_000
 _WINDOW_CHARS = 800
 _RANKS = 3
 _SURE = (-4.0, -2.5, -1.0, 1.0)
-
-MARKS = re.compile(r"^⟦([a-z ]+)⟧$", re.MULTILINE)
-"""The line before a window; each word is two letters for the field, one for its rank, one for how
-sure the scorer is."""
 
 Floats = NDArray[np.float64]
 
@@ -65,10 +60,6 @@ def replace(given: Input, text: str) -> Input:
     return tuple(rest)
 
 
-def _letters(number: int) -> str:
-    return f"{chr(97 + number // 26 % 26)}{chr(97 + number % 26)}"
-
-
 def _best(column: Floats, count: int) -> list[int]:
     """Return the `count` best windows; one that shares a unit with a better one is left out."""
     chosen: list[int] = []
@@ -80,20 +71,18 @@ def _best(column: Floats, count: int) -> list[int]:
     return chosen
 
 
-def select(units: Places, scores: Floats) -> list[Window]:
-    """Return the windows to keep, from left to right; `scores` are [windows, fields] log-odds.
+def select(units: Places, scores: Floats, paths: Sequence[str]) -> list[Window]:
+    """Return the windows to keep, from left to right; `scores` are [windows, paths] log-odds.
 
     Each field keeps its best three, or fewer where many fields would make the digest too long.
     Windows that touch are one.
     """
-    fields = scores.shape[1]
-    count = max(1, min(_RANKS, _DIGEST_CHARS // (_WINDOW_CHARS * max(fields, 1))))
+    count = max(1, min(_RANKS, _DIGEST_CHARS // (_WINDOW_CHARS * max(len(paths), 1))))
     marks: dict[int, list[str]] = {}
-    for field in range(fields):
+    for field, path in enumerate(paths):
         for rank, at in enumerate(_best(scores[:, field], count)):
             sure = int(np.searchsorted(_SURE, scores[at, field]))
-            mark = f"{_letters(field)}{chr(97 + rank)}{chr(97 + sure)}"
-            marks.setdefault(at, []).append(mark)
+            marks.setdefault(at, []).append(mark(path, rank, sure))
     windows: list[Window] = []
     for at in sorted(marks):
         start, end = units[at][0], units[min(at + 1, len(units) - 1)][1]
@@ -108,7 +97,7 @@ def select(units: Places, scores: Floats) -> list[Window]:
 def digest(text: str, windows: Sequence[Window]) -> str:
     """Join the windows, each after the line of its marks."""
     return "\n".join(
-        f"⟦{' '.join(window.marks)}⟧\n{text[window.start : window.end].strip()}"
+        f"{mark_line(window.marks)}\n{text[window.start : window.end].strip()}"
         for window in windows
     )
 
@@ -132,7 +121,7 @@ class WindowModel(msgspec.Struct, frozen=True):
     def windows(self, text: str) -> list[Window]:
         """Return the windows of a text that are worth reading."""
         units = cut(text)
-        return select(units, self.score(text, units))
+        return select(units, self.score(text, units), self.paths)
 
     def condense(self, given: Input) -> Input:
         """Return the input with its document replaced by a digest; a short one is left as it is."""

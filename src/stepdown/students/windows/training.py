@@ -235,7 +235,7 @@ def fit_windows(
     paths = tuple(fields[at].path for at in sought)
     model = WindowModel(paths, grams, scorer.weights, scorer.bias)
     seen = {
-        doc.text: digest(doc.text, select(doc.units, known))
+        doc.text: digest(doc.text, select(doc.units, known, paths))
         for doc, known in zip(documents, scores, strict=True)
         if known is not None
     }
