@@ -67,7 +67,7 @@ def models(session: Session) -> None:
     next_step(session.typed("stepdown status"))
 
 
-_MODEL_COLUMNS = ["model", "family", ">parameters", ">context", "licence", "weights"]
+_MODEL_COLUMNS = ["model", "family", ">params", ">context", "licence", "weights"]
 
 
 def _model_row(entry: Entry) -> list[str]:
@@ -77,7 +77,7 @@ def _model_row(entry: Entry) -> list[str]:
         f"{entry.parameters / 1e6:,.1f} M" if entry.parameters is not None else display.UNKNOWN,
         display.count(entry.context),
         entry.licence,
-        " or ".join(origin.source for origin in entry.origins),
+        "+".join(origin.source for origin in entry.origins),
     ]
 
 
