@@ -21,6 +21,7 @@ Benchmark = Callable[[Path, Progress], Sequence[Figure]]
 BENCHMARKS = {
     "banking77": "stepdown.cli.bench.classification:banking77",
     "shift": "stepdown.cli.bench.classification:shift",
+    "novelty": "stepdown.cli.bench.novelty:novelty",
     "spans": "stepdown.cli.bench.extraction:spans",
     "receipts": "stepdown.cli.bench.extraction:receipts",
     "snips": "stepdown.cli.bench.tools:snips",
