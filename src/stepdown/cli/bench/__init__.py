@@ -20,6 +20,7 @@ Benchmark = Callable[[Path, Progress], Sequence[Figure]]
 
 BENCHMARKS = {
     "banking77": "stepdown.cli.bench.classification:banking77",
+    "chain": "stepdown.cli.bench.chain:chain",
     "shift": "stepdown.cli.bench.classification:shift",
     "novelty": "stepdown.cli.bench.novelty:novelty",
     "spans": "stepdown.cli.bench.extraction:spans",
