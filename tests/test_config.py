@@ -54,7 +54,7 @@ def test_the_novelty_gate_can_be_switched_off_for_one_task(tmp_path):
     config = load_config(path)
     assert terms_for(config, "open").novelty == 0
     assert terms_for(config, "ticket-routing").novelty == 0.03
-    assert terms_for(Config(), "x").novelty == 0.01
+    assert terms_for(Config(), "x").novelty == 0.02
 
 
 def test_a_missing_file_is_the_built_in_configuration(tmp_path):

@@ -72,7 +72,7 @@ class Defaults(_Section, frozen=True):
     confidence: Share = 0.95
     audit_share: Part | None = None
     cpu_usd_hour: Annotated[float, msgspec.Meta(ge=0)] = 0.04
-    novelty: Part = 0.01
+    novelty: Part = 0.02
 
 
 class TaskConfig(_Section, frozen=True):

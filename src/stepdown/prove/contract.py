@@ -36,7 +36,7 @@ class ProofTerms(msgspec.Struct, frozen=True):
     cheaper: tuple[CostRow, ...] = ()
     candidates: int = 1
     attempt: int = 0
-    novelty: float = 0.01
+    novelty: float = 0.02
 
     @property
     def delta(self) -> float:

@@ -12,8 +12,8 @@ __all__ = ["Vectors", "distance", "fit_centres", "sketch", "unit_rows"]
 Vectors = NDArray[np.float32]
 
 SKETCH = 512
-_MOST_CENTRES = 256
-_ROWS_A_CENTRE = 50
+_MOST_CENTRES = 512
+_ROWS_A_CENTRE = 25
 _ROUNDS = 8
 _MOST_ROWS = 20_000
 
@@ -51,7 +51,7 @@ def distance(vector: NDArray[np.floating], centres: Vectors) -> float:
 def fit_centres(vectors: Vectors, classes: NDArray[np.intp] | None) -> Vectors:
     """Return centres of length 1, float32 [centres, size], of vectors of length 1.
 
-    Each class has one centre for every 50 of its rows, or as many of them as fit, but at least one;
+    Each class has one centre for every 25 of its rows, or as many of them as fit, but at least one;
     rows of class -1 are in none. Without classes all rows are one.
     """
     if classes is None or not (classes >= 0).any():

@@ -57,5 +57,6 @@ def oddness(grams: NDArray[np.uint32], shares: NDArray[np.float32], usual: float
     """
     if not len(grams):
         return 0.0
-    mean = float(shares.take(grams).mean())
-    return -mean * math.sqrt(len(grams) / (len(grams) + usual))
+    size = len(grams)
+    mean = float(shares.take(grams).sum()) / size
+    return -mean * math.sqrt(size / (size + usual))
