@@ -17,7 +17,7 @@ ENGLISH = ["please show me my last invoice", "I want to change my address", "whe
 
 
 def shares_of(texts):
-    return log_shares(count_grams([grams_of(text) for text in texts]), len(texts))
+    return log_shares(count_grams(texts), len(texts))
 
 
 @given(st.text(alphabet=st.characters(), max_size=60))
@@ -49,14 +49,14 @@ def test_another_language_is_odder_than_other_words_of_the_same():
 
 def test_a_long_text_is_read_by_both_ends():
     text = "a" * 50_000 + "b" * 50_000
-    assert len(clip(text)) == 20_000
+    assert len(clip(text)) == 4_000
     assert clip(text).count("a") == clip(text).count("b")
     assert clip("short") == "short"
-    assert len(grams_of(text)) == 20_000
+    assert len(grams_of(text)) == 4_000
 
 
 def test_a_text_counts_once_for_each_of_its_trigrams():
-    counts = count_grams([grams_of("aaaa"), grams_of("aaaaaaaa")])
+    counts = count_grams(["aaaa", "aaaaaaaa"])
     assert counts.max() == 2
 
 

@@ -32,8 +32,8 @@ class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of a novelty model that is no array.
 
     `centre` and `spread` standardise the signals of meaning: the distance, then minus the claim
-    where there is one. `usual` is the usual number of trigrams, `blank` whether training had empty
-    inputs, `whole` the tail of the joined surprise.
+    where there is one. `usual` is the median length in characters, `blank` whether training had
+    empty inputs, `whole` the tail of the joined surprise.
     """
 
     centre: tuple[float, ...]
@@ -154,29 +154,24 @@ def fit_novelty(
     given its claim too. The same rows give the same model.
     """
     unit = unit_rows(vectors)
-    grams = [grams_of(text) for text in texts]
-    counts = np.array([len(found) for found in grams])
-    usual = float(max(np.median(counts), 1.0)) if len(counts) else 1.0
     judged = np.ones(len(texts), bool) if claims is None else np.isfinite(claims)
     if judged.sum() < _LEAST_ROWS or len(np.unique(folds)) < 2:
         return None
+    lengths = np.array([len(text) for text in texts])
+    usual = max(float(np.median(lengths)), 1.0)
     far, odd = np.full(len(texts), np.nan), np.full(len(texts), np.nan)
-    total = count_grams(grams)
+    total = count_grams(texts)
     for fold in np.unique(folds[judged]).tolist():
-        inside = np.flatnonzero((folds == fold) & judged).tolist()
         rest = folds != fold
         centres = fit_centres(unit[rest], None if classes is None else classes[rest])
-        own = [grams[row] for row in np.flatnonzero(~rest).tolist()]
-        shares = log_shares(total - count_grams(own), len(texts) - len(own))
-        for row in inside:
+        own = np.flatnonzero(~rest).tolist()
+        counts = total - count_grams(texts[row] for row in own)
+        shares = log_shares(counts, len(texts) - len(own))
+        for row in np.flatnonzero(~rest & judged).tolist():
             far[row] = distance(unit[row], centres)
-            odd[row] = oddness(grams[row], shares, usual)
-    held = _HeldOut(
-        far[judged],
-        odd[judged],
-        np.array([len(text) for text in texts])[judged],
-        None if claims is None else -claims[judged],
-    )
+            odd[row] = oddness(grams_of(texts[row]), shares, usual)
+    unclaimed = None if claims is None else -claims[judged]
+    held = _HeldOut(far[judged], odd[judged], lengths[judged], unclaimed)
     blank = any(not text or text.isspace() for text in texts)
     return Novelty(
         _numbers(held, usual, blank),
