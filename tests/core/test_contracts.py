@@ -208,3 +208,10 @@ def test_s11_any_parameter_value_gets_a_verdict(params, choice):
         assert found is None or found[0] in ("contract", "unsupported_param")
         if found is None:
             answer_violation(contract, asked, Answer("text", (BOOK,)))
+
+
+def test_a_part_that_can_not_be_read_is_named_with_its_reason():
+    assert violation(CONTRACT, request(parts=("file: it is encrypted",))) == (
+        "unsupported_param",
+        "A message holds a part of kind 'file', which can't be read: it is encrypted.",
+    )

@@ -1,6 +1,7 @@
 """Chat completions end to end: who answers, what the caller sees, what goes upstream."""
 
 import asyncio
+import base64
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ import pydantic
 import pytest
 
 from stepdown.core.calls import Answer, ToolCall
+from stepdown.serve import chat as serve_chat
 from stepdown.serve.settings import Timeouts
 
 TOOLS = [
@@ -367,3 +369,32 @@ def test_c6_an_audit_that_fails_is_nobodys_problem(start, world, complete, body,
     assert complete(body()).status == 200
     wait(lambda: len(world.lines()) == 2)
     assert world.lines()[1]["error"]["status"] == 500
+
+
+def with_file(body, **file):
+    fields = body()
+    fields["messages"][-1]["content"] = [{"type": "file", "file": file}]
+    return fields
+
+
+def test_a_student_reads_the_file_that_the_teacher_would(start, complete, body):
+    start()
+    said = body()["messages"][-1]["content"]
+    data = base64.b64encode(said.encode()).decode()
+    reply = complete(with_file(body, file_data=f"data:text/plain;base64,{data}"))
+    assert (reply.decision(), text(reply)) == (("answered", "confident"), "greet")
+
+
+def test_a_file_that_can_not_be_read_goes_to_the_teacher(start, world, complete, body):
+    start()
+    reply = complete(with_file(body, file_id="file-1"))
+    assert reply.decision() == ("escalated", "unsupported_param")
+    assert "file-1" in str(world.upstream.seen[-1])
+
+
+def test_reading_files_that_takes_too_long_goes_to_the_teacher(start, complete, body, monkeypatch):
+    monkeypatch.setattr(serve_chat, "_DOCUMENTS_S", 0.0)
+    start()
+    data = base64.b64encode(b"hello").decode()
+    reply = complete(with_file(body, file_data=f"data:text/plain;base64,{data}"))
+    assert reply.decision() == ("escalated", "unsupported_param")

@@ -1,5 +1,6 @@
 """Requests and answers: what is read, what is tolerated, and that only InputError comes out."""
 
+import base64
 import json
 
 import pytest
@@ -264,3 +265,43 @@ def test_texts_survive_whatever_they_hold(contents, answer):
 def test_a_body_that_is_none_says_why_in_plain_words(body, why):
     with pytest.raises(InputError, match=why):
         openai.parse_request(body)
+
+
+def file_part(text):
+    data = base64.b64encode(text.encode()).decode()
+    return {"type": "file", "file": {"file_data": f"data:text/plain;base64,{data}"}}
+
+
+def test_a_documents_text_stands_where_its_part_stood():
+    parts = [{"type": "text", "text": "Read:"}, file_part("the file"), "and answer."]
+    (message,) = read(messages=[{"role": "user", "content": parts}]).messages
+    assert (message.text, message.other_parts) == ("Read:\nthe file\nand answer.", ())
+
+
+def test_a_document_that_can_not_be_read_is_named_with_its_reason():
+    parts = [{"type": "file", "file": {"file_id": "file-1"}}, file_part("the file")]
+    turns = [{"role": "user", "content": parts}, {"role": "user", "content": [file_part("more")]}]
+    first, second = read(messages=turns).messages
+    assert first.other_parts == ("file: it is given by its id", "file")
+    # Nothing more is read once it is clear that the request goes to the teacher.
+    assert (second.text, second.other_parts) == ("", ("file",))
+
+
+def test_documents_are_left_alone_on_demand():
+    body = json.dumps({"messages": [{"role": "user", "content": [file_part("x")]}]}).encode()
+    (message,) = openai.parse_request(body, documents=False).messages
+    assert (message.text, message.other_parts) == ("", ("file",))
+
+
+def test_the_first_tokens_of_an_answer_are_kept_where_they_are_told():
+    top = [{"token": "bill", "logprob": -0.1}, {"token": "ca", "logprob": -2.3}]
+    choice = {
+        "message": {"content": "billing"},
+        "logprobs": {"content": [{"token": "bill", "logprob": -0.1, "top_logprobs": top}]},
+    }
+    answer, _, _ = parse_answer(json.dumps({"choices": [choice]}).encode())
+    assert [token for token, _ in answer.first_tokens] == ["bill", "ca"]
+    assert answer.first_tokens[0][1] == pytest.approx(0.9048, abs=1e-3)
+    for nothing in (None, {}, {"content": None}, {"content": []}, {"content": [{"token": "x"}]}):
+        body = {"choices": [choice | {"logprobs": nothing}]}
+        assert parse_answer(json.dumps(body).encode())[0].first_tokens == ()

@@ -28,7 +28,11 @@ class ToolCall(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One turn of a conversation; `other_parts` names the kinds of parts that are not text."""
+    """One turn of a conversation.
+
+    The text of a document that could be read is part of `text`. `other_parts` names the kinds of
+    the parts that are not text, with ": " and the reason where it is known ("file: …").
+    """
 
     role: str
     text: str = ""
@@ -91,12 +95,17 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back: text, or tool calls, or both."""
+    """What came back: text, or tool calls, or both.
+
+    `first_tokens` are the likeliest first tokens of the text with their probabilities, where the
+    answer came with log-probabilities.
+    """
 
     text: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     refusal: str | None = None
     finish_reason: str | None = None
+    first_tokens: tuple[tuple[str, float], ...] = ()
 
 
 class Usage(msgspec.Struct, frozen=True):

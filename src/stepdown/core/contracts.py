@@ -6,7 +6,7 @@ can't honour to the letter goes to the teacher; nothing that the caller asked fo
 | field of the request | the student may answer when |
 |---|---|
 | `tools`, `response_format` | the same as in training (canonical hash) |
-| text parts only | no image, audio or file part stands in any message |
+| text and readable files only | no image, audio or unreadable file stands in any message |
 | `temperature` | at most the largest in the log, or 1.0 when the log names none |
 | `top_p`, `frequency_penalty`, `presence_penalty` | in the API's own range |
 | `seed`, `user`, `metadata`, `service_tier`, `reasoning_effort` and the like | always |
@@ -65,7 +65,9 @@ def violation(contract: Contract, request: Request) -> Violation | None:
         return "contract", "The response format is not the one that the student was trained with."
     for message in request.messages:
         if message.other_parts:
-            return "unsupported_param", f"A message holds parts of kind {message.other_parts[0]!r}."
+            kind, _, why = message.other_parts[0].partition(": ")
+            said = f", which can't be read: {why}" if why else ""
+            return "unsupported_param", f"A message holds a part of kind {kind!r}{said}."
     if not _choice_allowed(contract, request):
         return "unsupported_param", "The tool_choice is not one of the log's."
     for name, value in request.params.items():

@@ -1,6 +1,8 @@
 """`/v1/chat/completions` and `/v1/route`: from a body to a decision, and from that to an answer."""
 
+import asyncio
 import random
+import re
 import time
 
 import msgspec
@@ -42,6 +44,8 @@ _SSE = (
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 )
+_DOCUMENT = re.compile(rb'"(?:file|input_file|document)"')
+_DOCUMENTS_S = 10.0
 _LEGACY = ("functions", "function_call")
 
 _body = msgspec.json.Decoder(ChatBody)
@@ -54,12 +58,13 @@ async def chat(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> No
         return
     turn.body = body
     turn.path = "/chat/completions" + turn.path.partition("completions")[2]
+    bypassed = header(turn.headers, b"x-stepdown-bypass").lower() in ("true", "1")
     try:
-        turn.request = _read(body)
+        turn.request = await _parsed(gateway, body, bypassed)
     except InputError as wrong:
         await _refuse(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
         return
-    if header(turn.headers, b"x-stepdown-bypass").lower() in ("true", "1"):
+    if bypassed:
         turn.decision = BYPASSED
         await _upstream(gateway, turn, None, receive, send)
         return
@@ -79,7 +84,7 @@ async def route(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> N
     if body is None:
         return
     try:
-        request = _read(body)
+        request = await _parsed(gateway, body, bypassed=False)
     except InputError as wrong:
         await _refuse(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
         return
@@ -104,14 +109,25 @@ async def route(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> N
     await _refuse(turn, send, json_reply(shown))
 
 
-def _read(body: bytes) -> Request:
+async def _parsed(gateway: Gateway, body: bytes, bypassed: bool) -> Request:
+    """Parse a body; documents are read beside the event loop, where a student may need them."""
+    if bypassed or not gateway.loaded.routes or not _DOCUMENT.search(body):
+        return _read(body, documents=False)
+    try:
+        async with asyncio.timeout(_DOCUMENTS_S):
+            return await asyncio.to_thread(_read, body, True)
+    except TimeoutError:
+        return _read(body, documents=False)
+
+
+def _read(body: bytes, documents: bool) -> Request:
     """Parse a body; what is a field of the old functions API stays visible to the contract."""
     if not body.isascii():
         try:
             body.decode()
         except UnicodeDecodeError as wrong:
             raise InputError("The request is not UTF-8; JSON has to be.") from wrong
-    request = parse_request(body)
+    request = parse_request(body, documents)
     if b'"function' in body:
         fields = _body.decode(body)
         legacy = {name: True for name in _LEGACY if name in fields}

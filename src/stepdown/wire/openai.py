@@ -4,6 +4,7 @@ Reading is lenient where dialects differ (parts, legacy functions, unknown field
 a value would mislead: whatever can't be read raises InputError, with nothing half-read.
 """
 
+import math
 from typing import Any, cast
 
 import msgspec
@@ -18,6 +19,7 @@ from stepdown.core.calls import (
     Usage,
 )
 from stepdown.errors import InputError
+from stepdown.wire.documents import KINDS, document_text
 from stepdown.wire.openai_tools import (
     UNREADABLE,
     check_nesting,
@@ -49,6 +51,12 @@ is forwarded stays bytes, and a field that nobody foresaw is kept."""
 class _Part(msgspec.Struct, gc=False):
     type: str = ""
     text: str | None = None
+    file: Any = None
+    source: Any = None
+    file_data: Any = None
+    file_id: Any = None
+    file_url: Any = None
+    filename: Any = None
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -79,9 +87,23 @@ class _Sent(_Message, gc=False, kw_only=True):
     role: str
 
 
+class _Alternative(msgspec.Struct, gc=False):
+    token: str
+    logprob: float
+
+
+class _Token(msgspec.Struct, gc=False):
+    top_logprobs: list[_Alternative] | None = None
+
+
+class _Logprobs(msgspec.Struct, gc=False):
+    content: list[_Token] | None = None
+
+
 class _Choice(msgspec.Struct, gc=False):
     message: _Message | None = None
     finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
 
 
 class _CachedTokens(msgspec.Struct, gc=False):
@@ -126,8 +148,10 @@ _OWN_FIELDS = frozenset(
 _TEXT_PARTS = frozenset(("text", "input_text", "output_text"))
 
 
-def parse_request(body: bytes) -> Request:
+def parse_request(body: bytes, documents: bool = True) -> Request:
     """Read the JSON body of a chat-completions request.
+
+    `documents` says to read file parts as text (`wire.documents`), which may take seconds.
 
     Raises:
         InputError: it is not one.
@@ -138,11 +162,11 @@ def parse_request(body: bytes) -> Request:
         fields = _body.decode(body)
     except UNREADABLE as problem:
         raise not_a_request(problem) from problem
-    return request_from(fields)
+    return request_from(fields, documents)
 
 
-def request_from(body: ChatBody) -> Request:
-    """Read a request whose top level has been decoded already.
+def request_from(body: ChatBody, documents: bool = True) -> Request:
+    """Read a request whose top level has been decoded already; `documents` as in `parse_request`.
 
     Raises:
         InputError: a field is missing or is not what it has to be.
@@ -150,7 +174,7 @@ def request_from(body: ChatBody) -> Request:
     if "messages" not in body:
         raise not_a_request("it has no `messages`")
     try:
-        messages = parse_messages(body["messages"])
+        messages = parse_messages(body["messages"], documents)
         tools = body.get("tools")
         toolset = NO_TOOLS if tools is None else parse_toolset(bytes(tools))
         if not toolset.tools and "functions" in body:
@@ -170,19 +194,24 @@ def request_from(body: ChatBody) -> Request:
         raise not_a_request(problem) from problem
 
 
-def parse_messages(raw: bytes | msgspec.Raw) -> tuple[Message, ...]:
-    """Read a list of chat messages; text parts are joined by newlines.
+def parse_messages(raw: bytes | msgspec.Raw, documents: bool = True) -> tuple[Message, ...]:
+    """Read a list of chat messages; text parts, and documents that can be read, are joined by
+    newlines. `other_parts` has the kinds of all others, and why a document was not read.
 
     Raises:
         InputError: it is not a list with at least one message.
     """
+    messages: list[Message] = []
     try:
-        messages = tuple(map(_message, _messages.decode(raw)))
+        for sent in _messages.decode(raw):
+            messages.append(_message(sent, documents))
+            # One part that no student reads decides for the whole request.
+            documents = documents and not messages[-1].other_parts
     except UNREADABLE as problem:
         raise not_a_request(problem, "messages") from problem
     if not messages:
         raise not_a_request("`messages` is empty")
-    return messages
+    return tuple(messages)
 
 
 def parse_answer(body: bytes | msgspec.Raw) -> tuple[Answer, Usage | None, str]:
@@ -208,6 +237,10 @@ def answer_from(completion: ChatCompletion) -> tuple[Answer, Usage | None, str]:
         raise _not_an_answer("it is an error" if completion.error else "it has no message")
     choice = completion.choices[0]
     answer = _answer(cast("_Message", choice.message), choice.finish_reason)
+    if choice.logprobs is not None and choice.logprobs.content:
+        first = choice.logprobs.content[0].top_logprobs or []
+        likely = tuple((one.token, math.exp(min(one.logprob, 0.0))) for one in first)
+        answer = msgspec.structs.replace(answer, first_tokens=likely)
     return answer, _usage(completion.usage), completion.model or ""
 
 
@@ -255,7 +288,7 @@ def _tool_choice(body: ChatBody) -> Any:
     return choice if isinstance(choice, str) else {"type": "function", "function": choice}
 
 
-def _message(sent: _Sent) -> Message:
+def _message(sent: _Sent, documents: bool) -> Message:
     content = sent.content
     others: tuple[str, ...] = ()
     if content is None:
@@ -263,12 +296,12 @@ def _message(sent: _Sent) -> Message:
     elif isinstance(content, str):
         text = content
     else:
-        text, others = _joined(content)
+        text, others = _joined(content, documents)
     calls = _calls(sent) if sent.tool_calls or sent.function_call else ()
     return Message(sent.role, text, calls, sent.tool_call_id or "", others)
 
 
-def _joined(parts: list[_Part | str]) -> tuple[str, tuple[str, ...]]:
+def _joined(parts: list[_Part | str], documents: bool) -> tuple[str, tuple[str, ...]]:
     texts: list[str] = []
     others: list[str] = []
     for part in parts:
@@ -276,6 +309,12 @@ def _joined(parts: list[_Part | str]) -> tuple[str, tuple[str, ...]]:
             texts.append(part)
         elif part.type in _TEXT_PARTS and part.text is not None:
             texts.append(part.text)
+        elif documents and not others and part.type in KINDS:
+            text, why = document_text(msgspec.structs.asdict(part))
+            if why:
+                others.append(f"{part.type}: {why}")
+            else:
+                texts.append(text)
         else:
             others.append(part.type)
     return "\n".join(texts), tuple(others)
@@ -305,7 +344,7 @@ def _arguments(function: _Function) -> str:
 
 def _answer(message: _Message, finish_reason: str | None) -> Answer:
     content = message.content
-    text = _joined(content)[0] if isinstance(content, list) else content
+    text = _joined(content, documents=False)[0] if isinstance(content, list) else content
     try:
         calls = _calls(message) if message.tool_calls or message.function_call else ()
     except UNREADABLE as problem:
