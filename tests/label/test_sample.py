@@ -74,3 +74,13 @@ def test_the_sample_is_bounded_and_blind_to_order(rows, cap, random):
 @given(examples)
 def test_the_sample_is_bounded_in_size_too(rows):
     assert len(sample(rows, 1000, 10)) == min(5, len(rows))
+
+
+def test_log_probabilities_become_soft_labels():
+    answer = Answer("billing", first_tokens=(("bill", 0.8), ("ca", 0.2)))
+    field = Field("", "choice", values=("billing", "cards"))
+    task = msgspec.structs.replace(TASK, anatomy=Anatomy("text", (field,), 1, 1.0, 1.0))
+    (example,) = examples_of(task, [msgspec.structs.replace(call("a"), answer=answer)])
+    assert example.soft == {"billing": 0.8, "cards": 0.2}
+    (plain,) = examples_of(task, [call("a")])
+    assert plain.soft == {}

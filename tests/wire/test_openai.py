@@ -299,9 +299,9 @@ def test_the_first_tokens_of_an_answer_are_kept_where_they_are_told():
         "message": {"content": "billing"},
         "logprobs": {"content": [{"token": "bill", "logprob": -0.1, "top_logprobs": top}]},
     }
-    answer, _, _ = parse_answer(json.dumps({"choices": [choice]}).encode())
+    answer, _, _ = openai.parse_answer(json.dumps({"choices": [choice]}).encode())
     assert [token for token, _ in answer.first_tokens] == ["bill", "ca"]
     assert answer.first_tokens[0][1] == pytest.approx(0.9048, abs=1e-3)
     for nothing in (None, {}, {"content": None}, {"content": []}, {"content": [{"token": "x"}]}):
         body = {"choices": [choice | {"logprobs": nothing}]}
-        assert parse_answer(json.dumps(body).encode())[0].first_tokens == ()
+        assert openai.parse_answer(json.dumps(body).encode())[0].first_tokens == ()

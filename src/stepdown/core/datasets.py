@@ -18,7 +18,8 @@ class Example(msgspec.Struct, frozen=True):
     path that is absent was absent in the answer. `known` is False where the answer is not of the
     task's shape: a student must abstain there, and any answer of its own counts as wrong. `group`
     is the caller's group or "", `cluster` the near-duplicate cluster, `time` seconds since the
-    epoch or None.
+    epoch or None. `soft` is how likely the teacher found each label of a text answer, where the log
+    has log-probabilities; {} is unknown.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Example(msgspec.Struct, frozen=True):
     cluster: str = ""
     group: str = ""
     time: float | None = None
+    soft: dict[str, float] = {}
 
 
 class SplitReport(msgspec.Struct, frozen=True):

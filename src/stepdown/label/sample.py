@@ -7,6 +7,7 @@ from stepdown.core.calls import Call
 from stepdown.core.datasets import Example
 from stepdown.core.records import read_answer
 from stepdown.core.tasks import Task, texts
+from stepdown.label.soft import soft_labels
 from stepdown.label.split import uniform
 
 __all__ = ["examples_of", "sample"]
@@ -20,6 +21,7 @@ def examples_of(task: Task, calls: Iterable[Call]) -> Iterator[Example]:
     A student's own answers ("small") teach nothing: they are left out.
     """
     signature = task.signature
+    labels = _labels(task)
     for call in calls:
         request = call.request
         if call.tier not in _TEACHERS:
@@ -33,6 +35,7 @@ def examples_of(task: Task, calls: Iterable[Call]) -> Iterator[Example]:
         if given is None:
             continue
         record = read_answer(call.answer, task.anatomy.shape)
+        likely = call.answer.first_tokens
         yield Example(
             id=call.id,
             input=given,
@@ -40,7 +43,15 @@ def examples_of(task: Task, calls: Iterable[Call]) -> Iterator[Example]:
             known=record is not None,
             group=call.group or "",
             time=call.time,
+            soft=soft_labels(likely, labels) if likely and record is not None else {},
         )
+
+
+def _labels(task: Task) -> list[str]:
+    """Return the labels of a task whose whole answer is one of a closed set, else none."""
+    fields = task.anatomy.fields if task.anatomy.shape == "text" else ()
+    closed = [field for field in fields if field.path == "" and field.kind == "choice"]
+    return [value for field in closed for value in field.values if isinstance(value, str)]
 
 
 def sample(examples: Iterable[Example], cap: int, byte_cap: int) -> list[Example]:

@@ -147,7 +147,7 @@ DEFAULT_MIX = Mix(*np.exp(_PRIOR).tolist())
 
 
 def _machine(
-    rows: Matrix, target: NDArray[np.intp]
+    rows: Matrix, target: NDArray[np.intp], shares: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return weights [features + vectors, seen classes] and biases of the one-vs-rest machine."""
     columns = sparse.hstack([rows.sparse, sparse.csr_matrix(rows.dense)]).tocsr()
@@ -155,7 +155,7 @@ def _machine(
     # LIBLINEAR draws from one generator for the whole process: side by side, two fits would each
     # depend on the other's timing, and the same rows would not give the same weights.
     with _LIBLINEAR:
-        model.fit(columns, target)
+        model.fit(columns, target, sample_weight=shares)
     weights, bias = np.asarray(model.coef_).T, np.ravel(model.intercept_)
     if weights.shape[1] == 1:
         weights, bias = np.hstack([-weights, weights]), np.concatenate([-bias, bias])
@@ -163,7 +163,7 @@ def _machine(
 
 
 def _static(
-    rows: Matrix, target: NDArray[np.intp]
+    rows: Matrix, target: NDArray[np.intp], shares: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return weights [vectors, seen classes] and biases of the logistic regression."""
     vectors = rows.dense
@@ -172,11 +172,12 @@ def _static(
         step = -(-len(target) // _STATIC_ROWS)
         keep = np.unique(np.r_[np.arange(0, len(target), step), np.unique(target, True)[1]])
         vectors, target = vectors[keep], target[keep]
+        shares = None if shares is None else shares[keep]
     model = LogisticRegression(C=_STATIC_C, max_iter=100, tol=1e-3)
     with warnings.catch_warnings():
         # The weights are good long before the last digit, and are judged on held-out rows.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(vectors, target)
+        model.fit(vectors, target, sample_weight=shares)
     weights, bias = np.asarray(model.coef_).T, np.asarray(model.intercept_)
     if weights.shape[1] == 1:
         weights, bias = np.hstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
@@ -191,8 +192,16 @@ def _spread(
     return full
 
 
-def fit_views(rows: Matrix, target: NDArray[np.intp], classes: int) -> Views:
-    """Train both views on rows and their class indices; `classes` may hold some without a row."""
+def fit_views(
+    rows: Matrix,
+    target: NDArray[np.intp],
+    classes: int,
+    shares: NDArray[np.float64] | None = None,
+) -> Views:
+    """Train both views on rows and their class indices; `classes` may hold some without a row.
+
+    `shares` is how much each row counts, all alike where it is None.
+    """
     size = rows.sparse.get_shape()[1]
     seen, inner = np.unique(target, return_inverse=True)
     dense_size = rows.dense.shape[1]
@@ -203,9 +212,9 @@ def fit_views(rows: Matrix, target: NDArray[np.intp], classes: int) -> Views:
         bias = _spread(np.zeros(len(seen), np.float32), seen, classes, never)
         ngrams = np.zeros((size, classes), np.float32)
         return Views(ngrams, nothing, bias, nothing, np.zeros(classes, np.float32))
-    weights, bias = _machine(rows, inner)
+    weights, bias = _machine(rows, inner, shares)
     weights = _spread(weights, seen, classes)
-    static, static_bias = _static(rows, inner) if dense_size else (None, None)
+    static, static_bias = _static(rows, inner, shares) if dense_size else (None, None)
     return Views(
         weights[:size],
         weights[size:],

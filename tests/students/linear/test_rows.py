@@ -90,3 +90,41 @@ def test_the_vocabulary_shrinks_with_the_number_of_classes(monkeypatch, calls):
     small, _ = featurize(rows, targets, None)
     assert small.size <= 10 < large.size
     assert matrix.sparse.shape == (len(CALLS), large.size)
+
+
+def test_soft_labels_stand_for_each_class_by_its_probability():
+    soft = {"yes": 0.75, "no": 0.25}
+    records = [{"": "yes"}, {"": "no"}] * 15
+    plan, rows = rows_of("text", [Field("", "choice", values=("yes", "no"))], records, soft=soft)
+    target = targets_of(plan, rows)[""]
+    at, classes, weights = target.examples()
+    assert weights is not None
+    assert len(at) == 60
+    for row in range(30):
+        mine = {
+            target.labels.values[c]: w
+            for a, c, w in zip(at, classes, weights, strict=True)
+            if a == row
+        }
+        assert mine == pytest.approx(soft)
+    keep = np.zeros(30, bool)
+    keep[:5] = True
+    assert set(target.examples(keep)[0].tolist()) == set(range(5))
+
+
+def test_without_soft_labels_every_row_counts_the_same():
+    records = [{"": "yes"}, {"": "no"}] * 15
+    plan, rows = rows_of("text", [Field("", "choice", values=("yes", "no"))], records)
+    at, classes, weights = targets_of(plan, rows)[""].examples()
+    assert weights is None
+    assert at.tolist() == list(range(30))
+    assert len(classes) == 30
+
+
+def test_a_soft_label_without_a_class_leaves_the_rest():
+    records = [{"": "yes"}, {"": "no"}] * 15
+    soft = {"yes": 0.5, "maybe": 0.5}
+    plan, rows = rows_of("text", [Field("", "choice", values=("yes", "no"))], records, soft=soft)
+    _, _, weights = targets_of(plan, rows)[""].examples()
+    assert weights is not None
+    assert weights.tolist() == [1.0] * 30

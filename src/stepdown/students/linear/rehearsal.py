@@ -79,11 +79,10 @@ def head_job(
     target: Target, matrix: Matrix, keep: NDArray[np.bool_] | None = None
 ) -> Callable[[], Views]:
     """Return the job that trains a head's views on its rows, or on those of them to `keep`."""
-    inside = slice(None) if keep is None else np.flatnonzero(keep[target.rows])
 
     def job() -> Views:
-        rows, classes = target.rows[inside], target.classes[inside]
-        return fit_views(matrix.take(rows), classes, len(target.labels))
+        rows, classes, weights = target.examples(keep)
+        return fit_views(matrix.take(rows), classes, len(target.labels), weights)
 
     return job
 

@@ -37,6 +37,7 @@ class Rows(msgspec.Struct, frozen=True):
     known: NDArray[np.bool_]
     scopes: tuple[str, ...]
     folds: NDArray[np.intp]
+    soft: tuple[dict[str, float], ...] = ()
 
     def of(self, scope: str) -> NDArray[np.intp]:
         """Return the rows of one scope whose answer is of the task's shape."""
@@ -45,12 +46,39 @@ class Rows(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What one head learns: the class index of each of `rows` (indices of training rows)."""
+    """What one head learns: the class index of each of `rows` (indices of training rows).
+
+    `soft` is how likely the teacher found each class, float32 [rows, classes], where it told; a row
+    of it that it did not tell of is all zero.
+    """
 
     path: str
     labels: Labels
     rows: NDArray[np.intp]
     classes: NDArray[np.intp]
+    soft: NDArray[np.float32] | None = None
+
+    def examples(
+        self, keep: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64] | None]:
+        """Return rows, classes and weights to train on, of all rows or of those to `keep`.
+
+        A row with soft labels stands once for each class, weighted by that class's probability
+        (Hinton et al. 2015, Distilling the Knowledge in a Neural Network, section 2, for a learner
+        that takes hard labels with weights). Weights are None where every row counts the same.
+        """
+        inside = np.arange(len(self.rows)) if keep is None else np.flatnonzero(keep[self.rows])
+        rows, classes = self.rows[inside], self.classes[inside]
+        if self.soft is None:
+            return rows, classes, None
+        told = self.soft[inside]
+        hard = np.flatnonzero(told.sum(axis=1) == 0)
+        at, labels = np.nonzero(told)
+        return (
+            np.concatenate([rows[hard], rows[at]]),
+            np.concatenate([classes[hard], labels]),
+            np.concatenate([np.ones(len(hard)), told[at, labels].astype(np.float64)]),
+        )
 
 
 def gather(plan: Plan, examples: Sequence[Example]) -> Rows:
@@ -64,6 +92,7 @@ def gather(plan: Plan, examples: Sequence[Example]) -> Rows:
         np.array([example.known for example in examples], bool),
         tuple(tool if isinstance(tool, str) else "" for tool in tools),
         np.array([crc32(key.encode("utf-8", "replace")) % FOLDS for key in keys], np.intp),
+        tuple(example.soft for example in examples),
     )
 
 
@@ -71,7 +100,21 @@ def _target(part: Part, plan: Plan, rows: Rows) -> Target:
     whole = plan.shape != "tool" or part.path == "/tool"
     inside = np.flatnonzero(rows.known) if whole else rows.of(part.scope)
     values = target_values(part, [rows.records[at] for at in inside])
-    return Target(part.path, *_indexed(values, inside))
+    labels, at, classes = _indexed(values, inside)
+    soft = _soft(labels, rows, inside) if part.path == "" and any(rows.soft) else None
+    return Target(part.path, labels, at, classes, soft)
+
+
+def _soft(labels: Labels, rows: Rows, inside: NDArray[np.intp]) -> NDArray[np.float32]:
+    index = {value: at for at, value in enumerate(labels.values) if isinstance(value, str)}
+    table = np.zeros((len(inside), len(labels)), np.float32)
+    for at, row in enumerate(inside.tolist()):
+        for label, probability in rows.soft[row].items():
+            if label in index:
+                table[at, index[label]] = probability
+    # A label that no answer has is no class: what is left stands for the whole.
+    totals = table.sum(axis=1, keepdims=True)
+    return np.divide(table, totals, out=np.zeros_like(table), where=totals > 0)
 
 
 def _indexed(
