@@ -25,6 +25,7 @@ BENCHMARKS = {
     "novelty": "stepdown.cli.bench.novelty:novelty",
     "spans": "stepdown.cli.bench.extraction:spans",
     "receipts": "stepdown.cli.bench.extraction:receipts",
+    "contracts": "stepdown.cli.bench.contracts:contracts",
     "snips": "stepdown.cli.bench.tools:snips",
     "sgd": "stepdown.cli.bench.tools:sgd",
     "latency": "stepdown.cli.bench.classification:latency",
