@@ -68,6 +68,23 @@ def test_a_confident_call_is_answered_and_captured(gateway):
     assert tallies == {"answered": 1, "relayed": 1}
 
 
+@pytest.mark.parametrize(
+    "text", ["Где моя посылка и когда она придёт?", "%" * 100_000, "\n", "card fee " * 400]
+)
+def test_a_message_unlike_the_log_goes_upstream_as_novel(gateway, text):
+    address, _, _ = gateway
+    asked = next(item for item in easy(50, seed=5))["request"]
+    asked["messages"][-1]["content"] = text
+    with (
+        openai.OpenAI(base_url=address, api_key="k", max_retries=0) as client,
+        pytest.raises(openai.APIStatusError) as told,
+    ):
+        # The upstream has never heard it either, and says so.
+        client.chat.completions.create(**asked)
+    headers = told.value.response.headers
+    assert (headers["x-stepdown-decision"], headers["x-stepdown-reason"]) == ("escalated", "novel")
+
+
 def test_a_second_gateway_on_the_workspace_and_a_port_in_use_are_exit_2(gateway, tmp_path):
     address, _, space = gateway
     port = address.split(":")[-1].removesuffix("/v1")
