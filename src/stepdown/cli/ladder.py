@@ -5,7 +5,7 @@ probability of being wrong; the manifest of each says among how many, and `prove
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from stepdown.cli.weighing import Made, Scale, Step, take, weigh_hosted
 from stepdown.core import display
 from stepdown.core.contracts import contract_of
 from stepdown.core.datasets import Dataset, Example
-from stepdown.core.ports import Family, Progress, silent
+from stepdown.core.ports import Family, Progress, Rehearsed, silent
 from stepdown.core.proofs import CostRow
 from stepdown.core.tasks import Task, calls_month, teacher_usd
 from stepdown.students.chain import CHAIN, Chain, rehearsed_of
-from stepdown.train import Estimate, Prices, Rung, climb, estimate
+from stepdown.train import Doubt, Estimate, Prices, Rung, climb, doubts, estimate
 from stepdown.workspace.artefacts import Manifest, Saver, publish_student
+from stepdown.workspace.files import publish_file
 
 __all__ = ["Trained", "train_task"]
 
@@ -33,11 +34,15 @@ _WORTH_COVERAGE = 0.99
 
 
 class Trained(msgspec.Struct, frozen=True):
-    """The student that was taken, with its manifest and the whole climb."""
+    """The student that was taken, with its manifest and the whole climb.
+
+    `doubted` are training rows whose answers may be the teacher's slips.
+    """
 
     folder: Path
     manifest: Manifest
     steps: tuple[Step, ...]
+    doubted: tuple[Doubt, ...] = ()
 
 
 def train_task(
@@ -83,7 +88,18 @@ def train_task(
         for rung in rungs
         if rung.student is None
     ]
-    return Trained(made[at].folder, made[at].manifest, (*table, *skipped))
+    doubted = tuple(doubts(_last_rehearsed(students), examples))
+    path = session.workspace.folder(task.id) / f"doubts-{dataset.id}.jsonl"
+    publish_file(path, b"".join(msgspec.json.encode(doubt) + b"\n" for doubt in doubted))
+    return Trained(made[at].folder, made[at].manifest, (*table, *skipped), doubted)
+
+
+def _last_rehearsed(students: Sequence[Any]) -> Mapping[str, Rehearsed]:
+    """Return the guesses of the largest rung that rehearsed."""
+    for student in reversed(students):
+        if found := rehearsed_of(student):
+            return found
+    return {}
 
 
 def _families(session: Session, task: Task, name: str | None) -> list[Family]:

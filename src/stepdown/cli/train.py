@@ -41,11 +41,17 @@ def train(session: Session, task: str, family: str | None, mid: bool) -> None:
                 "training": manifest.training,
                 "folder": str(trained.folder),
                 "ladder": trained.steps,
+                "doubted": len(trained.doubted),
             }
         )
     else:
         show(table(found.name, LADDER_COLUMNS, ladder_rows(trained.steps)))
         for step in trained.steps:
             say(f"{step.rung}: {step.why}")
+        if trained.doubted:
+            say(
+                f"{display.plural(len(trained.doubted), 'training answer')} may be a slip of the "
+                f"teacher's: see doubts-{dataset.id}.jsonl beside the dataset."
+            )
         say(f"Student {manifest.id}, trained on {display.count(len(dataset.part('train')))} rows.")
     next_step(session.typed(f"stepdown prove {found.name}"))

@@ -6,6 +6,18 @@ student keeps its promise (`prove/`).
 
 from stepdown.train.choice import Candidate, Prices, choose, expected
 from stepdown.train.climb import Rung, climb
+from stepdown.train.doubts import Doubt, doubts
 from stepdown.train.estimate import Estimate, estimate
 
-__all__ = ["Candidate", "Estimate", "Prices", "Rung", "choose", "climb", "estimate", "expected"]
+__all__ = [
+    "Candidate",
+    "Doubt",
+    "Estimate",
+    "Prices",
+    "Rung",
+    "choose",
+    "climb",
+    "doubts",
+    "estimate",
+    "expected",
+]
