@@ -27,6 +27,9 @@ FAMILIES = ("linear", "encoder")
 STRANGERS = "oos"
 """clinc150's label of requests that no other label is for."""
 
+SHARES = (0.005, 0.01, 0.03, 0.05)
+"""Other shares that the gate may refuse, for comparison."""
+
 _LONG = 100_000
 _DOCUMENTS = 100
 
@@ -61,6 +64,14 @@ class Sets(msgspec.Struct, frozen=True):
     outside: list[Example]
 
 
+class Met(msgspec.Struct, frozen=True):
+    """What a student says to the rows that certify, and to both kinds of test rows."""
+
+    calibration: Sequence[Outcome]
+    inside: Sequence[Outcome]
+    outside: Sequence[Outcome]
+
+
 def novelty(data: Path, progress: Progress) -> Sequence[Figure]:
     """Train, certify with the gate, and meet out-of-scope requests and other odd inputs.
 
@@ -79,8 +90,11 @@ def novelty(data: Path, progress: Progress) -> Sequence[Figure]:
         except (PluginError, Unavailable) as error:
             progress(f"{name} is left out: {error}", 1, 1)
             continue
-        figures += _measured(name, student, sets)
-        figures += _caught(name, student, sets, odd)
+        met = Met(*(answer(student, p) for p in (sets.calibration, sets.inside, sets.outside)))
+        certificate = _certified(met)
+        figures += _measured(name, met, certificate)
+        figures += [_at_share(name, met, share) for share in SHARES]
+        figures += _caught(name, student, certificate, odd)
     return figures
 
 
@@ -101,9 +115,9 @@ def _apart(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     return inside, [example for example in examples if example.record[""] == STRANGERS]
 
 
-def _certified(student: Student, sets: Sets) -> Certificate:
-    terms = ProofTerms(budget=on.BUDGET, confidence=1 - on.DELTA)
-    return certify(answer(student, sets.calibration), terms)
+def _certified(met: Met, share: float = ProofTerms().novelty) -> Certificate:
+    terms = ProofTerms(budget=on.BUDGET, confidence=1 - on.DELTA, novelty=share)
+    return certify(met.calibration, terms)
 
 
 def _answered(
@@ -116,9 +130,8 @@ def _answered(
     return [row for row in behind if row.score >= certificate.threshold]
 
 
-def _measured(name: str, student: Student, sets: Sets) -> list[Figure]:
-    certificate = _certified(student, sets)
-    inside, outside = answer(student, sets.inside), answer(student, sets.outside)
+def _measured(name: str, met: Met, certificate: Certificate) -> list[Figure]:
+    inside, outside = met.inside, met.outside
     everything = [*inside, *outside]
     taken, free = (_answered(everything, certificate, gate) for gate in (True, False))
     strangers = _answered(outside, certificate)
@@ -157,6 +170,22 @@ def _measured(name: str, student: Student, sets: Sets) -> list[Figure]:
     ]  # fmt: skip
 
 
+def _at_share(name: str, met: Met, share: float) -> Figure:
+    """Return what another setting of the gate would do."""
+    certificate = _certified(met, share)
+    outside, everything = met.outside, [*met.inside, *met.outside]
+    mistaken = sum(not row.agrees for row in _answered(outside, certificate))
+    taken = _answered(everything, certificate)
+    wrong = sum(not row.agrees for row in taken) / len(everything)
+    return Figure(
+        f"{name}, novelty = {share:g}: of the out-of-scope requests, answered with a label, %",
+        f"{mistaken / len(outside):.1%}",
+        100 * mistaken / len(outside),
+        note=f"of the whole traffic {len(taken) / len(everything):.1%} answered, {wrong:.2%} "
+        "differently",
+    )
+
+
 def _wrong(name: str, taken: Sequence[Outcome], rows: int, target: float | None = None) -> Figure:
     wrong = sum(not row.agrees for row in taken)
     low, high = cp_interval(wrong, rows, 0.95)
@@ -177,7 +206,7 @@ def _odd_inputs(data: Path, sets: Sets) -> Mapping[str, list[str]]:
     chance = random.Random(0)
     noise = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz     0123456789", k=_LONG))
     return {
-        **{f"in {language}": [*said] for language, said in LANGUAGES.items()},
+        f"in {len(LANGUAGES)} other languages": [t for said in LANGUAGES.values() for t in said],
         "a pasted contract": documents[:_DOCUMENTS],
         "a request with a contract pasted below": [
             f"{request}\n\n{document}"
@@ -192,8 +221,9 @@ def _odd_inputs(data: Path, sets: Sets) -> Mapping[str, list[str]]:
     }
 
 
-def _caught(name: str, student: Student, sets: Sets, odd: Mapping[str, list[str]]) -> list[Figure]:
-    certificate = _certified(student, sets)
+def _caught(
+    name: str, student: Student, certificate: Certificate, odd: Mapping[str, list[str]]
+) -> list[Figure]:
     figures: list[Figure] = []
     for kind, texts in odd.items():
         given = [Example("", (Segment("user", text),), {}, known=False) for text in texts]
