@@ -44,7 +44,8 @@ def test_strangers_are_counted_apart_and_odd_inputs_are_caught(data, monkeypatch
     without = figures["linear, no gate: whole test traffic answered differently, %"]
     assert whole.number <= without.number
     assert figures["linear: in-scope accuracy, %"].number > 90
-    for kind in ("in 8 other languages", "a pasted contract", "empty or blank", "100,000 characters"):
+    odd = ("in 8 other languages", "a pasted contract", "empty or blank", "100,000 characters")
+    for kind in odd:
         assert figures[f"linear, refused as novel: {kind}, %"].number == 100
 
 
