@@ -25,6 +25,7 @@ def data(tmp_path):
         text = f"{STRANGE[at % 3]} {at}"
         rows.append({"id": f"o-{at}", "text": text, "label": "oos", "split": split})
     write_set(tmp_path, "clinc150", rows)
+    write_set(tmp_path, "banking77", labelled(1600, seed=3))
     contract = "This agreement is made between the parties hereto. " * 400
     write_set(
         tmp_path,
@@ -44,6 +45,9 @@ def test_strangers_are_counted_apart_and_odd_inputs_are_caught(data, monkeypatch
     without = figures["linear, no gate: whole test traffic answered differently, %"]
     assert whole.number <= without.number
     assert figures["linear: in-scope accuracy, %"].number > 90
+    new = figures["linear, Banking77, requests of labels that came up after training, answered, %"]
+    assert 0 <= new.number <= 100
+    assert "without the gate" in new.note
     odd = ("in 8 other languages", "a pasted contract", "empty or blank", "100,000 characters")
     for kind in odd:
         assert figures[f"linear, refused as novel: {kind}, %"].number == 100
@@ -57,6 +61,14 @@ def test_the_rows_that_certify_hold_as_many_strangers_as_training(data):
              for part in (sets.train, sets.calibration)]  # fmt: skip
     assert share[0] == pytest.approx(share[1], abs=0.002)
     assert len(sets.outside) == 30
+
+
+def test_new_labels_are_in_no_row_that_trains_or_certifies(data):
+    _, sets = novelty._later(data)
+    new = {example.record[""] for example in sets.outside}
+    old = {e.record[""] for part in (sets.train, sets.calibration, sets.inside) for e in part}
+    assert new
+    assert not new & old
 
 
 def test_a_family_that_is_not_there_is_left_out(data, monkeypatch):
