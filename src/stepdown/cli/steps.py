@@ -156,7 +156,9 @@ def _calls_in(shard: IO[bytes]) -> Iterator[Call]:
 
 def _label(session: Session, task: Task, calls: Iterator[Call]) -> Dataset:
     terms = session.terms(task.name)
-    dataset = build_dataset(task, calls, budget=terms.error_budget, confidence=terms.confidence)
+    # One student alone, proved for the first time, is the least that a certificate takes.
+    delta = proof_terms(session, task, 1, 1).delta
+    dataset = build_dataset(task, calls, budget=terms.error_budget, confidence=1.0 - delta)
     path = session.workspace.folder(task.id) / f"dataset-{dataset.id}.jsonl"
     publish_file(path, save_dataset(dataset))
     return dataset

@@ -9,6 +9,7 @@ import msgspec
 from stepdown.core.datasets import Example
 from stepdown.core.ports import Rehearsed
 from stepdown.core.records import same_record
+from stepdown.core.tasks import input_text
 
 __all__ = ["Doubt", "doubts"]
 
@@ -17,6 +18,7 @@ class Doubt(msgspec.Struct, frozen=True):
     """A training row whose answer may be the teacher's slip: what it said, what was guessed."""
 
     id: str
+    input: str
     said: dict[str, Any]
     guessed: dict[str, Any]
     confidence: float
@@ -39,7 +41,15 @@ def doubts(rehearsed: Mapping[str, Rehearsed], examples: Sequence[Example]) -> l
         if same_record(guess.record, example.record):
             agreed.append(guess.confidence)
         else:
-            others.append(Doubt(example.id, example.record, guess.record, guess.confidence))
+            others.append(
+                Doubt(
+                    example.id,
+                    input_text(example.input),
+                    example.record,
+                    guess.record,
+                    guess.confidence,
+                )
+            )
     if not agreed:
         return []
     least = fmean(agreed)
