@@ -1,9 +1,12 @@
 import json
 import random
 
+from tests.audit.tickets import tickets
+
 from stepdown.audit.anatomy import dissect
 from stepdown.audit.sample import Sampled
 from stepdown.core.calls import NO_TOOLS, PLAIN_TEXT, Answer, OutputFormat, Tool, ToolCall, Toolset
+from stepdown.core.filled import templates_of
 from stepdown.core.tasks import Signature
 from stepdown.core.templates import Template
 
@@ -134,3 +137,16 @@ def test_examples_are_short():
     [example] = found.examples
     assert len(example) < 420
     assert example.endswith('→ f({"a": 1})')
+
+
+def test_summaries_that_fill_in_templates_are_derived():
+    found = of([asked(text, Answer(summary)) for text, summary in tickets(120)])
+    (field,) = found.anatomy.fields
+    assert (field.path, field.kind, field.normaliser) == ("", "derived", "template")
+    assert len(templates_of(found.anatomy)) == 2
+    assert found.anatomy.bound_calls == 1.0 and found.prose == ()
+
+
+def test_labels_are_no_templates():
+    found = of([asked(f"mail {n}", Answer("spam" if n % 3 else "ham")) for n in range(90)])
+    assert templates_of(found.anatomy) == ()

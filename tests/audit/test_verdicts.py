@@ -3,6 +3,8 @@ import pytest
 from stepdown.audit.anatomy import Dissection
 from stepdown.audit.verdicts import AuditTerms, Evidence, calls_needed, judge
 from stepdown.core.anatomy import Anatomy, Field
+from stepdown.core.filled import style_with
+from stepdown.core.templates import Template
 
 LABEL = Field("", "choice", values=("a", "b"), distinct=2)
 FREE = Field("", "free", distinct=500)
@@ -162,3 +164,10 @@ def test_every_verdict_has_reasons_that_are_sentences(bound, calls, money):
     assert found.reasons
     assert all(reason[0].isupper() or reason[0].isdigit() for reason in found.reasons)
     assert all(reason.endswith(".") for reason in found.reasons)
+
+
+def test_templates_are_named_where_answers_fill_them_in():
+    style = style_with((Template(("Hi ", "")), Template(("Bye ", ""))), ())
+    found = verdict(Field("", "derived"), bound=0.9, more_anatomy={"style": style})
+    assert found.decision == "distil"
+    assert found.reasons[0].startswith("90 % of the answers fill in 2 templates")

@@ -9,8 +9,10 @@ import msgspec
 from stepdown.audit.declared import declared_fields
 from stepdown.audit.fields import Column, measure_field, prose
 from stepdown.audit.sample import Sampled
+from stepdown.audit.wordings import Wordings, find_wordings
 from stepdown.core.anatomy import Anatomy, Field, Shape
 from stepdown.core.calls import OutputFormat, Toolset
+from stepdown.core.filled import TEMPLATE, style_with
 from stepdown.core.records import escape, infer_shape, read_answer, style_of
 from stepdown.core.tasks import Signature, input_text
 
@@ -58,9 +60,16 @@ def dissect(
     columns = _columns(read, shape)
     declared = declared_fields(tools, output_format)
     fields = tuple(measure_field(column, declared.get(column.path)) for column in columns)
+    wordings = _wordings(columns, fields) if shape == "text" else None
+    if wordings is not None:
+        fields = (_filled(fields[0], wordings),)
     free = {field.path for field in fields if field.kind == "free"}
     bound_calls, bound_fields = _bound([record for record, _ in read], fields)
     total = len(calls)
+    style = style_of(_written(calls)) if shape != "text" else {}
+    if wordings is not None:
+        bound_calls, bound_fields = bound_calls * wordings.covered, wordings.covered
+        style = style_with(wordings.templates, wordings.slots)
     anatomy = Anatomy(
         shape=shape,
         fields=fields,
@@ -72,12 +81,25 @@ def dissect(
         else 0.0,
         several_calls_share=_share(len(answer.tool_calls) > 1 for answer in answers),
         unreadable=total - len(read),
-        style=style_of(_written(calls)) if shape != "text" else {},
+        style=style,
     )
     return Dissection(
         anatomy,
         tuple(column.path for column in columns if column.path in free and prose(column)),
         _examples(zip(inputs, calls, strict=True)),
+    )
+
+
+def _wordings(columns: Sequence[Column], fields: Sequence[Field]) -> Wordings | None:
+    """Return the templates of a free text answer, where it has some."""
+    if len(fields) != 1 or fields[0].kind != "free":
+        return None
+    return find_wordings(columns[0].values, columns[0].inputs)
+
+
+def _filled(field: Field, wordings: Wordings) -> Field:
+    return msgspec.structs.replace(
+        field, kind="derived", aligned=wordings.covered, normaliser=TEMPLATE
     )
 
 
@@ -101,7 +123,7 @@ def _columns(read: Sequence[tuple[_Record, str]], shape: Shape) -> list[Column]:
     return list(columns.values())
 
 
-def _bound(records: Sequence[_Record], fields: Sequence[Field]) -> tuple[int, float]:
+def _bound(records: Sequence[_Record], fields: Sequence[Field]) -> tuple[float, float]:
     """Return how many records have no free value, and the share of values that are not free.
 
     A null is never free: that there is nothing to say is a choice.

@@ -7,6 +7,7 @@ import msgspec
 from stepdown.audit.anatomy import Dissection
 from stepdown.core import display
 from stepdown.core.anatomy import Anatomy
+from stepdown.core.filled import templates_of
 from stepdown.core.stats import rows_needed
 from stepdown.core.tasks import Verdict
 
@@ -215,6 +216,13 @@ def _distil(evidence: Evidence, terms: AuditTerms) -> Verdict:
 
 
 def _fit(anatomy: Anatomy) -> list[str]:
+    templates = templates_of(anatomy)
+    if templates:
+        what = display.plural(len(templates), "template")
+        return [
+            f"{display.share(anatomy.bound_calls)} of the answers fill in {what}, whose slots are"
+            " one of a closed set or a span of the input; the others stay with the teacher."
+        ]
     if anatomy.bound_calls == 1:
         return ["Every value in the answers is one of a closed set or a span of the input."]
     free = [field.path or "the answer" for field in anatomy.fields if field.kind == "free"]

@@ -45,7 +45,8 @@ class Anatomy(msgspec.Struct, frozen=True):
     `sampled` calls were measured. `bound_calls` is the share of calls with no free field in them;
     `bound_fields` the share of field values that are not free. `style` keeps how the teacher wrote
     the answer, so that the student's is written alike: {"fence": bool, "separators": [",", ":"],
-    "key_order": [...], "indent": int | None}. `none_share` is the share of answers without a tool
+    "key_order": [...], "indent": int | None}; where text answers fill in templates, these
+    (`core.filled`). `none_share` is the share of answers without a tool
     call where the shape is tool. `unreadable` counts answers that are not of the task's shape.
     """
 
