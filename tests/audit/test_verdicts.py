@@ -170,4 +170,4 @@ def test_templates_are_named_where_answers_fill_them_in():
     style = style_with((Template(("Hi ", "")), Template(("Bye ", ""))), ())
     found = verdict(Field("", "derived"), bound=0.9, more_anatomy={"style": style})
     assert found.decision == "distil"
-    assert found.reasons[0].startswith("90 % of the answers fill in 2 templates")
+    assert found.reasons[0].startswith("90.0 % of the answers fill in 2 templates")
