@@ -4,6 +4,7 @@
 checked for its type and shape before use.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -191,14 +192,18 @@ def _head(
     )
 
 
-def load_linear(folder: Path, task: Task) -> LinearStudent:
-    """Load what `save_linear` wrote.
+def load_linear(
+    folder: Path, task: Task, look: Callable[[Featurizer], Featurizer] | None = None
+) -> LinearStudent:
+    """Load what `save_linear` wrote; `look` is put around the featurizer before the heads.
 
     Raises:
         ArtefactError: a file is missing, is not what it has to be, or belongs to other vectors.
     """
     manifest, tensors = _manifest(folder), _Tensors(folder)
     featurizer = _featurizer(manifest, tensors)
+    if look is not None:
+        featurizer = look(featurizer)
     heads = {
         entry.path: _head(at, entry, featurizer, tensors, folder)
         for at, entry in enumerate(manifest.heads)

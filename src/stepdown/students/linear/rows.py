@@ -1,6 +1,6 @@
 """Training rows as arrays: texts, features, field targets, scopes and folds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -16,7 +16,7 @@ from stepdown.students.linear.form import GATE, Blank
 from stepdown.students.linear.plan import Part, Plan, target_values
 from stepdown.students.static import StaticTable
 
-__all__ = ["FOLDS", "Rows", "Target", "blank_of", "gather", "targets_of"]
+__all__ = ["FOLDS", "Look", "Rows", "Target", "blank_of", "gather", "targets_of"]
 
 FOLDS = 3
 
@@ -137,13 +137,19 @@ def targets_of(plan: Plan, rows: Rows) -> dict[str, Target]:
     return {path: target for path, target in targets.items() if len(target.rows)}
 
 
+Look = Callable[[Featurizer, Sequence[Input]], Featurizer]
+"""look(ngrams, inputs) → a featurizer that sees more of a text than n-grams and static vectors."""
+
+
 def featurize(
-    rows: Rows, targets: dict[str, Target], static: StaticTable | None
+    rows: Rows, targets: dict[str, Target], static: StaticTable | None, look: Look | None = None
 ) -> tuple[Featurizer, Matrix]:
     """Return a featurizer fitted on the rows, as large as the heads allow, and their features."""
     columns = max(1, sum(len(target.labels) for target in targets.values()))
     most = min(max(_WEIGHTS // columns, _LEAST_FEATURES), _MOST_FEATURES)
     featurizer = Featurizer.fit(rows.inputs, most, static)
+    if look is not None:
+        featurizer = look(featurizer, rows.inputs)
     return featurizer, featurizer.matrix(rows.inputs)
 
 

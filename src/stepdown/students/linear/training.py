@@ -21,7 +21,15 @@ from stepdown.students.linear.rehearsal import (
     settle,
     train_scope,
 )
-from stepdown.students.linear.rows import Rows, Target, blank_of, featurize, gather, targets_of
+from stepdown.students.linear.rows import (
+    Look,
+    Rows,
+    Target,
+    blank_of,
+    featurize,
+    gather,
+    targets_of,
+)
 from stepdown.students.linear.student import LinearStudent
 from stepdown.students.linear.unlike import fit_unlike
 from stepdown.students.spans import SpanModel
@@ -68,9 +76,15 @@ def _scopes(
 
 
 def train_linear(
-    task: Task, examples: Sequence[Example], static: StaticTable | None, progress: Progress
+    task: Task,
+    examples: Sequence[Example],
+    static: StaticTable | None,
+    progress: Progress,
+    look: Look | None = None,
 ) -> LinearStudent:
     """Return a student of `task` trained on the examples, with static vectors where given.
+
+    A `look` sees more of each text: it is what another family's heads are trained on.
 
     Raises:
         NotEnoughData: too few examples, or answers that this family can't write.
@@ -83,7 +97,7 @@ def train_linear(
     rows = gather(plan, examples)
     targets = targets_of(plan, rows)
     progress("features", 0, 1)
-    featurizer, matrix = featurize(rows, targets, static)
+    featurizer, matrix = featurize(rows, targets, static, look)
     progress("features", 1, 1)
     held, views = rehearse_choices(targets, rows, matrix, progress)
     rehearse_spans(plan, _draft_form(plan, targets), held, rows, progress)

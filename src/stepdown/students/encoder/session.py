@@ -1,0 +1,148 @@
+"""An encoder ready to run: one text in, the states of its tokens out, on one thread.
+
+Sessions of the same model are shared: several students of one process load it once. A text is
+encoded alone, in windows of the model's length; nothing is batched, so that the same text always
+gets the same states (reliability C-8: a dynamically quantised batch would share its scale).
+"""
+
+import threading
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stepdown.core.fingerprint import digest
+from stepdown.errors import ArtefactError, Unavailable
+
+__all__ = ["Encoded", "Session", "open_session"]
+
+STATES = "states"
+"""The graph's output: the last layer's states of the tokens, float32 [T, H]."""
+WINDOW = 256
+"""Tokens of one window, the two special ones included."""
+MOST_WINDOWS = 8
+"""A text's first windows are read: the time of one answer stays bounded."""
+
+
+class Encoded(msgspec.Struct, frozen=True):
+    """One text: `states` float32 [T, H] of its tokens, `places` [T, 2] where each stands in it.
+
+    `pooled` float32 [H] is their mean, the special tokens' included.
+    """
+
+    states: NDArray[np.float32]
+    places: NDArray[np.intp]
+    pooled: NDArray[np.float32]
+
+    @property
+    def sound(self) -> bool:
+        """Say whether every number is finite."""
+        return bool(np.isfinite(self.pooled).all() and np.isfinite(self.states).all())
+
+
+class Session:
+    """A loaded encoder with its tokenizer; `model` and `tokenizer` are the bytes they came from."""
+
+    def __init__(self, model: bytes, tokenizer: bytes) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.hash = digest(model + tokenizer)
+        self._pieces = _tokenizer(tokenizer)
+        self._session = _session(model)
+        self._last: tuple[str, Encoded] | None = None
+        self._lock = threading.Lock()
+        begin, end = self._pieces.encode("").ids
+        self._ends = (begin, end)
+
+    @property
+    def size(self) -> int:
+        """How many numbers a state has."""
+        return int(self._session.get_outputs()[0].shape[-1])
+
+    def encode(self, text: str) -> Encoded:
+        """Return a text's states; the last one's are kept: heads and spans ask for the same."""
+        last = self._last
+        if last is not None and last[0] == text:
+            return last[1]
+        clean = text.encode("utf-8", "replace").decode("utf-8")
+        found = self._pieces.encode(clean, add_special_tokens=False)
+        made = self._encode(found.ids, found.offsets)
+        self._last = (text, made)
+        return made
+
+    def _encode(self, ids: list[int], places: list[tuple[int, int]]) -> Encoded:
+        inner = WINDOW - 2
+        starts = list(range(0, len(ids), inner))[:MOST_WINDOWS] or [0]
+        states: list[NDArray[np.float32]] = []
+        pooled = np.zeros(self.size, np.float32)
+        tokens = 0
+        for start in starts:
+            window = [self._ends[0], *ids[start : start + inner], self._ends[1]]
+            found = self._run(np.array(window, np.int64))
+            pooled += found.sum(axis=0)
+            tokens += len(window)
+            states.append(found[1:-1])
+        stacked = np.concatenate(states)
+        kept = np.array(places[: len(stacked)], np.intp).reshape(-1, 2)
+        return Encoded(stacked, kept, pooled / np.float32(tokens))
+
+    def _run(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        # Several threads may ask; one at a time keeps to the one thread that a session has.
+        with self._lock:
+            return np.asarray(self._session.run([STATES], {"ids": ids})[0])
+
+
+def _tokenizer(data: bytes) -> Any:
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise _absent("tokenizers") from error
+    try:
+        made: Any = Tokenizer.from_buffer(data)
+    # The library raises bare Exception for whatever it can't read.
+    except Exception as error:
+        raise ArtefactError(f"The encoder's tokenizer can't be read ({error}).") from error
+    made.no_padding()
+    made.no_truncation()
+    return made
+
+
+def _session(model: bytes) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise _absent("onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        made = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    # Each kind of damage has its own class in the library's binary part.
+    except Exception as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise ArtefactError(
+            f"The encoder's graph can't be loaded ({reason}); train the student again."
+        ) from error
+    names = {output.name for output in made.get_outputs()}
+    if names != {STATES}:
+        raise ArtefactError("The encoder's graph gives other outputs; train the student again.")
+    return made
+
+
+def _absent(module: str) -> Unavailable:
+    return Unavailable(f"The encoder needs {module}; install stepdown[encoder].")
+
+
+@lru_cache(maxsize=8)
+def open_session(model: bytes, tokenizer: bytes) -> Session:
+    """Return the session of these bytes, the same one for the same bytes.
+
+    Raises:
+        ArtefactError: the graph or the tokenizer is damaged, or is another kind of model.
+        Unavailable: the extra `encoder` is not installed.
+    """
+    return Session(model, tokenizer)

@@ -1,0 +1,33 @@
+"""A student with a frozen encoder: a linear student whose text is seen through it."""
+
+from collections.abc import Mapping
+
+from stepdown.core.ports import Prediction, Rehearsed
+from stepdown.core.tasks import Input, input_text
+from stepdown.students.encoder.look import EncoderLook
+from stepdown.students.linear.student import LinearStudent
+
+__all__ = ["EncoderStudent"]
+
+_UNSOUND = "The encoder gave a number that is not finite."
+
+
+class EncoderStudent:
+    """Heads on an encoder's states; one forward pass of it fills every field.
+
+    `rehearsed` is there after training alone.
+    """
+
+    family = "encoder"
+
+    def __init__(self, inner: LinearStudent, look: EncoderLook) -> None:
+        self.id = ""
+        self.inner = inner
+        self.look = look
+        self.rehearsed: Mapping[str, Rehearsed] = inner.rehearsed
+
+    def predict(self, given: Input) -> Prediction:
+        """Answer one input."""
+        if not self.look.session.encode(input_text(given)).sound:
+            return Prediction({}, None, 0.0, abstained=_UNSOUND)
+        return self.inner.predict(given)
