@@ -82,3 +82,22 @@ def test_a_value_in_no_window_of_its_own_counts_where_it_stands():
     text = digest_of("/law")
     (field,) = label_fields([text], [{"/place": "Ohio"}], [Field("/place", "copy")])
     assert len(field.places[0].spans) == 3
+
+
+def test_a_value_is_sought_in_its_window_first_even_where_it_is_spelt_otherwise():
+    text = f"{mark_line([mark('/x', 0, 4)])}\nLAWS OF OHIO\n{mark_line(['zzzzaa'])}\nmade in Ohio"
+    (field,) = label_fields([text], [{"/x": "Ohio"}], [Field("/x", "copy")])
+    ((start, end),) = field.places[0].spans
+    assert text[start:end] == "OHIO"
+
+
+def test_the_teachers_spelling_is_learnt_where_spans_are_spelt_otherwise():
+    mixed = label(
+        ["in USA", "in usa", "in Peru", "in PERU", "in Chad"],
+        ["USA", "USA", "Peru", "Peru", "Chad"],
+    )
+    assert mixed.spellings == {"usa": "USA", "peru": "Peru", "chad": "Chad"}
+
+
+def test_values_copied_as_they_stand_have_no_spellings():
+    assert label(["in OHIO", "in Ohio", "in OHIO"], ["OHIO", "Ohio", "OHIO"]).spellings == {}

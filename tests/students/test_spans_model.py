@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepdown.core.anatomy import Field
 from stepdown.students.crf import _weights as arrange
+from stepdown.students.spans import train_spans
 from stepdown.students.spans_features import Layout
 from stepdown.students.spans_model import SpanField, SpanLayer, SpanModel
 
@@ -61,3 +63,15 @@ def test_any_text_gets_an_honest_guess(words, weights, many, normaliser):
     assert 0.0 <= guess.probability <= 1.0 + 1e-9
     assert (guess.start == -1) == (guess.value is None and not guess.failed)
     assert -1 <= guess.start <= guess.end <= len(text)
+
+
+def test_values_are_spelt_as_the_teacher_spells_them():
+    cities = ["USA", "Peru", "Chad", "Oman", "Cuba"]
+    spelt = [(c, w) for c in cities for w in (c, c.lower(), c.upper())] * 3
+    model = train_spans(
+        [f"made in {written} now" for _, written in spelt],
+        [{"/x": city} for city, _ in spelt],
+        [Field("/x", "copy")],
+    )
+    assert model.predict("made in PERU now")["/x"].value == "Peru"
+    assert model.predict("made in usa now")["/x"].value == "USA"

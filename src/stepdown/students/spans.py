@@ -114,7 +114,13 @@ def _sequences(
 
 def _described(field: LabelledField) -> SpanField:
     return SpanField(
-        field.path, field.many, field.normaliser, field.rate, field.absent, field.nothing
+        field.path,
+        field.many,
+        field.normaliser,
+        field.rate,
+        field.absent,
+        field.nothing,
+        field.spellings,
     )
 
 

@@ -273,10 +273,15 @@ def _chosen(text: str, tokens: Places, words: Sequence[Word], rows: list[list[st
     for region in regions(text):
         first, stop = bisect_left(starts, region.start), bisect_left(starts, region.end)
         for at in range(first, stop):
-            shape = words[at][1]
+            shape, before = words[at][1], words[at - 1][0] if at else "<s>"
             for mark in region.marks:
                 rows[at].extend(
-                    [f"w={mark[:5]}", f"w{mark[5]}={mark[:4]}", f"w={mark[:5]} {shape}"]
+                    [
+                        f"w={mark[:5]}",
+                        f"w{mark[5]}={mark[:4]}",
+                        f"w={mark[:5]} {shape}",
+                        f"w={mark[:5]} {shape} {before}",
+                    ]
                 )
 
 

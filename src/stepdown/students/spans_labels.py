@@ -10,13 +10,15 @@ import msgspec
 from stepdown.core.align import align
 from stepdown.core.anatomy import Field
 from stepdown.core.fingerprint import canonical_json
-from stepdown.core.normalise import best_normaliser
+from stepdown.core.normalise import NORMALISERS, best_normaliser
+from stepdown.core.records import same_value
 from stepdown.students.spans_features import Places
 from stepdown.students.windows.marks import field_letters, regions
 
-__all__ = ["LabelledField", "Placed", "fits", "label_fields", "layers_of", "tags"]
+__all__ = ["LabelledField", "Placed", "fits", "folded", "label_fields", "layers_of", "tags"]
 
 _MAX_CONFLICTS = 0.05
+_MOST_SPELLINGS = 2_000
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -33,7 +35,8 @@ class LabelledField(msgspec.Struct, frozen=True):
 
     `rate` is the share of aligned values that the normaliser reproduces, in [0, 1]. `nothing` is
     what the teacher wrote where there was no value (null, mostly; or "", [], "N/A"), `absent` the
-    share of rows where it did.
+    share of rows where it did. `spellings` is how the teacher spells what a span says, by its
+    folded form; empty where spans are spelt as answers are.
     """
 
     path: str
@@ -43,6 +46,7 @@ class LabelledField(msgspec.Struct, frozen=True):
     nothing: Any
     absent: float
     places: tuple[Placed, ...]
+    spellings: dict[str, str] = {}
 
 
 def _pairs(value: Any, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[Any, str]]:
@@ -62,33 +66,58 @@ def _stand_in(values: Sequence[Any]) -> Any:
     return msgspec.json.decode(written) if count > 1 and 2 * count >= len(values) else None
 
 
-def _in_windows(path: str, text: str, spans: Spans) -> Spans:
-    """Return the places in the best of the windows that were chosen for the field.
+def _spans(path: str, value: Any, text: str) -> Spans:
+    """Return where a field's value stands in a text.
 
-    All places where the text is no digest, or none of those windows holds one.
+    In a digest it is sought in the windows that were chosen for the field, the best first: another
+    place of the same words is not what was meant.
     """
     own = field_letters(path)
     ranked = sorted(
         (mark[4], region.start, region.end)
         for region in regions(text)
         for mark in region.marks
-        if mark[:4] == own
+        if mark[:4] == own and not isinstance(value, list)
     )
     for _, start, end in ranked:
-        inside = tuple(span for span in spans if start <= span[0] and span[1] <= end)
-        if inside:
-            return inside
-    return spans
+        found = align(value, text[start:end])
+        if found:
+            return tuple((start + place.start, start + place.end) for place in found)
+    return tuple((place.start, place.end) for place in align(value, text))
+
+
+def folded(value: str) -> str:
+    """Return a value without regard to case and white space."""
+    return " ".join(value.split()).casefold()
+
+
+def _spellings(pairs: Sequence[tuple[Any, str]], name: str) -> dict[str, str]:
+    """Return the teacher's spelling of each value, by its folded form.
+
+    Empty unless spelling values as other rows do is right oftener than the normaliser alone.
+    """
+    read = [(value, NORMALISERS[name](span)) for value, span in pairs]
+    texts = [(v, got) for v, got in read if isinstance(v, str) and isinstance(got, str)]
+    known: dict[str, Counter[str]] = {}
+    for value, _ in texts:
+        known.setdefault(folded(value), Counter())[value] += 1
+    gain = 0
+    for value, got in texts:
+        others = known.get(folded(got), Counter[str]()) - Counter([value])
+        spelt = _commonest(others) if others else got
+        gain += same_value(spelt, value) - same_value(got, value)
+    if gain <= 0:
+        return {}
+    kept = sorted(known, key=lambda key: (-known[key].total(), key))[:_MOST_SPELLINGS]
+    return {key: _commonest(known[key]) for key in kept}
+
+
+def _commonest(spellings: Counter[str]) -> str:
+    return min(spellings, key=lambda value: (-spellings[value], value))
 
 
 def _label_field(texts: Sequence[str], values: Sequence[Any], field: Field) -> LabelledField:
-    found = [
-        tuple((a.start, a.end) for a in align(value, text))
-        for value, text in zip(values, texts, strict=True)
-    ]
-    if not field.many:
-        pairs_of = zip(texts, found, strict=True)
-        found = [_in_windows(field.path, text, spans) for text, spans in pairs_of]
+    found = [_spans(field.path, value, text) for value, text in zip(values, texts, strict=True)]
     nothing = _stand_in([value for value, spans in zip(values, found, strict=True) if not spans])
     places: list[Placed] = []
     pairs: list[tuple[Any, str]] = []
@@ -97,7 +126,10 @@ def _label_field(texts: Sequence[str], values: Sequence[Any], field: Field) -> L
         pairs.extend(_pairs(value, text, spans) if spans else ())
     absent = sum(not place.spans and not place.missed for place in places) / len(texts)
     name, rate = best_normaliser(pairs)
-    return LabelledField(field.path, field.many, name, rate, nothing, absent, tuple(places))
+    spellings = _spellings(pairs, name)
+    return LabelledField(
+        field.path, field.many, name, rate, nothing, absent, tuple(places), spellings
+    )
 
 
 def label_fields(

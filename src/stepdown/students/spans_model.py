@@ -11,6 +11,7 @@ from stepdown.core.fingerprint import canonical_json
 from stepdown.core.normalise import NORMALISERS
 from stepdown.students.crf import Crf, Posterior, forward, posterior, score, viterbi
 from stepdown.students.spans_features import Layout, Lexicon, Places, features, tokenise
+from stepdown.students.spans_labels import folded
 
 __all__ = ["SpanField", "SpanGuess", "SpanLayer", "SpanModel"]
 
@@ -26,6 +27,7 @@ class SpanField(msgspec.Struct, frozen=True):
 
     `rate` is how often the normaliser gave the teacher's value, `absent` in how many rows there was
     none; both in [0, 1], both in training. `nothing` is what the answer holds where there is none.
+    `spellings` has the teacher's spelling of known values by their folded form.
     """
 
     path: str
@@ -34,6 +36,7 @@ class SpanField(msgspec.Struct, frozen=True):
     rate: float
     absent: float
     nothing: Any = None
+    spellings: dict[str, str] = {}
 
 
 class SpanGuess(msgspec.Struct, frozen=True):
@@ -99,6 +102,8 @@ class SpanModel(msgspec.Struct, frozen=True):
 
 def _read(field: SpanField, span: str) -> Any:
     value = NORMALISERS[field.normaliser](span)
+    if field.spellings and isinstance(value, str):
+        value = field.spellings.get(folded(value), value)
     return None if value == "" else value
 
 
