@@ -109,6 +109,11 @@ def test_what_no_class_claims_is_novel(model):
     assert model.score("where my late order please", ORDINARY, -6.0) > 0.99
 
 
+def test_a_word_that_training_hardly_had_makes_an_input_more_novel(model):
+    own, other = (model.score(f"where my {word}", ORDINARY, 3.0) for word in ("order", "ordem"))
+    assert own < other
+
+
 def test_without_claims_or_classes_distance_alone_counts():
     texts, vectors, _, _ = sample(600, 0)
     model = fit_novelty(texts, vectors, np.arange(600) % 3)
@@ -159,7 +164,7 @@ def test_what_was_saved_scores_the_same(model):
 
 def test_what_can_not_be_a_model_is_refused(model):
     arrays, numbers = model.arrays, model.numbers
-    odd = msgspec.structs.replace(numbers, spread=(0.0, 1.0))
+    odd = msgspec.structs.replace(numbers, spread=(0.0, 1.0, 1.0))
     with pytest.raises(ValueError, match="numbers"):
         restored(odd, arrays, SIZE)
     with pytest.raises(ValueError, match="numbers"):
@@ -171,6 +176,8 @@ def test_what_can_not_be_a_model_is_refused(model):
         {**arrays, "centres": arrays["centres"][:0]},
         {**arrays, "shares": arrays["shares"][:-1]},
         {**arrays, "shares": np.full_like(arrays["shares"], np.nan)},
+        {**arrays, "words": arrays["words"].astype(np.int64)},
+        {**arrays, "words": arrays["words"][:-1]},
     ):
         with pytest.raises(ValueError, match="array"):
             restored(numbers, broken, SIZE)

@@ -6,11 +6,15 @@ from hypothesis import strategies as st
 
 from stepdown.students.novelty.wording import (
     BUCKETS,
+    WORD_BUCKETS,
     clip,
     count_grams,
+    count_words,
     grams_of,
     log_shares,
     oddness,
+    rarity,
+    words_of,
 )
 
 ENGLISH = ["please show me my last invoice", "I want to change my address", "where is the parcel"]
@@ -63,3 +67,23 @@ def test_a_text_counts_once_for_each_of_its_trigrams():
 def test_few_trigrams_say_less_than_many():
     shares = shares_of(ENGLISH)
     assert oddness(grams_of("qx"), shares, 20.0) < oddness(grams_of("qx" * 30), shares, 20.0)
+
+
+def test_the_rarest_word_counts_and_case_does_not():
+    counts = count_words([*ENGLISH, "please please"]).astype(np.uint8)
+    assert counts.max() == 2
+    please, unknown, both = (rarity(words_of(t), counts) for t in ("Please", "xyz", "please xyz"))
+    assert please == -np.log(2.5)
+    assert unknown == both == -np.log(0.5) == rarity([], counts)
+
+
+@given(st.text(alphabet=st.characters(), max_size=60))
+def test_any_text_has_words_within_the_table(text):
+    assert all(0 <= word < WORD_BUCKETS for word in words_of(text))
+
+
+def test_counts_of_a_part_are_made_comparable():
+    half = count_words(ENGLISH).astype(np.uint8)
+    whole = count_words(ENGLISH * 2).astype(np.uint8)
+    word = words_of("parcel")
+    assert rarity(word, half, 2.0) == rarity(word, whole)

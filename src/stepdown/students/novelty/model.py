@@ -18,22 +18,37 @@ from numpy.typing import NDArray
 
 from stepdown.students.novelty.nearness import Vectors, distance, fit_centres, unit_rows
 from stepdown.students.novelty.tails import Tail, fit_tail
-from stepdown.students.novelty.wording import BUCKETS, count_grams, grams_of, log_shares, oddness
+from stepdown.students.novelty.wording import (
+    BUCKETS,
+    MANY,
+    WORD_BUCKETS,
+    count_grams,
+    count_words,
+    grams_of,
+    log_shares,
+    oddness,
+    rarity,
+    words_of,
+)
 
 __all__ = ["Novelty", "Numbers", "fit_novelty", "restored"]
 
 _LEAST_ROWS = 30
 _ALARMS = {"meaning": 0.985, "odd": 0.005, "long": 0.005, "short": 0.005}
 """How the alarms are shared: what is out of scope is common, the other things hardly happen."""
+_WEIGHTS = (1.0, 0.5, 1.0)
+"""How much the signals of meaning count: distance, rarest word, claim."""
+_LEAST_SPREADS = (0.01, 0.5, 0.01)
+"""Signals that hardly vary in training must not drown the others."""
 _PENALTIES = {name: math.log(share) for name, share in _ALARMS.items()}
 
 
 class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of a novelty model that is no array.
 
-    `centre` and `spread` standardise the signals of meaning: the distance, then minus the claim
-    where there is one. `usual` is the median length in characters, `blank` whether training had
-    empty inputs, `whole` the tail of the joined surprise.
+    `centre` and `spread` standardise the signals of meaning: the distance, the rarest word's
+    rarity, then minus the claim where there is one. `usual` is the median length in characters,
+    `blank` whether training had empty inputs, `whole` the tail of the joined surprise.
     """
 
     centre: tuple[float, ...]
@@ -55,17 +70,23 @@ class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             all(tail.sound for tail in tails)
             and all(map(math.isfinite, scales))
             and len(self.centre) == len(self.spread)
-            and len(self.centre) in (1, 2)
+            and len(self.centre) in (2, 3)
             and min(*self.spread, self.usual, math.inf) > 0
         )
 
 
 class Novelty(msgspec.Struct, frozen=True):
-    """A fitted model: `centres` float32 [centres, size] of length 1, `shares` float32 [BUCKETS]."""
+    """A fitted model.
+
+    `centres` float32 [centres, size] of length 1; `shares` float32 [BUCKETS], ln of the share of
+    training texts with each trigram; `words` uint8 [WORD_BUCKETS], how many have each word, at most
+    255.
+    """
 
     numbers: Numbers
     centres: Vectors
     shares: NDArray[np.float32]
+    words: NDArray[np.uint8]
 
     def score(self, text: str, vector: NDArray[np.floating], claim: float | None = None) -> float:
         """Return the share of training inputs that are less novel than this one, in [0, 1].
@@ -79,14 +100,14 @@ class Novelty(msgspec.Struct, frozen=True):
         if not numbers.blank and (not text or text.isspace()):
             return 1.0
         far = distance(vector, self.centres)
-        near = _meaning(numbers, far, claim)
+        near = _meaning(numbers, far, rarity(words_of(text), self.words), claim)
         odd = oddness(grams_of(text), self.shares, numbers.usual)
         return -math.expm1(-numbers.whole.surprise(_joined(numbers, near, odd, len(text))))
 
     @property
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays to be saved, by name."""
-        return {"centres": self.centres, "shares": self.shares}
+        return {"centres": self.centres, "shares": self.shares, "words": self.words}
 
 
 def restored(numbers: Numbers, arrays: dict[str, NDArray[Any]], size: int) -> Novelty:
@@ -97,23 +118,28 @@ def restored(numbers: Numbers, arrays: dict[str, NDArray[Any]], size: int) -> No
     """
     if not numbers.sound:
         raise ValueError("the numbers of its novelty model are not in order")
-    centres, shares = arrays.get("centres"), arrays.get("shares")
-    for name, array, shape in (("centres", centres, (-1, size)), ("shares", shares, (BUCKETS,))):
-        if array is None or array.dtype != np.float32 or array.ndim != len(shape):
+    for name, (kind, dimensions, last) in {
+        "centres": (np.float32, 2, size),
+        "shares": (np.float32, 1, BUCKETS),
+        "words": (np.uint8, 1, WORD_BUCKETS),
+    }.items():
+        array = arrays.get(name)
+        if array is None or array.dtype != kind or array.ndim != dimensions:
             raise ValueError(f"the array {name!r} of its novelty model is missing or of no use")
-        if array.shape[-1] != shape[-1] or not len(array) or not np.isfinite(array).all():
+        if array.shape[-1] != last or not len(array) or not np.isfinite(array).all():
             raise ValueError(f"the array {name!r} of its novelty model is of another size")
-    assert centres is not None and shares is not None
-    return Novelty(numbers, centres, shares)
+    return Novelty(numbers, arrays["centres"], arrays["shares"], arrays["words"])
 
 
-def _meaning(numbers: Numbers, far: float, claim: float | None) -> float:
-    """Return the mean of distance and claim, standardised; a missing claim is an ordinary one."""
-    total = (far - numbers.centre[0]) / numbers.spread[0]
-    if len(numbers.centre) == 1:
+def _meaning(numbers: Numbers, far: float, rare: float, claim: float | None) -> float:
+    """Return the weighted sum of the signals, standardised; a missing claim is an ordinary one."""
+    centre, spread = numbers.centre, numbers.spread
+    total = (
+        _WEIGHTS[0] * (far - centre[0]) / spread[0] + _WEIGHTS[1] * (rare - centre[1]) / spread[1]
+    )
+    if len(centre) == 2 or claim is None:
         return total
-    unclaimed = numbers.centre[1] if claim is None else -claim
-    return (total + (unclaimed - numbers.centre[1]) / numbers.spread[1]) / 2
+    return total + _WEIGHTS[2] * (-claim - centre[2]) / spread[2]
 
 
 def _joined(numbers: Numbers, near: float, odd: float, length: int) -> float:
@@ -131,6 +157,7 @@ class _HeldOut(msgspec.Struct, frozen=True):
     """The signals of the held-out rows: float64 [rows] each; `unclaimed` without claims None."""
 
     far: NDArray[np.float64]
+    rare: NDArray[np.float64]
     odd: NDArray[np.float64]
     lengths: NDArray[np.intp]
     unclaimed: NDArray[np.float64] | None
@@ -159,33 +186,42 @@ def fit_novelty(
         return None
     lengths = np.array([len(text) for text in texts])
     usual = max(float(np.median(lengths)), 1.0)
-    far, odd = np.full(len(texts), np.nan), np.full(len(texts), np.nan)
-    total = count_grams(texts)
+    far, rare, odd = np.full((3, len(texts)), np.nan)
+    total, words = count_grams(texts), count_words(texts)
     for fold in np.unique(folds[judged]).tolist():
         rest = folds != fold
         centres = fit_centres(unit[rest], None if classes is None else classes[rest])
         own = np.flatnonzero(~rest).tolist()
         counts = total - count_grams(texts[row] for row in own)
         shares = log_shares(counts, len(texts) - len(own))
+        others = _clipped(words - count_words(texts[row] for row in own))
+        scale = len(texts) / (len(texts) - len(own))
         for row in np.flatnonzero(~rest & judged).tolist():
             far[row] = distance(unit[row], centres)
+            rare[row] = rarity(words_of(texts[row]), others, scale)
             odd[row] = oddness(grams_of(texts[row]), shares, usual)
     unclaimed = None if claims is None else -claims[judged]
-    held = _HeldOut(far[judged], odd[judged], lengths[judged], unclaimed)
+    held = _HeldOut(far[judged], rare[judged], odd[judged], lengths[judged], unclaimed)
     blank = any(not text or text.isspace() for text in texts)
     return Novelty(
         _numbers(held, usual, blank),
         fit_centres(unit, classes),
         log_shares(total, len(texts)),
+        _clipped(words),
     )
 
 
+def _clipped(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
+    return np.minimum(counts, MANY).astype(np.uint8)
+
+
 def _numbers(held: _HeldOut, usual: float, blank: bool) -> Numbers:
-    columns = [held.far] if held.unclaimed is None else [held.far, held.unclaimed]
+    columns = [held.far, held.rare, *([] if held.unclaimed is None else [held.unclaimed])]
     centre = [float(column.mean()) for column in columns]
-    spread = [max(float(column.std()), 1e-6) for column in columns]
-    standard = [(c - m) / s for c, m, s in zip(columns, centre, spread, strict=True)]
-    near = np.mean(standard, axis=0)
+    spread = [max(float(c.std()), s) for c, s in zip(columns, _LEAST_SPREADS, strict=False)]
+    near = np.zeros(len(held.far))
+    for column, middle, width, weight in zip(columns, centre, spread, _WEIGHTS, strict=False):
+        near += weight * (column - middle) / width
     sizes = np.log1p(held.lengths)
     nothing = fit_tail([0.0])
     numbers = Numbers(

@@ -1,20 +1,42 @@
-"""What a text is made of, whatever the family: its length, and the byte trigrams it is written in.
+"""What a text is made of, whatever the family: its length, its byte trigrams, its rarest word.
 
 Another language, another script, a key or a binary blob are made of other trigrams than the
-training texts; a pasted document is longer than they are.
+training texts; a pasted document is longer than they are. A request out of scope often has a word
+that hardly any of them has.
 """
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BUCKETS", "clip", "count_grams", "grams_of", "log_shares", "oddness"]
+__all__ = [
+    "BUCKETS",
+    "MANY",
+    "WORD_BUCKETS",
+    "clip",
+    "count_grams",
+    "count_words",
+    "grams_of",
+    "log_shares",
+    "oddness",
+    "rarity",
+    "words_of",
+]
 
 BUCKETS = 1 << 14
 """How many buckets trigrams are hashed into."""
 
+WORD_BUCKETS = 1 << 17
+"""How many buckets words are hashed into: few unknown words meet one that is known."""
+
+MANY = 255
+"""Texts that have a word: beyond this number it is a common one."""
+
+_WORD = re.compile(r"\w+")
 _MOST_CHARS = 4_000
 
 
@@ -60,3 +82,28 @@ def oddness(grams: NDArray[np.uint32], shares: NDArray[np.float32], usual: float
     size = len(grams)
     mean = float(shares.take(grams).sum()) / size
     return -mean * math.sqrt(size / (size + usual))
+
+
+def words_of(text: str) -> list[int]:
+    """Return the buckets of a text's distinct words, in lower case."""
+    words = set(_WORD.findall(clip(text).lower()))
+    return [crc32(word.encode("utf-8", "replace")) & (WORD_BUCKETS - 1) for word in words]
+
+
+def count_words(texts: Iterable[str]) -> NDArray[np.int64]:
+    """Return how many of the texts have each word, by bucket: int64 [WORD_BUCKETS]."""
+    total = np.zeros(WORD_BUCKETS, np.int64)
+    for text in texts:
+        total[words_of(text)] += 1
+    return total
+
+
+def rarity(words: Sequence[int], counts: NDArray[np.uint8], scale: float = 1.0) -> float:
+    """Return how rare a text's rarest word is: -ln of the number of texts that have it.
+
+    The number is taken times `scale`, which makes those from a part of the texts comparable with
+    those from all; more than `MANY` count as many, and one half is added. A text without words is
+    like one with an unknown word.
+    """
+    least = min(map(counts.item, words), default=0)
+    return -math.log(min(least * scale, MANY) + 0.5)
