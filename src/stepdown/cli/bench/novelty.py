@@ -27,7 +27,12 @@ FAMILIES = ("linear", "encoder")
 STRANGERS = "oos"
 """clinc150's label of requests that no other label is for."""
 
-SHARES = (0.005, 0.01, 0.03, 0.05)
+SETTING = 0.03
+"""`novelty` for a task that meets many strangers: the least share at which the linear and the
+encoder student kept 2.5 % joint risk on 18 % strangers, taken from the training and validation
+parts while training had none."""
+
+SHARES = (0.01, 0.02, 0.05)
 """Other shares that the gate may refuse, for comparison."""
 
 _LONG = 100_000
@@ -119,7 +124,7 @@ def _apart(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     return inside, [example for example in examples if example.record[""] == STRANGERS]
 
 
-def _certified(met: Met, share: float = ProofTerms().novelty) -> Certificate:
+def _certified(met: Met, share: float = SETTING) -> Certificate:
     terms = ProofTerms(budget=on.BUDGET, confidence=1 - on.DELTA, novelty=share)
     return certify(met.calibration, terms)
 
@@ -142,12 +147,13 @@ def _measured(name: str, met: Met, certificate: Certificate) -> list[Figure]:
     mistaken = sum(not row.agrees for row in strangers)
     right = sum(row.agrees for row in inside)
     rows = len(everything)
+    set_so = f"{name}, novelty = {SETTING:g}, joint 2 %"
     return [
         Figure(
             f"{name}: in-scope accuracy, %", f"{right / len(inside):.2%}", 100 * right / len(inside)
         ),
         Figure(
-            f"{name}, gate on, joint 2 %: of the out-of-scope requests, answered with a label, %",
+            f"{set_so}: of the out-of-scope requests, answered with a label, %",
             f"{mistaken / len(outside):.1%}",
             100 * mistaken / len(outside),
             5,
@@ -155,11 +161,11 @@ def _measured(name: str, met: Met, certificate: Certificate) -> list[Figure]:
             note=f"{len(strangers):,} of {len(outside):,} are answered at all: the others of them "
             f"rightly, with “{STRANGERS}”",
         ),
-        _wrong(f"{name}, gate on, joint 2 %: whole test traffic answered differently, %",
+        _wrong(f"{set_so}: whole test traffic answered differently, %",
                taken, rows, 2.5),
         _wrong(f"{name}, no gate: whole test traffic answered differently, %", free, rows),
         Figure(
-            f"{name}, gate on, joint 2 %: whole test traffic answered, %",
+            f"{set_so}: whole test traffic answered, %",
             f"{len(taken) / rows:.1%}",
             100 * len(taken) / rows,
             note=f"{len(_answered(inside, certificate)) / len(inside):.1%} of what a label is for; "
