@@ -81,16 +81,22 @@ class Features(msgspec.Struct, frozen=True):
 
 
 class Matrix(msgspec.Struct, frozen=True):
-    """Many texts: n-gram weights [rows, features], static vectors [rows, size], one row a text."""
+    """Many texts: n-gram weights [rows, features], static vectors [rows, size], one row a text.
+
+    `origin` is what was subtracted from the vectors, where something was.
+    """
 
     sparse: sparse.csr_matrix
     dense: NDArray[np.float32]
     words: NDArray[np.int32]
     known: NDArray[np.float32]
+    origin: NDArray[np.float32] | None = None
 
     def take(self, rows: NDArray[np.intp]) -> "Matrix":
         """Return some of the rows."""
-        return Matrix(self.sparse[rows], self.dense[rows], self.words[rows], self.known[rows])
+        return Matrix(
+            self.sparse[rows], self.dense[rows], self.words[rows], self.known[rows], self.origin
+        )
 
 
 class Vocabulary:
@@ -236,7 +242,12 @@ def blocks_of(given: Input) -> tuple[str, str]:
 
 
 class Featurizer:
-    """Turns inputs into features: one vocabulary for each block, and the static table if any."""
+    """Turns inputs into features: one vocabulary for each block, and the static table if any.
+
+    `origin` is what was subtracted from all dense vectors, where something was.
+    """
+
+    origin: NDArray[np.float32] | None = None
 
     def __init__(self, vocabularies: Sequence[Vocabulary], static: StaticTable | None) -> None:
         self.vocabularies = tuple(vocabularies)
@@ -291,4 +302,5 @@ class Featurizer:
             np.array([row.dense for row in rows], np.float32).reshape(len(rows), self.dense_size),
             np.array([row.words for row in rows], np.int32),
             np.array([row.known for row in rows], np.float32),
+            self.origin,
         )

@@ -7,7 +7,7 @@ import pytest
 
 from stepdown.core.tasks import Segment
 from stepdown.errors import ArtefactError
-from stepdown.students.features import Featurizer
+from stepdown.students.features import Features, Featurizer
 from stepdown.students.linear.unlike import vector_of
 from stepdown.students.novelty.nearness import SKETCH
 
@@ -57,4 +57,11 @@ def test_numbers_that_do_not_fit_are_refused(family, students, tasks, tmp_path):
 def test_without_static_vectors_a_sketch_of_the_ngrams_stands_in():
     given = (Segment("user", "where is my parcel"),)
     featurizer = Featurizer.fit([given] * 3, 100, None)
-    assert vector_of(featurizer.extract(given)).shape == (SKETCH,)
+    assert vector_of(featurizer.extract(given), None).shape == (SKETCH,)
+
+
+def test_what_was_subtracted_is_added_again():
+    none = np.zeros(0, np.float32)
+    features = Features(none.astype(np.int32), none, np.array([1, 2], np.float32), 1, 1.0)
+    assert vector_of(features, np.array([3, -2], np.float32)).tolist() == [4, 0]
+    assert vector_of(features, None).tolist() == [1, 2]

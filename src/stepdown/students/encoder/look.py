@@ -37,6 +37,7 @@ class EncoderLook(Featurizer):
         self.session = session
         self.mean = mean
         self.dense_size = session.size
+        self.origin = mean * _WEIGHT
         self.known: dict[str, NDArray[np.float32]] = {}
 
     def extract(self, given: Input) -> Features:

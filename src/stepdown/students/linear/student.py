@@ -66,7 +66,8 @@ class LinearStudent:
     def _novelty(self, features: Features, given: Input, draft: Draft) -> float:
         if self.novelty is None:
             return 0.0
-        return self.novelty.score(input_text(given), vector_of(features), draft.claim)
+        vector = vector_of(features, self.featurizer.origin)
+        return self.novelty.score(input_text(given), vector, draft.claim)
 
     def _draft(self, features: Features, given: Input) -> Draft:
         heads, form = self.heads, self.form

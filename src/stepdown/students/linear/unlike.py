@@ -15,14 +15,20 @@ from stepdown.students.novelty import Novelty, fit_novelty, sketch
 __all__ = ["fit_unlike", "vector_of"]
 
 
-def vector_of(features: Features) -> NDArray[np.float32]:
-    """Return the static vectors of a text or, without any, a sketch of its n-grams."""
-    return features.dense if len(features.dense) else sketch(features.ids, features.weights)
+def vector_of(features: Features, origin: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return the dense vectors of a text or, without any, a sketch of its n-grams.
+
+    `origin` is added again where it was subtracted: angles tell strangers apart where the encoder
+    measured them, better than around the mean of the training texts.
+    """
+    if not len(features.dense):
+        return sketch(features.ids, features.weights)
+    return features.dense if origin is None else features.dense + origin
 
 
 def _vectors(matrix: Matrix) -> NDArray[np.float32]:
     if matrix.dense.shape[1]:
-        return matrix.dense
+        return matrix.dense if matrix.origin is None else matrix.dense + matrix.origin
     rows: Any = matrix.sparse
     ends: list[int] = rows.indptr.tolist()
     found = [sketch(rows.indices[a:b], rows.data[a:b]) for a, b in pairwise(ends)]
