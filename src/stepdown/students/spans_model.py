@@ -139,7 +139,8 @@ def _candidates(
     joined: dict[bytes, _Candidate] = {}
     for first, stop, probability in spans:
         value = _read(field, text[tokens[first][0] : tokens[stop - 1][1]])
-        key = canonical_json(value)
+        # A text is its own key: one with a lone surrogate has no JSON.
+        key = value if isinstance(value, str) else canonical_json(value)
         known = joined.get(key)
         if known is None:
             joined[key] = _Candidate(value, probability, probability, first, stop)

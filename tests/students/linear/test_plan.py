@@ -1,5 +1,6 @@
 """Plans: the method of each field, and the tasks that this family has to refuse."""
 
+import msgspec
 import pytest
 
 from stepdown.core.anatomy import Anatomy, Field
@@ -106,3 +107,26 @@ def test_settled_methods_replace_open_ones():
     fields = (Field("/a", "choice", aligned=0.9), Field("/b", "choice"))
     plan = plan_of(anatomy("json", *fields), rows({"/a": "Rome", "/b": "x"}))
     assert [part.method for part in plan.decided({"/a": "span"}).parts] == ["span", "choice"]
+
+
+def test_a_free_field_that_stands_in_a_quarter_of_its_inputs_is_mixed():
+    def examples(copied):
+        for at in range(120):
+            value = f"code{at}" if at % 10 < copied else f"other{at}"
+            text = f"it says code{at} here"
+            yield Example(f"e{at}", (Segment("user", text),), {"/a": value, "/b": 1})
+
+    fields = (Field("/a", "free", distinct=120, count=120), Field("/b", "constant", values=(1,)))
+    for copied, method in ((4, "mixed"), (1, "free")):
+        rows = list(examples(copied))
+        if method == "free":
+            rows = [msgspec.structs.replace(e, record={"/a": None}) for e in rows[:30]] + rows
+        plan = plan_of(Anatomy("json", fields, 120, 0.0, 0.5), rows)
+        assert plan.parts[0].method == method
+
+
+def test_of_a_mixed_field_the_frequent_values_are_classes():
+    part = Part(Field("/a", "free"), "", "mixed")
+    records = [{"/a": "often"}] * 8 + [{"/a": f"once{at}"} for at in range(6)] + [{"/a": None}, {}]
+    values = target_values(part, records)
+    assert values == ["often"] * 8 + [FREE] * 6 + [None, ABSENT]

@@ -1,12 +1,16 @@
 """Training: what held-out rows decide, and what odd data leads to."""
 
+from itertools import islice
+from random import Random
+
 import msgspec
 import pytest
 from tests.students.windows.contracts import make_contracts
 
 from stepdown.core.anatomy import Anatomy, Field
+from stepdown.core.datasets import Example
 from stepdown.core.records import same_record
-from stepdown.core.tasks import Signature, Task, Verdict
+from stepdown.core.tasks import Segment, Signature, Task, Verdict
 from stepdown.errors import NotEnoughData
 from stepdown.students.linear import LinearFamily
 from stepdown.students.linear.form import GATE
@@ -114,3 +118,52 @@ def test_a_reader_of_long_documents_is_saved_whole(reader, tmp_path):
     given = make_contracts(1, first=950)[0].input
     assert again.predict(given).record == reader.predict(given).record
     assert again.windows.paths == reader.windows.paths
+
+
+def kind_of(number):
+    return Random(number).randrange(4)
+
+
+def terms_of(kind, count=20):
+    numbers = (number for number in range(1000, 2000) if kind_of(number) == kind)
+    return [write_term(number) for number in islice(numbers, count)]
+
+
+def write_term(number):
+    """A contract whose end is "perpetual", absent, a date in it, or a date that is not in it."""
+    kind = kind_of(number)
+    day = f"2019-{number % 12 + 1:02}-{number % 28 + 1:02}"
+    says = {
+        0: ("has no end", "perpetual"),
+        1: ("is not said to end", None),
+        2: (f"ends on {day}", day),
+        3: (f"began on {day} and runs for {number % 7 + 2} years", f"20{30 + number % 60}-01-01"),
+    }
+    text, end = says[kind]
+    return Example(
+        f"m{number}", (Segment("user", f"Contract {number}: it {text}."),), {"/end": end}
+    )
+
+
+@pytest.fixture(scope="module")
+def terms():
+    field = Field("/end", "free", distinct=150, count=240, null=0.25, aligned=0.33)
+    anatomy = Anatomy("json", (field,), 240, 0.5, 0.5)
+    task = Task("t", "terms", Signature(), anatomy, Verdict("distil"))
+    return LinearFamily(static=False).train(task, [write_term(at) for at in range(240)])
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_a_field_partly_chosen_and_partly_copied_is_both(terms, kind):
+    examples = terms_of(kind)
+    found = [terms.predict(example.input).record.get("/end") for example in examples]
+    right = sum(a == example.record["/end"] for a, example in zip(found, examples, strict=True))
+    assert right >= 17
+
+
+def test_what_can_be_neither_chosen_nor_copied_is_left_or_doubted(terms):
+    found = [terms.predict(example.input) for example in terms_of(3)]
+    sure = [terms.predict(example.input) for example in terms_of(0)]
+    doubted = sum(p.answer is None or p.confidence < 0.7 for p in found)
+    assert doubted >= 17
+    assert sum(p.answer is not None and p.confidence > 0.7 for p in sure) >= 17

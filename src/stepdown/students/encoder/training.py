@@ -11,6 +11,7 @@ from stepdown.students.encoder.graph import bert_graph
 from stepdown.students.encoder.look import EncoderLook, fitted
 from stepdown.students.encoder.quantise import quantise
 from stepdown.students.encoder.session import Session, open_session
+from stepdown.students.encoder.spans import train_encoder_spans
 from stepdown.students.encoder.student import EncoderStudent
 from stepdown.students.features import Featurizer
 from stepdown.students.linear.training import train_linear
@@ -66,6 +67,6 @@ def train_encoder(
         looks.append(fitted(ngrams, session, inputs, progress))
         return looks[-1]
 
-    inner = train_linear(task, examples, None, progress, look)
+    inner = train_linear(task, examples, None, progress, look, train_encoder_spans(session))
     looks[-1].known.clear()
     return EncoderStudent(inner, looks[-1])

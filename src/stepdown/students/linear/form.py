@@ -32,7 +32,7 @@ class Scope(msgspec.Struct, frozen=True):
     """The fields of one tool, or of the whole record.
 
     `choices` have a head each. `spans` are read by the scope's span model; each says what to write
-    where nothing is found.
+    where nothing is found. A path in both is read where its head says that the value is free.
     `refused` says why the scope is always left to the teacher ("" where it is not).
     """
 
@@ -131,8 +131,16 @@ def compose(
             return draft
     scope = form.scopes.get(tool or "", Scope())
     draft.abstained = draft.abstained or scope.refused
+    read = dict(scope.spans)
     for path in scope.choices:
+        if path in read and form.labels[path].values[choices[path].index] == FREE:
+            # There is a value: one that is not found is not known.
+            read[path] = "never"
+            continue
+        read.pop(path, None)
         _choose(draft, form, path, choices[path])
-    for path, blank in scope.spans.items():
+    for path, blank in read.items():
         _read(draft, form, path, blank, guesses[path])
+        if path in scope.choices:
+            draft.fields[path] *= choices[path].probability
     return draft

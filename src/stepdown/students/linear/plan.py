@@ -1,5 +1,6 @@
 """What a student of one task has to predict: which fields, under which tool, by which method."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -17,8 +18,9 @@ __all__ = ["LEAST_EXAMPLES", "ROOTS", "Method", "Part", "Plan", "plan_of", "scop
 
 LEAST_EXAMPLES = 20
 
-Method = Literal["choice", "span", "either", "free"]
-"""either: a closed set that also stands in the input; held-out rows decide."""
+Method = Literal["choice", "span", "either", "mixed", "free"]
+"""either: a closed set that also stands in the input; held-out rows decide. mixed: some values are
+so frequent that they can be chosen, many of the others stand in the input."""
 
 ROOTS: dict[Shape, str | None] = {"text": "", "tool": "/tool", "json": None}
 """The field that says what the rest of the record is, and whose classes are a task's labels."""
@@ -33,6 +35,8 @@ _ALIGNED_LEAST = 20
 _ALIGNED_CHARS = 20_000
 _MOST_CLASSES = 1_000
 _MOST_FREE = 0.98
+_PARTLY = 0.25
+_FREQUENT, _FREQUENT_SHARE = 5, 0.03
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -87,17 +91,26 @@ def scope_prefix(tool: str) -> str:
 def target_values(part: Part, records: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Return the field's class in each record: its value, `ABSENT`, or `FREE` for a free field."""
     values = [record.get(part.path, ABSENT) for record in records]
-    if part.method == "free":
-        return [v if v is None or v == ABSENT else FREE for v in values]
-    return values
+    if part.method not in ("free", "mixed"):
+        return values
+    least = max(_FREQUENT, _FREQUENT_SHARE * len(values))
+    counts = Counter(v for v in values if isinstance(v, str)) if part.method == "mixed" else {}
+    kept = {value for value, count in counts.items() if count >= least}
+    return [
+        v if v is None or v == ABSENT or (isinstance(v, str) and v in kept) else FREE
+        for v in values
+    ]
 
 
 def _stands_in_input(field: Field, examples: Sequence[Example]) -> bool:
     """Say whether most values of a choice stand in their inputs: the audit asks that of open sets
     alone, but "two" in the input can be what an enum's 2 is.
     """
-    if field.aligned >= _ALIGNED:
-        return True
+    return field.aligned >= _ALIGNED or _found(field, examples) >= _ALIGNED
+
+
+def _found(field: Field, examples: Sequence[Example]) -> float:
+    """Return the share of a field's values that stand in their inputs; 0 where there are few."""
     found = [
         (value, example)
         for example in examples
@@ -107,12 +120,15 @@ def _stands_in_input(field: Field, examples: Sequence[Example]) -> bool:
     rows = found[:: -(-len(found) // _ALIGNED_ROWS) or 1]
     places = (align(value, input_text(example.input)[:_ALIGNED_CHARS]) for value, example in rows)
     hits = sum(any(place.normaliser != LOOSE for place in found) for found in places)
-    return len(found) >= _ALIGNED_LEAST and hits >= _ALIGNED * len(rows)
+    return hits / len(rows) if len(found) >= _ALIGNED_LEAST else 0.0
 
 
 def _method(field: Field, examples: Sequence[Example]) -> Method:
-    if field.kind in ("free", "constant"):
-        return "free" if field.kind == "free" else "choice"
+    if field.kind == "constant":
+        return "choice"
+    if field.kind == "free":
+        copied = field.path != "" and not field.many and _found(field, examples) >= _PARTLY
+        return "mixed" if copied else "free"
     if field.kind == "choice":
         if field.distinct > _MOST_CLASSES:
             return "free"

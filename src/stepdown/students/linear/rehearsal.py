@@ -7,7 +7,7 @@ field is chosen or copied, how far a probability can be believed, and when a who
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -30,10 +30,12 @@ from stepdown.students.features import Features, Matrix
 from stepdown.students.linear.form import Draft, Form, compose
 from stepdown.students.linear.plan import Method, Plan
 from stepdown.students.linear.rows import FOLDS, Rows, Target
-from stepdown.students.spans import SpanGuess, SpanModel, train_spans
+from stepdown.students.spans import SpanField, SpanGuess, train_spans
 
 __all__ = [
     "HeldOut",
+    "Reader",
+    "TrainSpans",
     "calibrate",
     "fit_all",
     "judge",
@@ -137,15 +139,37 @@ def _mix(
     return fit_mix(machine[at], static[at], classes)
 
 
+class Reader(Protocol):
+    """What reads spans: a span model, or one that looks at more than words."""
+
+    @property
+    def fields(self) -> tuple[SpanField, ...]:
+        """All fields."""
+        ...
+
+    def predict(self, text: str) -> dict[str, SpanGuess]:
+        """Return a guess for every field: path → guess."""
+        ...
+
+
+TrainSpans = Callable[..., Any]
+"""As `train_spans`: (texts, records, fields, progress) → a Reader; raises NotEnoughData."""
+
+
 def train_scope(
-    plan: Plan, scope: str, rows: Rows, keep: NDArray[np.bool_], progress: Progress
-) -> SpanModel | None:
-    """Train one scope's span model on its rows to `keep`; None where a tool has too few.
+    plan: Plan,
+    scope: str,
+    rows: Rows,
+    keep: NDArray[np.bool_],
+    progress: Progress,
+    trainer: TrainSpans = train_spans,
+) -> Any:
+    """Train one scope's Reader on its rows to `keep`; None where a tool has too few.
 
     Raises:
         NotEnoughData: the scope is the whole record, and none of its values stands in an input.
     """
-    fields = [part.field for part in plan.of(scope, "span", "either")]
+    fields = [part.field for part in plan.of(scope, "span", "either", "mixed")]
     inside = rows.of(scope)
     inside = inside[keep[inside]]
     if plan.shape == "tool" and len(inside) < _FEW_ROWS:
@@ -153,22 +177,31 @@ def train_scope(
     paths = {field.path for field in fields}
     records = [{p: v for p, v in rows.records[at].items() if p in paths} for at in inside]
     try:
-        return train_spans([rows.texts[at] for at in inside], records, fields, progress)
+        return trainer([rows.texts[at] for at in inside], records, fields, progress)
     except NotEnoughData:
         if plan.shape == "tool":
             return None
         raise
 
 
-def rehearse_spans(plan: Plan, form: Form, held: HeldOut, rows: Rows, progress: Progress) -> None:
+def rehearse_spans(
+    plan: Plan,
+    form: Form,
+    held: HeldOut,
+    rows: Rows,
+    progress: Progress,
+    trainer: TrainSpans = train_spans,
+) -> None:
     """Let span models guess rows of other folds, in the scope chosen for each, into `held`."""
-    scopes = [scope for scope in plan.scopes if plan.of(scope, "span", "either")]
+    scopes = [scope for scope in plan.scopes if plan.of(scope, "span", "either", "mixed")]
     small = len(rows.texts) <= _MOST_SPAN_ROWS
     small = small and sum(map(len, rows.texts)) <= _MOST_SPAN_CHARS
     folds = range(FOLDS) if small else [0]
     for fold in folds:
         keep = rows.folds != fold
-        models = {scope: train_scope(plan, scope, rows, keep, progress) for scope in scopes}
+        models: dict[str, Reader | None] = {
+            scope: train_scope(plan, scope, rows, keep, progress, trainer) for scope in scopes
+        }
         for row in np.flatnonzero(~keep).tolist():
             choices = {path: by_row[row] for path, by_row in held.choices.items() if row in by_row}
             if plan.shape == "tool" and "/tool" not in choices:
@@ -202,7 +235,7 @@ def calibrate(plan: Plan, rows: Rows, held: HeldOut) -> dict[str, Platt]:
     """Return each span field's calibration, from the held-out rows of its scope."""
     platts: dict[str, Platt] = {}
     for part in plan.parts:
-        if part.method != "span":
+        if part.method not in ("span", "mixed"):
             continue
         pairs = [
             (guess.probability, same_value(guess.value, rows.records[row].get(part.path)))

@@ -1,6 +1,7 @@
 """A trained linear student: one look at the input, one guess per field, one assembled answer."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from stepdown.core.ports import Prediction, Rehearsed
 from stepdown.core.tasks import Input, input_text
@@ -11,7 +12,7 @@ from stepdown.students.features import Features, Featurizer
 from stepdown.students.linear.form import GATE, Draft, Form, compose
 from stepdown.students.linear.unlike import vector_of
 from stepdown.students.novelty import Novelty
-from stepdown.students.spans import SpanGuess, SpanModel
+from stepdown.students.spans import SpanGuess
 from stepdown.students.windows.model import WindowModel
 
 __all__ = ["LinearStudent"]
@@ -20,8 +21,8 @@ __all__ = ["LinearStudent"]
 class LinearStudent:
     """Everything that `predict` needs, in memory; shared by threads, since nothing in it changes.
 
-    `heads` are by field path (and `GATE`), `spans` by scope: a tool's name, or "". `rehearsed` is
-    there after training alone.
+    `heads` are by field path (and `GATE`), `spans`, each a Reader, by scope: a tool's name, or "".
+    `rehearsed` is there after training alone.
     """
 
     family = "linear"
@@ -30,7 +31,7 @@ class LinearStudent:
         self,
         featurizer: Featurizer,
         heads: Mapping[str, ChoiceHead],
-        spans: Mapping[str, SpanModel],
+        spans: Mapping[str, Any],
         form: Form,
         confidence: Confidence,
         assembler: Assembler,

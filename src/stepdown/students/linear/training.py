@@ -1,6 +1,7 @@
 """Training a linear student: plan, rehearse on held-out rows, settle, then train on everything."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,6 +15,7 @@ from stepdown.students.linear.form import Blank, Form, Scope
 from stepdown.students.linear.plan import Plan, plan_of
 from stepdown.students.linear.rehearsal import (
     HeldOut,
+    TrainSpans,
     calibrate,
     judge,
     rehearse_choices,
@@ -32,7 +34,7 @@ from stepdown.students.linear.rows import (
 )
 from stepdown.students.linear.student import LinearStudent
 from stepdown.students.linear.unlike import fit_unlike
-from stepdown.students.spans import SpanModel
+from stepdown.students.spans import train_spans
 from stepdown.students.static import StaticTable
 from stepdown.students.windows.training import fit_windows
 
@@ -57,16 +59,18 @@ def _draft_form(plan: Plan, targets: Mapping[str, Target]) -> Form:
 
 
 def _scopes(
-    plan: Plan, rows: Rows, heads: Mapping[str, ChoiceHead], spans: Mapping[str, SpanModel]
+    plan: Plan, rows: Rows, heads: Mapping[str, ChoiceHead], spans: Mapping[str, Any]
 ) -> dict[str, Scope]:
     """Return what is predicted in each scope; the tool itself is in none."""
     scopes: dict[str, Scope] = {}
     for scope in plan.scopes:
         if plan.shape == "tool" and not scope:
             continue
-        choices = [part.path for part in plan.of(scope, "choice", "free") if part.path in heads]
+        choices = [
+            part.path for part in plan.of(scope, "choice", "free", "mixed") if part.path in heads
+        ]
         read: dict[str, Blank] = {
-            part.path: blank_of(part, rows) for part in plan.of(scope, "span")
+            part.path: blank_of(part, rows) for part in plan.of(scope, "span", "mixed")
         }
         if read and scope not in spans:
             scopes[scope] = Scope(tuple(choices), refused=_REFUSED)
@@ -75,16 +79,29 @@ def _scopes(
     return scopes
 
 
+def _readers(plan: Plan, rows: Rows, progress: Progress, trainer: TrainSpans) -> dict[str, Any]:
+    """Train a reader of spans for each scope that has any, on all of its rows."""
+    everything = np.ones(len(rows.texts), bool)
+    found = {
+        scope: train_scope(plan, scope, rows, everything, progress, trainer)
+        for scope in plan.scopes
+        if plan.of(scope, "span", "mixed")
+    }
+    return {scope: reader for scope, reader in found.items() if reader is not None}
+
+
 def train_linear(
     task: Task,
     examples: Sequence[Example],
     static: StaticTable | None,
     progress: Progress,
     look: Look | None = None,
+    trainer: TrainSpans = train_spans,
 ) -> LinearStudent:
     """Return a student of `task` trained on the examples, with static vectors where given.
 
-    A `look` sees more of each text: it is what another family's heads are trained on.
+    A `look` sees more of each text, and a `trainer` makes readers of spans that do: these are what
+    another family's heads are trained on.
 
     Raises:
         NotEnoughData: too few examples, or answers that this family can't write.
@@ -100,17 +117,10 @@ def train_linear(
     featurizer, matrix = featurize(rows, targets, static, look)
     progress("features", 1, 1)
     held, views = rehearse_choices(targets, rows, matrix, progress)
-    rehearse_spans(plan, _draft_form(plan, targets), held, rows, progress)
+    rehearse_spans(plan, _draft_form(plan, targets), held, rows, progress, trainer)
     plan = settle(plan, targets, rows, held)
     heads = _heads(plan, targets, views, held)
-    everything = np.ones(len(rows.texts), bool)
-    spans: dict[str, SpanModel] = {}
-    for scope in plan.scopes:
-        model = (
-            train_scope(plan, scope, rows, everything, progress) if plan.of(scope, "span") else None
-        )
-        if model is not None:
-            spans[scope] = model
+    spans = _readers(plan, rows, progress, trainer)
     labels = {path: head.labels for path, head in heads.items()}
     form = Form(plan.shape, labels, _scopes(plan, rows, heads, spans), calibrate(plan, rows, held))
     held = msgspec.structs.replace(held, choices={p: held.choices[p] for p in heads})
