@@ -136,7 +136,7 @@ def _candidates(
     field: SpanField, spans: Iterator[tuple[int, int, float]], text: str, tokens: Places
 ) -> list[_Candidate]:
     """Join spans of the same value: it is there unless none of its places is one."""
-    joined: dict[bytes, _Candidate] = {}
+    joined: dict[str | bytes, _Candidate] = {}
     for first, stop, probability in spans:
         value = _read(field, text[tokens[first][0] : tokens[stop - 1][1]])
         # A text is its own key: one with a lone surrogate has no JSON.

@@ -21,6 +21,9 @@ Benchmark = Callable[[Path, Progress], Sequence[Figure]]
 BENCHMARKS = {
     "banking77": "stepdown.cli.bench.classification:banking77",
     "chain": "stepdown.cli.bench.chain:chain",
+    "encoder": "stepdown.cli.bench.encoder:encoder",
+    "encoder-snips": "stepdown.cli.bench.encoder:encoder_snips",
+    "encoder-receipts": "stepdown.cli.bench.encoder:encoder_receipts",
     "shift": "stepdown.cli.bench.classification:shift",
     "novelty": "stepdown.cli.bench.novelty:novelty",
     "spans": "stepdown.cli.bench.extraction:spans",

@@ -116,11 +116,11 @@ def examples_of(task: Task, rows: Sequence[Row]) -> list[Example]:
 
 
 def trained(
-    task: Task, examples: Sequence[Example], progress: Progress = silent
+    task: Task, examples: Sequence[Example], progress: Progress = silent, family: str = "linear"
 ) -> tuple[Student, float]:
-    """Train the linear family; return the student and the seconds it took."""
+    """Train a family; return the student and the seconds it took."""
     began = time.monotonic()
-    student = plugins.family("linear").train(task, examples, progress)
+    student = plugins.family(family).train(task, examples, progress)
     return student, time.monotonic() - began
 
 
