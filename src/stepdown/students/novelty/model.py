@@ -153,6 +153,17 @@ def _joined(numbers: Numbers, near: float, odd: float, length: int) -> float:
     )
 
 
+class _Rows(msgspec.Struct, frozen=True):
+    """All training rows, with how many of their texts have each trigram and each word."""
+
+    texts: Sequence[str]
+    unit: Vectors
+    folds: NDArray[np.intp]
+    classes: NDArray[np.intp] | None
+    grams: NDArray[np.float64]
+    words: NDArray[np.int64]
+
+
 class _HeldOut(msgspec.Struct, frozen=True):
     """The signals of the held-out rows: float64 [rows] each; `unclaimed` without claims None."""
 
@@ -186,29 +197,37 @@ def fit_novelty(
         return None
     lengths = np.array([len(text) for text in texts])
     usual = max(float(np.median(lengths)), 1.0)
-    far, rare, odd = np.full((3, len(texts)), np.nan)
-    total, words = count_grams(texts), count_words(texts)
-    for fold in np.unique(folds[judged]).tolist():
-        rest = folds != fold
-        centres = fit_centres(unit[rest], None if classes is None else classes[rest])
-        own = np.flatnonzero(~rest).tolist()
-        counts = total - count_grams(texts[row] for row in own)
-        shares = log_shares(counts, len(texts) - len(own))
-        others = _clipped(words - count_words(texts[row] for row in own))
-        scale = len(texts) / (len(texts) - len(own))
-        for row in np.flatnonzero(~rest & judged).tolist():
-            far[row] = distance(unit[row], centres)
-            rare[row] = rarity(words_of(texts[row]), others, scale)
-            odd[row] = oddness(grams_of(texts[row]), shares, usual)
+    rows = _Rows(texts, unit, folds, classes, count_grams(texts), count_words(texts))
+    far, rare, odd = _signals(rows, judged, usual)[:, judged]
     unclaimed = None if claims is None else -claims[judged]
-    held = _HeldOut(far[judged], rare[judged], odd[judged], lengths[judged], unclaimed)
     blank = any(not text or text.isspace() for text in texts)
     return Novelty(
-        _numbers(held, usual, blank),
+        _numbers(_HeldOut(far, rare, odd, lengths[judged], unclaimed), usual, blank),
         fit_centres(unit, classes),
-        log_shares(total, len(texts)),
-        _clipped(words),
+        log_shares(rows.grams, len(texts)),
+        _clipped(rows.words),
     )
+
+
+def _signals(rows: _Rows, judged: NDArray[np.bool_], usual: float) -> NDArray[np.float64]:
+    """Return distance, rarity and oddness of the judged rows, as seen from the other folds."""
+    found = np.full((3, len(rows.texts)), np.nan)
+    for fold in np.unique(rows.folds[judged]).tolist():
+        rest = rows.folds != fold
+        own = [rows.texts[row] for row in np.flatnonzero(~rest).tolist()]
+        others = len(rows.texts) - len(own)
+        classes = None if rows.classes is None else rows.classes[rest]
+        centres = fit_centres(rows.unit[rest], classes)
+        shares = log_shares(rows.grams - count_grams(own), others)
+        words = _clipped(rows.words - count_words(own))
+        for row in np.flatnonzero(~rest & judged).tolist():
+            text = rows.texts[row]
+            found[:, row] = (
+                distance(rows.unit[row], centres),
+                rarity(words_of(text), words, len(rows.texts) / others),
+                oddness(grams_of(text), shares, usual),
+            )
+    return found
 
 
 def _clipped(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
