@@ -29,11 +29,7 @@ def certify(
     of the calibration rows is none: it would keep the promise by hardly ever answering. Nor is one
     where most accepted rows are wrong: a joint budget above 5 % would leave room for it.
     """
-    tuning, rows = tuned_and_certified(outcomes, terms)
-    cutoff = None
-    if terms.contract == "selective":
-        cutoff = cutoff_of(tuning, promising(tuning, terms.budget), terms.novelty)
-        tuning, rows = gated(tuning, cutoff), gated(rows, cutoff)
+    tuning, rows, cutoff = _parts(outcomes, terms)
     threshold = threshold_of(tuning, rows, terms, terms.budget)
     bare = Certificate(
         terms.contract,
@@ -59,17 +55,29 @@ def certify(
         errors=errors,
         bound=cp_upper(errors, base(rows, accepted, terms), terms.delta),
     )
-    if threshold is None:
-        return passed
-    if terms.contract == "joint":
+    if terms.contract == "joint" and threshold is not None:
         cutoff = cutoff_of(rows, threshold, terms.novelty)
-    return _with_gate(passed, outcomes, threshold, cutoff)
+    return _with_gate(passed, outcomes, cutoff)
+
+
+def _parts(
+    outcomes: Sequence[Outcome], terms: ProofTerms
+) -> tuple[Sequence[Outcome], Sequence[Outcome], float | None]:
+    """Return the rows that tune, those that certify, and the cut-off that both stand behind."""
+    tuning, rows = tuned_and_certified(outcomes, terms)
+    if terms.contract == "joint":
+        return tuning, rows, None
+    cutoff = cutoff_of(tuning, promising(tuning, terms.budget), terms.novelty)
+    return gated(tuning, cutoff), gated(rows, cutoff), cutoff
 
 
 def _with_gate(
-    certificate: Certificate, outcomes: Sequence[Outcome], threshold: float, cutoff: float | None
+    certificate: Certificate, outcomes: Sequence[Outcome], cutoff: float | None
 ) -> Certificate:
     """Return the certificate with the gate and what it costs, counted on all calibration rows."""
+    threshold = certificate.threshold
+    if threshold is None:
+        return certificate
     novel = [outcome for outcome in outcomes if refused(outcome, cutoff)]
     return msgspec.structs.replace(
         certificate,
