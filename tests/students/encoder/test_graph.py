@@ -16,7 +16,7 @@ def states(model, ids):
     made = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    return made.run(["states"], {"ids": np.array(ids, np.int64)})[0]
+    return np.asarray(made.run(["states"], {"ids": np.array(ids, np.int64)})[0])
 
 
 def test_it_is_a_sound_graph_of_one_text(folder):

@@ -10,7 +10,7 @@ from stepdown.students.weights import find_weights
 
 def run(data, ids):
     made = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    return made.run(["states"], {"ids": np.array(ids, np.int64)})[0]
+    return np.asarray(made.run(["states"], {"ids": np.array(ids, np.int64)})[0])
 
 
 def test_the_products_are_of_integers_and_the_states_are_close(folder):

@@ -20,7 +20,10 @@ FAMILY = "encoder"
 ROUNDS = 500
 TOKENS = 20
 _OUTSIDE = "oos"
-_WORDS = ["why", "was", "my", "card", "payment", "not", "taken", "from", "the", "account", "yet", "when", "will", "it", "show", "up", "please", "tell", "me", "soon"]
+_SENTENCE = (
+    "why was my card payment not taken from the account yet when will it show up tell me soon"
+)
+_WORDS = tuple(_SENTENCE.split())
 
 
 def encoder(data: Path, progress: Progress) -> Sequence[Figure]:
