@@ -1,33 +1,45 @@
 """Numbers that are not finite are an abstention."""
 
 import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from tests.students.encoder.test_init import FAMILY, ROWS, TASK
 
-from stepdown.core.tasks import Segment
-from stepdown.students.encoder.session import Encoded
+from stepdown.students.encoder.session import Session
 from stepdown.students.encoder.student import EncoderStudent
 
 
-class Broken:
-    """A session whose states are not numbers, and the look that holds it."""
-
-    session = property(lambda self: self)
-
-    def encode(self, text):
-        bad = np.full((1, 4), np.nan, np.float32)
-        return Encoded(bad, np.zeros((1, 2), np.intp), bad[0])
-
-
 class Inner:
-    """Must not be asked."""
+    """A student whose encoder's states are not finite."""
 
     def __init__(self):
         self.rehearsed = {}
 
     def predict(self, given):
-        raise AssertionError
+        raise FloatingPointError
 
 
-def test_nan_states_are_an_abstention():
-    found = EncoderStudent(Inner(), Broken()).predict((Segment("user", "x"),))
+def test_states_that_are_not_finite_are_an_abstention():
+    found = EncoderStudent(Inner(), None).predict(ROWS[0].input)
     assert found.answer is None
     assert "not finite" in found.abstained
+
+
+def test_a_graph_with_nan_weights_says_so(session):
+    model = onnx.load_from_string(session.model)
+    for tensor in model.graph.initializer:
+        if tensor.name.endswith("LayerNorm.w"):
+            nothing = np.full(tuple(tensor.dims), np.nan, np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(nothing, tensor.name))
+    broken = Session(model.SerializeToString(), session.tokenizer)
+    with pytest.raises(FloatingPointError):
+        broken.encode("my card")
+
+
+def test_a_student_whose_encoder_breaks_abstains(folder, session, monkeypatch):
+    student = FAMILY.of(str(folder)).train(TASK, ROWS[:180])
+    monkeypatch.setattr(
+        student.look.session, "_run", lambda ids: np.full((len(ids), 16), np.nan, np.float32)
+    )
+    assert student.predict(ROWS[200].input).answer is None

@@ -36,11 +36,6 @@ class Encoded(msgspec.Struct, frozen=True):
     places: NDArray[np.intp]
     pooled: NDArray[np.float32]
 
-    @property
-    def sound(self) -> bool:
-        """Say whether every number is finite."""
-        return bool(np.isfinite(self.pooled).all() and np.isfinite(self.states).all())
-
 
 class Session:
     """A loaded encoder with its tokenizer; `model` and `tokenizer` are the bytes they came from."""
@@ -62,13 +57,19 @@ class Session:
         return int(self._session.get_outputs()[0].shape[-1])
 
     def encode(self, text: str) -> Encoded:
-        """Return a text's states; the last one's are kept: heads and spans ask for the same."""
+        """Return a text's states; the last one's are kept: heads and spans ask for the same.
+
+        Raises:
+            FloatingPointError: a state is not a finite number.
+        """
         last = self._last
         if last is not None and last[0] == text:
             return last[1]
         clean = text.encode("utf-8", "replace").decode("utf-8")
         found = self._pieces.encode(clean, add_special_tokens=False)
         made = self._encode(found.ids, found.offsets)
+        if not np.isfinite(made.pooled).all():
+            raise FloatingPointError("the encoder's states are not finite")
         self._last = (text, made)
         return made
 

@@ -182,6 +182,6 @@ def _refuse_free(parts: Sequence[Part], known: Sequence[Example]) -> None:
     if hit > _MOST_FREE * len(known):
         names = ", ".join(part.path or "the answer" for part in free[:5])
         raise NotEnoughData(
-            f"{hit} of {len(known)} answers hold free text ({names}), which the linear family "
-            "can't write; use another family or leave the task to the frontier model."
+            f"{hit} of {len(known)} answers hold free text ({names}), which no head "
+            "can write; use another family or leave the task to the frontier model."
         )
