@@ -35,12 +35,13 @@ class Family:
 
 
 def climbed(*families, coverage=0.5, enough="", progress=lambda *told: None):
+    why = {family.name: family.against for family in families}
     return climb(
         TASK,
         DATA,
         families,
         lambda student: Estimate(40, 0.9, coverage),
-        lambda family, last: enough if last and last.coverage > 0.9 else family.against,
+        lambda family, last: enough if last and last.coverage > 0.9 else why[family.name],
         progress,
     )
 
