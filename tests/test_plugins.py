@@ -15,7 +15,13 @@ def test_the_built_in_names_are_listed_once_each():
         "openai-finetune",
         "openai-stored",
     ]
-    assert plugins.families() == ["linear"]
+    assert plugins.families() == ["encoder", "linear"]
+
+
+def test_the_ladder_is_climbed_from_the_smallest():
+    sizes = [family.parameters for family in plugins.ladder()]
+    assert sizes == sorted(sizes)
+    assert plugins.ladder()[0].name == "linear"
 
 
 def test_an_unknown_family_names_the_known_ones():

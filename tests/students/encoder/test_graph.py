@@ -1,5 +1,6 @@
 """The hand-built graph gives what the published architecture gives."""
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -46,3 +47,11 @@ def test_weights_that_lack_a_tensor_are_no_encoder(folder, tmp_path):
     (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
     with pytest.raises(Unavailable, match="lack the tensor"):
         bert_graph(find_weights(str(tmp_path)))
+
+
+def test_a_variant_that_the_graph_does_not_compute_is_refused(folder, tmp_path):
+    weights = find_weights(str(folder))
+    for change in ({"hidden_act": "relu"}, {"position_embedding_type": "relative_key"}):
+        other = msgspec.structs.replace(weights, config={**(weights.config or {}), **change})
+        with pytest.raises(Unavailable, match=next(iter(change))):
+            bert_graph(other)

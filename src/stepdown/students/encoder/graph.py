@@ -22,6 +22,8 @@ __all__ = ["bert_graph"]
 
 _OPSET = 20
 _IR_VERSION = 9
+_BUILT = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
+"""What the graph computes, and what a model's config has to say where it says anything."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -112,9 +114,15 @@ def bert_graph(weights: Weights) -> onnx.ModelProto:
     """Return the fp32 graph of a BERT model's weights.
 
     Raises:
-        Unavailable: the weights lack a tensor that the architecture needs.
+        Unavailable: the weights lack a tensor that the architecture needs, or it is a variant.
     """
     config = weights.config or {}
+    for key, built in _BUILT.items():
+        if config.get(key, built) != built:
+            raise Unavailable(
+                f"The model {weights.name} has {key} {config[key]!r}, and this family computes "
+                f"{built!r} alone; name another model."
+            )
     tensors: dict[str, NDArray[Any]] = {}
     for name in weights.files:
         tensors.update(load_file(weights.folder / name))
