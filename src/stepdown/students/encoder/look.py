@@ -15,9 +15,10 @@ from stepdown.core.tasks import Input, input_text
 from stepdown.students.encoder.session import Session
 from stepdown.students.features import Features, Featurizer
 
-__all__ = ["EncoderLook", "fitted"]
+__all__ = ["WEIGHT", "EncoderLook", "fitted"]
 
-_WEIGHT = np.float32(1.5)
+WEIGHT = np.float32(1.5)
+"""The length of a pooled state beside the n-grams, whose blocks have length 1."""
 _EVERY = 100
 
 
@@ -37,7 +38,7 @@ class EncoderLook(Featurizer):
         self.session = session
         self.mean = mean
         self.dense_size = session.size
-        self.origin = mean * _WEIGHT
+        self.origin = mean * WEIGHT
         self.known: dict[str, NDArray[np.float32]] = {}
 
     def extract(self, given: Input) -> Features:
@@ -48,14 +49,19 @@ class EncoderLook(Featurizer):
         direction = self.known.get(text)
         if direction is None:
             direction = _direction(self.session.encode(text).pooled)
-        dense = (direction - self.mean) * _WEIGHT
+        dense = (direction - self.mean) * WEIGHT
         return Features(bare.ids, bare.weights, dense, bare.words, bare.known)
 
 
 def fitted(
-    ngrams: Featurizer, session: Session, inputs: Sequence[Input], progress: Progress = silent
+    ngrams: Featurizer,
+    session: Session,
+    inputs: Sequence[Input],
+    progress: Progress = silent,
+    *,
+    centred: bool = True,
 ) -> EncoderLook:
-    """Return the look of these training inputs: their mean direction is subtracted from all."""
+    """Return the look of these training inputs; if `centred`, less their mean direction."""
     known: dict[str, NDArray[np.float32]] = {}
     total = np.zeros(session.size, np.float64)
     for at, given in enumerate(inputs, 1):
@@ -64,7 +70,7 @@ def fitted(
         total += known[text]
         if at % _EVERY == 0 or at == len(inputs):
             progress("encoding", at, len(inputs))
-    mean = (total / max(len(inputs), 1)).astype(np.float32)
+    mean = (centred * total / max(len(inputs), 1)).astype(np.float32)
     look = EncoderLook(ngrams, session, mean)
     look.known = known
     return look

@@ -6,6 +6,7 @@ gets the same states (reliability C-8: a dynamically quantised batch would share
 """
 
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from stepdown.core.fingerprint import digest
 from stepdown.errors import ArtefactError, Unavailable
 
-__all__ = ["Encoded", "Session", "open_session"]
+__all__ = ["Encoded", "Session", "frame_of", "open_session", "tokenizer_of", "windows_of"]
 
 STATES = "states"
 """The graph's output: the last layer's states of the tokens, float32 [T, H]."""
@@ -44,12 +45,11 @@ class Session:
         self.model = model
         self.tokenizer = tokenizer
         self.hash = digest(model + tokenizer)
-        self._pieces = _tokenizer(tokenizer)
+        self._pieces = tokenizer_of(tokenizer)
         self._session = _session(model)
         self._last: tuple[str, Encoded] | None = None
         self._lock = threading.Lock()
-        begin, end = self._pieces.encode("").ids
-        self._ends = (begin, end)
+        self._frame = frame_of(self._pieces)
 
     @property
     def size(self) -> int:
@@ -65,29 +65,21 @@ class Session:
         last = self._last
         if last is not None and last[0] == text:
             return last[1]
-        clean = text.encode("utf-8", "replace").decode("utf-8")
-        found = self._pieces.encode(clean, add_special_tokens=False)
-        made = self._encode(found.ids, found.offsets)
+        made = self._encode(*windows_of(self._pieces, self._frame, text))
         if not np.isfinite(made.pooled).all():
             raise FloatingPointError("the encoder's states are not finite")
         self._last = (text, made)
         return made
 
-    def _encode(self, ids: list[int], places: list[tuple[int, int]]) -> Encoded:
-        inner = WINDOW - 2
-        starts = list(range(0, len(ids), inner))[:MOST_WINDOWS] or [0]
+    def _encode(self, windows: Sequence[Sequence[int]], places: NDArray[np.intp]) -> Encoded:
         states: list[NDArray[np.float32]] = []
         pooled = np.zeros(self.size, np.float32)
-        tokens = 0
-        for start in starts:
-            window = [self._ends[0], *ids[start : start + inner], self._ends[1]]
+        for window in windows:
             found = self._run(np.array(window, np.int64))
             pooled += found.sum(axis=0)
-            tokens += len(window)
             states.append(found[1:-1])
-        stacked = np.concatenate(states)
-        kept = np.array(places[: len(stacked)], np.intp).reshape(-1, 2)
-        return Encoded(stacked, kept, pooled / np.float32(tokens))
+        tokens = sum(map(len, windows))
+        return Encoded(np.concatenate(states), places, pooled / np.float32(tokens))
 
     def _run(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         # Several threads may ask; one at a time keeps to the one thread that a session has.
@@ -95,7 +87,42 @@ class Session:
             return np.asarray(self._session.run([STATES], {"ids": ids})[0])
 
 
-def _tokenizer(data: bytes) -> Any:
+def frame_of(pieces: Any) -> tuple[int, int]:
+    """Return the ids that a tokenizer puts before and behind every text.
+
+    Raises:
+        ArtefactError: it frames texts otherwise.
+    """
+    ids = pieces.encode("").ids
+    if len(ids) != 2:
+        raise ArtefactError(
+            "The encoder's tokenizer does not put one special token before a text and one behind "
+            "it, as BERT's does; name another model."
+        )
+    return ids[0], ids[1]
+
+
+def windows_of(
+    pieces: Any, frame: tuple[int, int], text: str
+) -> tuple[list[list[int]], NDArray[np.intp]]:
+    """Return the ids of a text's windows, framed, and where each piece stands: int [pieces, 2]."""
+    # A lone surrogate cannot be encoded as UTF-8, which the tokenizer needs.
+    clean = text.encode("utf-8", "replace").decode("utf-8")
+    found = pieces.encode(clean, add_special_tokens=False)
+    inner = WINDOW - 2
+    ids: list[int] = found.ids[: inner * MOST_WINDOWS]
+    starts = range(0, len(ids), inner) or [0]
+    windows = [[frame[0], *ids[start : start + inner], frame[1]] for start in starts]
+    return windows, np.array(found.offsets[: len(ids)], np.intp).reshape(-1, 2)
+
+
+def tokenizer_of(data: bytes) -> Any:
+    """Return the tokenizer of a tokenizer.json's bytes; it neither pads nor truncates.
+
+    Raises:
+        ArtefactError: it can't be read.
+        Unavailable: the extra `encoder` is not installed.
+    """
     try:
         from tokenizers import Tokenizer
     except ImportError as error:

@@ -27,7 +27,7 @@ from stepdown.students.spans_features import Places, tokenise
 from stepdown.students.spans_labels import label_fields, tags
 from stepdown.students.spans_model import SpanField, SpanGuess, SpanLayer, SpanModel
 
-__all__ = ["Emission", "EncoderSpans", "train_encoder_spans"]
+__all__ = ["Emission", "EncoderSpans", "rows_right", "runs_of", "train_encoder_spans"]
 
 Floats = NDArray[np.float64]
 
@@ -98,16 +98,20 @@ class EncoderSpans(msgspec.Struct, frozen=True):
         return added
 
 
+def runs_of(places: NDArray[np.intp], tokens: Places) -> list[tuple[int, int]]:
+    """Return the pieces [low, high) that overlap each token; pieces stand in order."""
+    if not len(places):
+        return [(0, 0)] * len(tokens)
+    starts, ends = places[:, 0], places[:, 1]
+    lows = ends.searchsorted([first for first, _ in tokens], side="right")
+    highs = starts.searchsorted([last for _, last in tokens], side="left")
+    return list(zip(lows.tolist(), highs.tolist(), strict=True))
+
+
 def states_of(encoded: Encoded, tokens: Places) -> NDArray[np.float32]:
     """Return the mean state of each token's pieces, float32 [tokens, H]; zeros without any."""
     made = np.zeros((len(tokens), encoded.states.shape[1]), np.float32)
-    if not len(encoded.places):
-        return made
-    starts, ends = encoded.places[:, 0], encoded.places[:, 1]
-    for at, (first, last) in enumerate(tokens):
-        # Pieces stand in order: those that overlap a token are a run.
-        low = int(np.searchsorted(ends, first, side="right"))
-        high = int(np.searchsorted(starts, last, side="left"))
+    for at, (low, high) in enumerate(runs_of(encoded.places, tokens)):
         if high > low:
             made[at] = encoded.states[low:high].mean(axis=0)
     return made
@@ -173,10 +177,10 @@ def _best_share(
         )
     except NotEnoughData:
         return _USUAL
-    return max(_SHARES, key=lambda share: _right(model.at(share), texts, records, held))
+    return max(_SHARES, key=lambda share: rows_right(model.at(share), texts, records, held))
 
 
-def _right(
+def rows_right(
     model: EncoderSpans,
     texts: Sequence[str],
     records: Sequence[dict[str, Any]],

@@ -1,4 +1,4 @@
-"""A student with a frozen encoder: a linear student whose text is seen through it."""
+"""A student with a encoder: a linear student whose text is seen through it."""
 
 from collections.abc import Mapping
 
@@ -18,10 +18,9 @@ class EncoderStudent:
     `rehearsed` is there after training alone.
     """
 
-    family = "encoder"
-
     def __init__(self, inner: LinearStudent, look: EncoderLook) -> None:
         self.id = ""
+        self.family = "encoder"
         self.inner = inner
         self.look = look
         self.rehearsed: Mapping[str, Rehearsed] = inner.rehearsed

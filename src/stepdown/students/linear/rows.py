@@ -28,7 +28,8 @@ _LEAST_FEATURES, _MOST_FEATURES = 5_000, 60_000
 class Rows(msgspec.Struct, frozen=True):
     """All training examples; `scopes[i]` is the tool that example i calls, "" elsewhere.
 
-    `folds` (0 to FOLDS - 1) keep what is alike together: a caller's group, or near-duplicates.
+    `folds` (0 to FOLDS - 1) keep what is alike together: a caller's group, or near-duplicates,
+    which `groups` number.
     """
 
     inputs: tuple[Input, ...]
@@ -37,6 +38,7 @@ class Rows(msgspec.Struct, frozen=True):
     known: NDArray[np.bool_]
     scopes: tuple[str, ...]
     folds: NDArray[np.intp]
+    groups: NDArray[np.intp]
     soft: tuple[dict[str, float], ...] = ()
 
     def of(self, scope: str) -> NDArray[np.intp]:
@@ -85,13 +87,15 @@ def gather(plan: Plan, examples: Sequence[Example]) -> Rows:
     """Return the examples as rows."""
     keys = [example.group or example.cluster or example.id for example in examples]
     tools = [example.record.get("/tool") if plan.shape == "tool" else None for example in examples]
+    groups = np.array([crc32(key.encode("utf-8", "replace")) for key in keys], np.intp)
     return Rows(
         tuple(example.input for example in examples),
         tuple(input_text(example.input) for example in examples),
         tuple(example.record for example in examples),
         np.array([example.known for example in examples], bool),
         tuple(tool if isinstance(tool, str) else "" for tool in tools),
-        np.array([crc32(key.encode("utf-8", "replace")) % FOLDS for key in keys], np.intp),
+        groups % FOLDS,
+        groups,
         tuple(example.soft for example in examples),
     )
 

@@ -11,6 +11,7 @@ from stepdown.core.ports import Progress
 from stepdown.core.tasks import Task
 from stepdown.students.assembly import assembler_of
 from stepdown.students.choice import DEFAULT_MIX, ChoiceHead, Views, merge_views
+from stepdown.students.features import Featurizer, Matrix
 from stepdown.students.linear.form import Blank, Form, Scope
 from stepdown.students.linear.plan import Plan, plan_of
 from stepdown.students.linear.rehearsal import (
@@ -36,9 +37,10 @@ from stepdown.students.linear.student import LinearStudent
 from stepdown.students.linear.unlike import fit_unlike
 from stepdown.students.spans import train_spans
 from stepdown.students.static import StaticTable
+from stepdown.students.windows.model import WindowModel
 from stepdown.students.windows.training import fit_windows
 
-__all__ = ["train_linear"]
+__all__ = ["Learnt", "complete", "train_linear"]
 
 _REFUSED = "There were too few examples of this tool to learn its arguments."
 
@@ -106,7 +108,7 @@ def train_linear(
     Raises:
         NotEnoughData: too few examples, or answers that this family can't write.
     """
-    assembler = assembler_of(task)
+    assembler_of(task)  # Whatever is wrong with the schemas is told before the training.
     condensed = fit_windows(task.anatomy.fields, examples, progress)
     if condensed is not None:
         examples = condensed.examples
@@ -121,13 +123,45 @@ def train_linear(
     plan = settle(plan, targets, rows, held)
     heads = _heads(plan, targets, views, held)
     spans = _readers(plan, rows, progress, trainer)
-    labels = {path: head.labels for path, head in heads.items()}
-    form = Form(plan.shape, labels, _scopes(plan, rows, heads, spans), calibrate(plan, rows, held))
     held = msgspec.structs.replace(held, choices={p: held.choices[p] for p in heads})
-    confidence, rehearsed = judge(plan, form, rows, matrix, held)
+    learnt = Learnt(plan, rows, targets, featurizer, matrix, held, heads, spans)
+    student = complete(task, examples, learnt, condensed.model if condensed else None)
     progress("confidence", 1, 1)
-    student = LinearStudent(featurizer, heads, spans, form, confidence, assembler)
-    student.windows = condensed.model if condensed else None
-    student.novelty = fit_unlike(rows, matrix, targets, held, plan.root)
+    return student
+
+
+class Learnt(msgspec.Struct, frozen=True):
+    """Everything that a student is put together from; `held` are its guesses for held-out rows.
+
+    `plan` is settled: no field can be chosen or copied any more, it is one of the two.
+    """
+
+    plan: Plan
+    rows: Rows
+    targets: Mapping[str, Target]
+    featurizer: Featurizer
+    matrix: Matrix
+    held: HeldOut
+    heads: Mapping[str, ChoiceHead]
+    spans: Mapping[str, Any]
+
+
+def complete(
+    task: Task, examples: Sequence[Example], learnt: Learnt, windows: WindowModel | None
+) -> LinearStudent:
+    """Return the student of what was learnt: its probabilities and its novelty fitted on `held`."""
+    plan, rows, held = learnt.plan, learnt.rows, learnt.held
+    form = Form(
+        plan.shape,
+        {path: head.labels for path, head in learnt.heads.items()},
+        _scopes(plan, rows, learnt.heads, learnt.spans),
+        calibrate(plan, rows, held),
+    )
+    confidence, rehearsed = judge(plan, form, rows, learnt.matrix, held)
+    student = LinearStudent(
+        learnt.featurizer, learnt.heads, learnt.spans, form, confidence, assembler_of(task)
+    )
+    student.windows = windows
+    student.novelty = fit_unlike(rows, learnt.matrix, learnt.targets, held, plan.root)
     student.rehearsed = {examples[row].id: guess for row, guess in rehearsed.items()}
     return student
