@@ -131,7 +131,7 @@ class Loop:
         on_gpu = self._device.type == "cuda"
         with torch.autocast("cuda", torch.bfloat16) if on_gpu else nullcontext():
             loss = joint_loss(self.network, self._design, batch)
-        value = float(loss)
+        value = float(loss.detach())
         self._optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._settings.clip)

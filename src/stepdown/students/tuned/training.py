@@ -88,7 +88,7 @@ def train_tuned(
 def _fingerprint(
     task: Task, examples: Sequence[Example], weights: Weights, settings: Settings
 ) -> str:
-    parts = (task.id, weights.sha256, torch.__version__, settings, tuple(examples))
+    parts = (task.id, weights.sha256, str(torch.__version__), settings, tuple(examples))
     return digest(msgspec.json.encode(parts))[:16]
 
 
