@@ -1,0 +1,50 @@
+"""The causal language model that training starts from, and its tokenizer."""
+
+from typing import Any
+
+import msgspec
+import torch
+
+from stepdown.errors import Unavailable
+from stepdown.students.weights import Weights
+
+__all__ = ["Causal", "load_causal"]
+
+
+class Causal(msgspec.Struct, frozen=True):
+    """A model in fp32 and its tokenizer."""
+
+    model: Any
+    tokenizer: Any
+
+
+def load_causal(weights: Weights) -> Causal:
+    """Load what `find_weights` found, safetensors or GGUF.
+
+    Raises:
+        Unavailable: it is no causal language model that transformers knows, or it is damaged.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    source: dict[str, Any] = {}
+    if weights.format == "gguf":
+        source["gguf_file"] = weights.files[0]
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(weights.folder, **source)
+        model = AutoModelForCausalLM.from_pretrained(weights.folder, dtype=torch.float32, **source)
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, NotImplementedError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise Unavailable(
+            f"The model {weights.name} can't be loaded ({reason}); fetch it again or name another."
+        ) from error
+    if tokenizer.eos_token_id is None:
+        raise Unavailable(
+            f"The tokenizer of {weights.name} has no token for the end of an answer; name an "
+            "instruction-tuned model."
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return Causal(model, tokenizer)

@@ -1,0 +1,72 @@
+"""A generative student: a small language model that writes the record, and how far to believe it."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from stepdown.core.ports import Prediction, Rehearsed
+from stepdown.core.tasks import Input, input_text
+from stepdown.students.assembly import Assembler
+from stepdown.students.confidence import Confidence
+from stepdown.students.generative.engines import Engine
+from stepdown.students.generative.prompts import Prompt
+from stepdown.students.generative.slots import Form
+from stepdown.students.generative.writing import Draft, write
+
+__all__ = ["MOST_CHARS", "GenerativeStudent", "words_in"]
+
+MOST_CHARS = 6_000
+"""Longer inputs were not in training, and are the teacher's."""
+_LONG = "The input is longer than those that the model was trained on."
+_WORD = re.compile(r"\w+")
+
+
+def words_in(text: str) -> int:
+    """Return how many words a text has."""
+    return len(_WORD.findall(text))
+
+
+class GenerativeStudent:
+    """Everything that `predict` needs; `files` is the folder of the model's own files.
+
+    `slow` tells the gateway that an answer takes longer than its event loop can wait.
+    """
+
+    family = "generative"
+    slow = True
+
+    def __init__(
+        self,
+        engine: Engine,
+        form: Form,
+        prompt: Prompt,
+        confidence: Confidence,
+        assembler: Assembler,
+        files: Path,
+    ) -> None:
+        self.id = ""
+        self.engine = engine
+        self.form = form
+        self.prompt = prompt
+        self.confidence = confidence
+        self.files = files
+        self.rehearsed: Mapping[str, Rehearsed] = {}
+        self._assembler = assembler
+
+    def draft(self, given: Input) -> Draft:
+        """Return the record in the making."""
+        text = input_text(given)
+        if len(text) > MOST_CHARS:
+            return Draft({}, {}, abstained=_LONG)
+        return write(self.engine, self.form, self.prompt, text)
+
+    def predict(self, given: Input) -> Prediction:
+        """Answer one input."""
+        draft = self.draft(given)
+        if draft.abstained:
+            return Prediction(draft.record, None, 0.0, draft.fields, draft.abstained)
+        answer = self._assembler.assemble(draft.record)
+        if isinstance(answer, str):
+            return Prediction(draft.record, None, 0.0, draft.fields, answer)
+        score = self.confidence(draft.evidence(words_in(input_text(given))))
+        return Prediction(draft.record, answer, score, draft.fields)

@@ -1,0 +1,118 @@
+"""From a task's examples to a generative student: tune, write the files, rehearse, calibrate."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+import torch
+
+from stepdown.core.datasets import Example
+from stepdown.core.fingerprint import digest
+from stepdown.core.ports import Progress, Rehearsed
+from stepdown.core.records import same_record
+from stepdown.core.tasks import Task, input_text
+from stepdown.errors import NotEnoughData
+from stepdown.students.assembly import assembler_of
+from stepdown.students.confidence import Confidence, fit_confidence
+from stepdown.students.generative.base import Causal, load_causal
+from stepdown.students.generative.engines import GGUF, MODEL, open_engine
+from stepdown.students.generative.gguf_file import can_write, write_gguf
+from stepdown.students.generative.lora import LoraSettings, lora_settings, tune
+from stepdown.students.generative.prompts import prompt_of
+from stepdown.students.generative.slots import form_of, instruction, target_of
+from stepdown.students.generative.student import MOST_CHARS, GenerativeStudent, words_in
+from stepdown.students.linear.plan import LEAST_EXAMPLES
+from stepdown.students.weights import Weights, find_weights
+
+__all__ = ["train_generative"]
+
+_HELD = 6
+"""One group of rows in so many is held out to calibrate on."""
+_MOST_HELD = 240
+_CPU_ROWS = 3_000
+"""Rows that two cores read in minutes; a GPU reads them all."""
+
+
+def train_generative(
+    task: Task,
+    examples: Sequence[Example],
+    model: str,
+    scratch: Path | None,
+    progress: Progress,
+    settings: LoraSettings | None = None,
+) -> GenerativeStudent:
+    """Return a student of `task` whose language model was tuned on it.
+
+    Raises:
+        NotEnoughData: too few examples whose answers the form can hold.
+        Unavailable: weights, memory or an extra are missing.
+    """
+    assembler = assembler_of(task)
+    form = form_of(task, examples)
+    held, train = _split([e for e in examples if len(input_text(e.input)) <= MOST_CHARS])
+    targets = {e.id: target_of(form, e.record) for e in train if e.known}
+    usable = [e for e in train if targets.get(e.id)]
+    if len(usable) < LEAST_EXAMPLES:
+        raise NotEnoughData(
+            f"There are {len(usable)} training examples that a language model can learn from and "
+            f"at least {LEAST_EXAMPLES} are needed; collect or label more calls of this task."
+        )
+    if not torch.cuda.is_available():
+        usable = usable[:: -(-len(usable) // _CPU_ROWS)]
+    weights = find_weights(model, "generative")
+    progress("loading", 0, 1)
+    causal = load_causal(weights)
+    progress("loading", 1, 1)
+    prompt = prompt_of(causal.tokenizer, instruction(form))
+    rows = [(prompt.text(input_text(e.input)), targets[e.id] or "") for e in usable]
+    settings = settings or lora_settings(len(rows))
+    own = scratch and scratch / f"generative-{_fingerprint(weights, rows, settings)}"
+    merged = tune(causal, rows, settings, own, progress)
+    files = Path(tempfile.mkdtemp(prefix="stepdown-generative-"))
+    _write(Causal(merged, causal.tokenizer), weights, files)
+    engine = open_engine(files)
+    student = GenerativeStudent(engine, form, prompt, Confidence(), assembler, files)
+    _rehearse(student, held, progress)
+    return student
+
+
+def _split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+    held: list[Example] = []
+    train: list[Example] = []
+    for example in examples:
+        key = (example.group or example.cluster or example.id).encode("utf-8", "replace")
+        (train if crc32(key) % _HELD else held).append(example)
+    return held[:_MOST_HELD], train
+
+
+def _fingerprint(weights: Weights, rows: Sequence[tuple[str, str]], settings: LoraSettings) -> str:
+    return digest(msgspec.json.encode((weights.sha256, settings, rows)))[:16]
+
+
+def _write(causal: Causal, weights: Weights, files: Path) -> None:
+    """Write the tuned model: GGUF where it came as GGUF, else safetensors with its tokenizer."""
+    if weights.format == "gguf" and can_write(causal.model.config):
+        write_gguf(weights.path, causal.model.state_dict(), causal.model.config, files / GGUF)
+        return
+    causal.model.to(torch.bfloat16).save_pretrained(files / MODEL)
+    causal.tokenizer.save_pretrained(files / MODEL)
+
+
+def _rehearse(student: GenerativeStudent, held: Sequence[Example], progress: Progress) -> None:
+    """Let the student answer held-out rows; fit its confidence on what came of it."""
+    drafts = {}
+    for at, example in enumerate(held, 1):
+        drafts[example.id] = student.draft(example.input)
+        progress("rehearsing", at, len(held))
+    said = [e for e in held if not drafts[e.id].abstained]
+    evidence = {e.id: drafts[e.id].evidence(words_in(input_text(e.input))) for e in said}
+    right = [e.known and same_record(drafts[e.id].record, e.record) for e in said]
+    student.confidence = fit_confidence([evidence[e.id] for e in said], right, 0)
+    student.rehearsed = {
+        e.id: Rehearsed(
+            drafts[e.id].record, student.confidence(evidence[e.id]) if e.id in evidence else None
+        )
+        for e in held
+    }
