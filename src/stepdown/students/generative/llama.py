@@ -33,7 +33,8 @@ class LlamaEngine:
     def __init__(self, path: Path) -> None:
         import xllamacpp
 
-        params = xllamacpp.CommonParams()
+        library: Any = xllamacpp
+        params = library.CommonParams()
         params.model.path = str(path)
         params.n_ctx = _CONTEXT
         params.n_parallel = 1
@@ -43,7 +44,7 @@ class LlamaEngine:
         params.verbosity = -1
         self._lock = threading.Lock()
         try:
-            self._server: Any = xllamacpp.Server(params)
+            self._server: Any = library.Server(params)
         except RuntimeError as error:
             raise ArtefactError(
                 f"The model {path} can't be loaded ({error}); train the student again."

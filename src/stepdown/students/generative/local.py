@@ -6,7 +6,7 @@ The key-value cache of the last prompt is kept: what two prompts have in common 
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -97,11 +97,7 @@ class LocalEngine:
         """Return the log-probabilities [vocabulary] of what follows; at least one id is read."""
         from transformers import DynamicCache
 
-        common = 0
-        for one, other in zip(ids[:-1], self._read, strict=False):
-            if one != other:
-                break
-            common += 1
+        common = _in_common(ids[:-1], self._read)
         if self._cache is None or not hasattr(self._cache, "crop"):
             self._cache, common = DynamicCache(config=self.model.config), 0
         elif common < len(self._read):
@@ -114,6 +110,12 @@ class LocalEngine:
         found = self.model(input_ids=rest, past_key_values=self._cache, use_cache=True)
         self._cache, self._read = found.past_key_values, list(ids)
         return found.logits[0, -1].float().log_softmax(dim=-1).cpu()
+
+
+def _in_common(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return how many ids the beginnings of both have in common."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _masked(matcher: Any, logs: Tensor) -> Tensor:
@@ -145,5 +147,5 @@ def load_local(folder: Path) -> LocalEngine:
             f"The model in {folder} can't be loaded ({reason}); train the student again."
         ) from error
     if torch.cuda.is_available():
-        model = model.to("cuda")
+        cast("Any", model).to("cuda")
     return LocalEngine(model, tokenizer)

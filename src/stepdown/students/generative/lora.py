@@ -55,7 +55,7 @@ def tune(
     """
     from datasets import Dataset
     from peft import LoraConfig
-    from trl import SFTTrainer
+    from trl.trainer.sft_trainer import SFTTrainer
 
     end = causal.tokenizer.eos_token
     data = Dataset.from_list([{"prompt": a, "completion": b + end} for a, b in rows])
@@ -80,7 +80,7 @@ def tune(
 
 
 def _arguments(settings: LoraSettings, folder: Path, *, keep: bool) -> Any:
-    from trl import SFTConfig
+    from trl.trainer.sft_config import SFTConfig
 
     return SFTConfig(
         output_dir=str(folder),

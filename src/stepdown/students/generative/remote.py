@@ -30,7 +30,7 @@ class RemoteEngine:
         raise EngineError("A server does not tell how likely a given text is.")
 
     def write(self, prompt: str, grammar: str | None, most: int) -> Said:
-        """Answer one message; `prompt` holds the system's line, a blank one, and the user's text."""
+        """Answer one message: the system's line, a blank one, and the user's text."""
         system, _, user = prompt.partition("\n\n")
         body = {
             "model": self._model,

@@ -1,4 +1,4 @@
-"""A generative student: a small language model that writes the record, and how far to believe it."""
+"""A generative student: a small language model that writes, and how far to believe it."""
 
 import re
 from collections.abc import Mapping
@@ -27,13 +27,9 @@ def words_in(text: str) -> int:
 
 
 class GenerativeStudent:
-    """Everything that `predict` needs; `files` is the folder of the model's own files.
-
-    `slow` tells the gateway that an answer takes longer than its event loop can wait.
-    """
+    """Everything that `predict` needs; `files` is the folder of the model's own files."""
 
     family = "generative"
-    slow = True
 
     def __init__(
         self,

@@ -117,7 +117,10 @@ def _take(said: Said, form: Form, draft: Draft) -> None:
     if form.shape == "text":
         _take_text(said.text.strip(), form.scopes[""][0], draft)
         return
-    lines = dict(line.partition(":")[::2] for line in said.text.strip().split("\n"))
+    lines: dict[str, str] = {}
+    for line in said.text.strip().split("\n"):
+        lead, _, value = line.partition(":")
+        lines[lead] = value
     scope: str | None = ""
     for _ in range(2 if form.shape == "tool" else 1):
         for slot in form.scopes.get(scope, ()) if scope is not None else ():

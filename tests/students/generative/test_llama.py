@@ -1,0 +1,46 @@
+"""llama.cpp gives the same model the same answers as transformers does."""
+
+import json
+
+import pytest
+
+from stepdown.errors import ArtefactError
+from stepdown.students.generative.engines import EngineError
+from stepdown.students.generative.llama import LlamaEngine
+from stepdown.students.generative.schemas import grammar_of
+
+OPTIONS = ["cards", "loans", "travel", "cards and loans"]
+
+
+def test_it_weighs_options_as_transformers_does(local, llama):
+    for prompt in ("where is my card", "the loan rate", "a trip"):
+        ours = llama.choose(prompt, OPTIONS, line=False)
+        theirs = local.choose(prompt, OPTIONS, line=False)
+        assert ours.index == theirs.index
+        assert ours.log_p == pytest.approx(theirs.log_p, abs=0.2)
+
+
+def test_options_that_end_their_line(llama):
+    ranked = llama.choose("kind:", [' "a"\n', ' "ab"\n', " null\n"], line=True)
+    assert 0 <= ranked.index < 3
+    assert 0 < ranked.share <= 1
+
+
+def test_what_is_written_keeps_to_the_grammar(llama):
+    said = llama.write("an answer:", grammar_of({"type": "boolean"}), 30)
+    assert json.loads(said.text) in (True, False)
+    assert said.ended
+    assert len(said.logprobs) >= 1
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    (tmp_path / "model.gguf").write_bytes(b"GGUF nonsense")
+    with pytest.raises(ArtefactError, match="can't be loaded"):
+        LlamaEngine(tmp_path / "model.gguf")
+
+
+def test_a_closed_engine_gives_no_answer(gguf_folder):
+    engine = LlamaEngine(gguf_folder / "tiny.gguf")
+    engine.close()
+    with pytest.raises(EngineError):
+        engine.write("a", None, 3)
