@@ -23,7 +23,7 @@ TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-FAST = LoraSettings(epochs=5, batch=8, rate=1e-2, rank=8, length=256)
+FAST = LoraSettings(epochs=8, batch=8, rate=5e-3, rank=16, length=256)
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 
@@ -111,6 +111,7 @@ def folder(tmp_path_factory):
             eos_token_id=2,
             pad_token_id=2,
             tie_word_embeddings=True,
+            initializer_range=0.2,
         )
         model = transformers.LlamaForCausalLM(config)
         model.save_pretrained(made)
@@ -133,7 +134,7 @@ def gguf_folder(folder, tmp_path_factory):
     import numpy as np
     from safetensors.numpy import load_file
 
-    from stepdown.students.generative.gguf_file import _renamed, permuted  # noqa: F401
+    from stepdown.students.generative.gguf_file import _renamed
 
     made = tmp_path_factory.mktemp("tiny-gguf")
     config = transformers.AutoConfig.from_pretrained(folder)

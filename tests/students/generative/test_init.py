@@ -1,6 +1,7 @@
 """The family: for free text alone, from any model, and a sentence where an extra is missing."""
 
 import sys
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def test_it_is_for_free_text():
 
 def test_it_stands_on_the_ladder_and_takes_a_model(tmp_path):
     assert "generative" in [family.name for family in plugins.ladder()]
-    other = plugins.family("generative:qwen2.5-0.5b-instruct", tmp_path)
+    other: Any = plugins.family("generative:qwen2.5-0.5b-instruct", tmp_path)
     assert (other.model, other.scratch) == ("qwen2.5-0.5b-instruct", tmp_path)
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from stepdown.errors import ArtefactError
 from stepdown.students.generative.engines import EngineError
@@ -12,12 +13,20 @@ from stepdown.students.generative.schemas import grammar_of
 OPTIONS = ["cards", "loans", "travel", "cards and loans"]
 
 
-def test_it_weighs_options_as_transformers_does(local, llama):
+def test_it_computes_what_transformers_does(local, llama):
     for prompt in ("where is my card", "the loan rate", "a trip"):
-        ours = llama.choose(prompt, OPTIONS, line=False)
-        theirs = local.choose(prompt, OPTIONS, line=False)
-        assert ours.index == theirs.index
-        assert ours.log_p == pytest.approx(theirs.log_p, abs=0.2)
+        choice = llama._asked({"prompt": prompt, "n_predict": 1, "n_probs": 5})
+        with torch.inference_mode():
+            logs = local._after(local._ids(prompt))
+        for token in choice["logprobs"]["content"][0]["top_logprobs"]:
+            assert token["logprob"] == pytest.approx(float(logs[token["id"]]), abs=0.1)
+
+
+def test_it_chooses_the_option_that_was_likeliest(llama):
+    for prompt in ("where is my card", "the loan rate", "a trip"):
+        ranked = llama.choose(prompt, OPTIONS, line=False)
+        alone = [llama.choose(prompt, [option], line=False).log_p for option in OPTIONS]
+        assert alone[ranked.index] == max(alone)
 
 
 def test_options_that_end_their_line(llama):

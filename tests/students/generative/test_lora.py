@@ -36,7 +36,7 @@ def test_it_learns_what_should_follow(fresh):
     merged = tune(fresh, ROWS, FAST, None, lambda *step: steps.append(step))
     assert loss(merged, fresh.tokenizer) < before / 2
     assert not any("lora" in name for name in merged.state_dict())
-    assert steps[-1][1] == steps[-1][2] == 20
+    assert steps[-1][1] == steps[-1][2] == 32
 
 
 def test_a_run_that_was_cut_off_goes_on(fresh, folder, tmp_path):
@@ -56,7 +56,7 @@ def test_a_run_that_was_cut_off_goes_on(fresh, folder, tmp_path):
     steps = []
     tune(again, ROWS, settings, tmp_path, lambda *step: steps.append(step[1]))
     assert steps[0] == 6
-    assert steps[-1] == 20
+    assert steps[-1] == 32
 
 
 def test_few_rows_are_read_more_often():

@@ -3,6 +3,7 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -11,7 +12,7 @@ from stepdown.students.generative.remote import RemoteEngine
 
 
 class Handler(BaseHTTPRequestHandler):
-    asked = []
+    asked: ClassVar = []
     reply = b""
     status = 200
 
@@ -23,7 +24,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(Handler.reply)
 
-    def log_message(self, *given):
+    def log_message(self, format, *args):
         pass
 
 

@@ -11,7 +11,9 @@ def test_it_comes_back_with_the_random_state(tmp_path):
     torch.manual_seed(3)
     keeper.keep(Place(1, 2, 3, 0.5, 1), {"now.x": torch.arange(3.0)})
     expected = torch.rand(4)
-    place, tensors = keeper.last()
+    last = keeper.last()
+    assert last is not None
+    place, tensors = last
     assert place == Place(1, 2, 3, 0.5, 1)
     assert tensors["now.x"].tolist() == [0, 1, 2]
     assert torch.rand(4).tolist() == expected.tolist()

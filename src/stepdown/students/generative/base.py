@@ -45,6 +45,10 @@ def load_causal(weights: Weights) -> Causal:
             f"The tokenizer of {weights.name} has no token for the end of an answer; name an "
             "instruction-tuned model."
         )
+    # What came as GGUF is fp32 by now, and may be trained like any other.
+    model.is_quantized, model.hf_quantizer = False, None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return Causal(model, tokenizer)

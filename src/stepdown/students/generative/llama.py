@@ -49,6 +49,8 @@ class LlamaEngine:
             raise ArtefactError(
                 f"The model {path} can't be loaded ({error}); train the student again."
             ) from error
+        # A server that is let go before its loop has begun would wait for that loop for ever.
+        self.write("a", None, 1)
 
     def choose(self, prompt: str, options: Sequence[str], *, line: bool) -> Ranked | None:
         """Return which option is likeliest to follow."""
@@ -110,7 +112,7 @@ class LlamaEngine:
             answer = self._server.handle_completions(usual | dict(body))
             reply: Any = json.loads(answer) if isinstance(answer, str | bytes) else answer
             return cast("dict[str, Any]", reply["choices"][0])
-        except (RuntimeError, ValueError, LookupError, TypeError) as error:
+        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise EngineError(f"llama.cpp gave no answer ({error}).") from error
 
 

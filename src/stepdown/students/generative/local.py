@@ -98,7 +98,7 @@ class LocalEngine:
         from transformers import DynamicCache
 
         common = _in_common(ids[:-1], self._read)
-        if self._cache is None or not hasattr(self._cache, "crop"):
+        if self._cache is None or not common:
             self._cache, common = DynamicCache(config=self.model.config), 0
         elif common < len(self._read):
             try:

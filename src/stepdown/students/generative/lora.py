@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,7 +94,7 @@ def _arguments(settings: LoraSettings, folder: Path, *, keep: bool) -> Any:
         seed=settings.seed,
         bf16=torch.cuda.is_available(),
         use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=False,
+        activation_checkpointing=False,
         save_strategy="steps" if keep else "no",
         save_steps=settings.keep_steps,
         save_total_limit=1,
@@ -126,7 +127,7 @@ def _folder(scratch: Path | None) -> Generator[Path]:
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """Keep the libraries from drawing bars of their own."""
+    """Keep the libraries from drawing bars, and from warning of their own inner workings."""
     import datasets
 
     shown = datasets.utils.logging.is_progress_bar_enabled()
@@ -134,7 +135,9 @@ def _quiet() -> Generator[None]:
     parallel = os.environ.get("TOKENIZERS_PARALLELISM")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         if shown:
             datasets.enable_progress_bars()
