@@ -24,6 +24,7 @@ TOOL = "/tool"
 
 _MOST_OPTIONS = 300
 _SHOWN_OPTIONS = 40
+_SHOWN_ARGUMENTS = 16
 
 
 class Slot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,8 +139,9 @@ def instruction(form: Form) -> str:
             return "Answer as you were taught."
         return f"Answer with one of: {', '.join(map(str, options))}."
     if form.shape == "tool":
+        brief = sum(map(len, form.scopes.values())) > _SHOWN_ARGUMENTS
         tools = [
-            f"{name}({', '.join(slot.path.rpartition('/')[2] for slot in slots)})"
+            name if brief else f"{name}({', '.join(s.path.rpartition('/')[2] for s in slots)})"
             for name, slots in form.scopes.items()
             if name
         ]

@@ -49,6 +49,12 @@ class GenerativeStudent:
         self.rehearsed: Mapping[str, Rehearsed] = {}
         self._assembler = assembler
 
+    def with_engine(self, engine: Engine) -> "GenerativeStudent":
+        """Return the student that asks another model the same way."""
+        return GenerativeStudent(
+            engine, self.form, self.prompt, self.confidence, self._assembler, self.files
+        )
+
     def draft(self, given: Input) -> Draft:
         """Return the record in the making."""
         text = input_text(given)

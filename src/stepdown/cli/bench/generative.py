@@ -1,0 +1,87 @@
+"""SmolLM2-135M on one task: what it answers before fine-tuning, and after.
+
+The same slots, grammars and scoring on both sides, so that the difference is the training's.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from stepdown.cli.bench import students as on
+from stepdown.cli.bench.figures import Figure
+from stepdown.cli.sets import read_set
+from stepdown.core.ports import Progress
+from stepdown.core.stats import cp_interval
+
+__all__ = ["generative"]
+
+MODEL = "smollm2-135m-instruct"
+TRAIN, TEST = 480, 150
+"""Rows that two cores train on and answer in minutes."""
+
+
+def generative(data: Path, progress: Progress) -> Sequence[Figure]:
+    """Exact tool calls on SNIPS, of the model as it was published and of the tuned one."""
+    rows = [
+        on.Row(
+            r["id"],
+            "",
+            r["text"],
+            on.calling(r["label"], {name: values[0] for name, values in r["fields"].items()}),
+            r["split"],
+        )
+        for r in read_set(data, "snips")
+    ]
+    learnt = [row for row in rows if row.split == "train"]
+    learnt = learnt[:: len(learnt) // TRAIN][:TRAIN]
+    tested = [row for row in rows if row.split == "test"]
+    tested = tested[:: len(tested) // TEST][:TEST]
+    task = on.task_of("snips", learnt)
+    train, test = on.examples_of(task, learnt), on.examples_of(task, tested)
+    student, seconds = on.trained(task, train, progress, f"generative:{MODEL}")
+    after, ms = _answered(student, test)
+    before, _ = _answered(_untrained(student), test)
+    hardware = "GPU" if _on_gpu() else "CPU"
+    return [
+        _figure("before fine-tuning", before, len(test), f"{MODEL} as published"),
+        _figure(
+            "after fine-tuning",
+            after,
+            len(test),
+            f"{len(train)} training rows, trained in {seconds:.0f} s on the {hardware}; "
+            f"{ms:.0f} ms a row",
+        ),
+    ]
+
+
+def _answered(student: on.Student, test: Sequence[on.Example]) -> tuple[float, float]:
+    began = time.monotonic()
+    share = on.accuracy(on.judge(student, test))
+    return share, (time.monotonic() - began) / len(test) * 1000
+
+
+def _untrained(student: on.Student) -> on.Student:
+    from stepdown.students.generative.llama import LlamaEngine
+    from stepdown.students.generative.student import GenerativeStudent
+    from stepdown.students.weights import find_weights
+
+    assert isinstance(student, GenerativeStudent)
+    return student.with_engine(LlamaEngine(find_weights(MODEL, "generative").path))
+
+
+def _on_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _figure(name: str, share: float, rows: int, note: str) -> Figure:
+    low, high = cp_interval(round(share * rows), rows, 0.95)
+    return Figure(
+        f"SNIPS, exact call on {rows} test rows, {name}, %",
+        f"{share:.1%}",
+        share * 100,
+        None,
+        spread=f"95 %: {low:.1%} to {high:.1%}",
+        note=note,
+    )
