@@ -46,9 +46,13 @@ def load_causal(weights: Weights) -> Causal:
             "instruction-tuned model."
         )
     # What came as GGUF is fp32 by now, and may be trained like any other.
-    model.is_quantized, model.hf_quantizer = False, None
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
+    _unquantised(model)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return Causal(model, tokenizer)
+
+
+def _unquantised(model: Any) -> None:
+    model.is_quantized, model.hf_quantizer = False, None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config

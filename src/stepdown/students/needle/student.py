@@ -1,0 +1,103 @@
+"""A Needle student: its engine's call, and our own belief in it.
+
+Fine-tuning voids the confidence that the published model has, so one is fitted on held-out rows
+from what can be seen of a call: the tool, its arguments, and which of them stand in the input.
+"""
+
+import json
+import re
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from stepdown.core.calls import Answer, ToolCall
+from stepdown.core.ports import Prediction, Rehearsed
+from stepdown.core.records import read_answer
+from stepdown.core.tasks import Input, input_text
+from stepdown.students.assembly import Assembler
+from stepdown.students.confidence import Confidence, Evidence
+from stepdown.students.needle.worker import Worker, WorkerError
+
+__all__ = ["Guess", "NeedleStudent"]
+
+_WORD = re.compile(r"\w+")
+_TOOL = "/tool"
+_USUAL = 0.9
+"""What a call is believed where the engine says nothing: the regression shifts it."""
+
+
+class Guess(msgspec.Struct, frozen=True):
+    """The record of a call, and what is known of it; `abstained` says why there is none."""
+
+    record: dict[str, Any]
+    evidence: Evidence | None = None
+    abstained: str = ""
+
+
+class NeedleStudent:
+    """Everything that `predict` needs; `tools` are the flat schemas, `names` the tools' order."""
+
+    family = "needle"
+
+    def __init__(
+        self,
+        worker: Worker,
+        tools: Sequence[Mapping[str, Any]],
+        confidence: Confidence,
+        assembler: Assembler,
+    ) -> None:
+        self.id = ""
+        self.worker = worker
+        self.tools = tuple(tools)
+        self.names = tuple(str(tool["name"]) for tool in tools)
+        self.confidence = confidence
+        self.rehearsed: Mapping[str, Rehearsed] = {}
+        self._assembler = assembler
+        self._end = weakref.finalize(self, worker.close)
+
+    def guess(self, given: Input) -> Guess:
+        """Return the call that the engine would make."""
+        text = input_text(given)
+        try:
+            said = self.worker.ask(text)
+        except WorkerError as error:
+            return Guess({}, abstained=str(error))
+        calls = said.get("function_calls") or []
+        if not calls:
+            return Guess({_TOOL: None}, abstained="Needle calls no tool.")
+        if len(calls) > 1:
+            return Guess({}, abstained="Needle calls several tools.")
+        record = _record(calls[0])
+        if record is None or record[_TOOL] not in self.names:
+            return Guess({}, abstained="Needle called what is no tool of the task.")
+        return Guess(record, self._evidence(record, text, said.get("confidence")))
+
+    def _evidence(self, record: Mapping[str, Any], text: str, sure: Any) -> Evidence:
+        values = [value for path, value in record.items() if path != _TOOL]
+        lowered = text.lower()
+        grounded = sum(str(value).lower() in lowered for value in values)
+        believed = float(sure) if isinstance(sure, int | float) else _USUAL
+        words = len(_WORD.findall(text))
+        share = grounded / len(values) if values else 1.0
+        root = self.names.index(record[_TOOL])
+        return Evidence((believed,), share, len(values) - grounded, words, 1.0, len(values), root)
+
+    def predict(self, given: Input) -> Prediction:
+        """Answer one input."""
+        guess = self.guess(given)
+        if guess.evidence is None:
+            return Prediction(guess.record, None, 0.0, abstained=guess.abstained)
+        answer = self._assembler.assemble(guess.record)
+        if isinstance(answer, str):
+            return Prediction(guess.record, None, 0.0, abstained=answer)
+        score = self.confidence(guess.evidence)
+        return Prediction(guess.record, answer, score, {_TOOL: score})
+
+
+def _record(call: Any) -> dict[str, Any] | None:
+    if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+        return None
+    arguments = json.dumps(call.get("arguments") or {})
+    return read_answer(Answer(tool_calls=(ToolCall(call["name"], arguments),)), "tool")
