@@ -1,4 +1,4 @@
-"""The stand-in engine, built with the machine's C compiler, and commands that stand in for training.
+"""The stand-in engine, built with the machine's C compiler, and stand-ins for its commands.
 
 Without the package, whose worker process runs it, or a compiler there is nothing to test.
 """
@@ -58,7 +58,7 @@ def trips(count, seed=0):
 def library(tmp_path_factory):
     made = tmp_path_factory.mktemp("engine") / "libneedle.so"
     source = Path(__file__).parent / "engine.c"
-    subprocess.run([COMPILER, "-shared", "-fPIC", "-o", made, source], check=True)
+    subprocess.run([str(COMPILER), "-shared", "-fPIC", "-o", str(made), str(source)], check=True)
     return made
 
 
