@@ -15,7 +15,13 @@ def test_the_built_in_names_are_listed_once_each():
         "openai-finetune",
         "openai-stored",
     ]
-    assert plugins.families() == ["encoder", "linear"]
+    assert plugins.families() == [
+        "encoder",
+        "encoder-tuned",
+        "generative",
+        "linear",
+        "needle",
+    ]
 
 
 def test_the_ladder_is_climbed_from_the_smallest():

@@ -9,6 +9,7 @@ from stepdown import plugins
 from stepdown.cli import ladder, steps
 from stepdown.cli.options import Session
 from stepdown.config import Config
+from stepdown.core.ports import Rehearsed
 from stepdown.errors import ArtefactError
 from stepdown.students.chain import Chain
 from stepdown.students.linear import LinearFamily
@@ -23,6 +24,22 @@ def test_the_climb_ends_when_what_is_left_is_worth_little():
     dear, cheap = Prices(teacher_usd=3.0), Prices(teacher_usd=0.001)
     assert ladder._enough(found, dear, 1_000_000) == ""
     assert "a month" in ladder._enough(found, cheap, 1000)
+
+
+def test_the_climb_ends_where_larger_rungs_are_no_better():
+    nothing, hardly = Estimate(600, 0.25, 0.0), Estimate(600, 0.27, 0.0)
+    assert ladder._stalled([nothing]) == ""
+    assert ladder._stalled([nothing, hardly]).startswith("not tried")
+    assert ladder._stalled([nothing, Estimate(600, 0.35, 0.0)]) == ""
+    assert ladder._stalled([nothing, Estimate(600, 0.25, 0.1)]) == ""
+
+
+def test_students_that_can_not_be_joined_are_no_chain(monkeypatch):
+    class Link:
+        family = "linear"
+        rehearsed = {"a": Rehearsed({}, 1.0)}  # noqa: RUF012
+
+    assert ladder._chains([Link(), Link(), Link()], [], 0.02) == []
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def climbed(*families, coverage=0.5, enough="", progress=lambda *told: None):
         DATA,
         families,
         lambda student: Estimate(40, 0.9, coverage),
-        lambda family, last: enough if last and last.coverage > 0.9 else why[family.name],
+        lambda family, found: enough if found and found[-1].coverage > 0.9 else why[family.name],
         progress,
     )
 

@@ -120,16 +120,29 @@ def _prices(session: Session, task: Task) -> Prices:
 
 def _against(
     task: Task, prices: Prices, *, named: bool
-) -> Callable[[Family, Estimate | None], str]:
+) -> Callable[[Family, Sequence[Estimate]], str]:
     """Return the climb's reasons against a family; one that the user named has none."""
 
-    def reason(family: Any, last: Estimate | None) -> str:
+    def reason(family: Any, found: Sequence[Estimate]) -> str:
         if named:
             return ""
-        stop = _enough(last, prices, calls_month(task)) if last else ""
+        stop = _stalled(found)
+        if found and not stop:
+            stop = _enough(found[-1], prices, calls_month(task))
         return stop or (family.unsuited(task) if hasattr(family, "unsuited") else "")
 
     return reason
+
+
+def _stalled(found: Sequence[Estimate]) -> str:
+    """Return why a larger rung would be no better: the last one was not, and can answer nothing."""
+    if len(found) < 2 or found[-1].coverage or found[-2].coverage:
+        return ""
+    # Two standard errors of the difference: less is what chance gives.
+    noise = sum(one.agreement * (1 - one.agreement) / one.rows for one in found[-2:]) ** 0.5
+    if found[-1].agreement > found[-2].agreement + 2 * noise:
+        return ""
+    return "not tried: the last two rungs answer nothing and agree equally seldom"
 
 
 def _enough(found: Estimate, prices: Prices, month: float | None) -> str:
@@ -158,7 +171,9 @@ def _chains(students: Sequence[Any], examples: Sequence[Example], budget: float)
         whole: Any = links[-1]
         for link in reversed(links[:-1]):
             whole = Chain.fit(link, whole, examples, budget) or whole
-        chains.append(whole)
+        # Where no link but one can be joined, the whole is what there is already.
+        if isinstance(whole, Chain) and whole != ends:
+            chains.append(whole)
     return chains
 
 

@@ -34,8 +34,8 @@ class Rung(msgspec.Struct, frozen=True):
 
 
 Judge = Callable[[Student], Estimate | None]
-Against = Callable[[Family, Estimate | None], str]
-"""against(family, estimate) → why not to try the family after a rung so estimated, or ""."""
+Against = Callable[[Family, Sequence[Estimate]], str]
+"""against(family, estimates) → why not to try the family after rungs so estimated, or ""."""
 
 
 def climb(
@@ -49,22 +49,23 @@ def climb(
     """Train the families in order, and return every rung with its student or its reason.
 
     A rung that lacks data, weights, memory or an extra is skipped, and so is one with a reason
-    `against` it, after what `judge` made of the last rung: the decision sees training rows alone.
+    `against` it, after what `judge` made of those before: the decision sees training rows alone.
 
     Raises:
         Refusal: no family could be trained; the message holds each one's reason.
     """
     examples = dataset.part("train")
     rungs: list[Rung] = []
-    last: Estimate | None = None
+    found: list[Estimate] = []
     for family in families:
-        reason = against(family, last)
+        reason = against(family, found)
         if reason:
             rungs.append(Rung(family.name, len(examples), family.parameters, skipped=reason))
             continue
         rung = _try(task, examples, family, judge, progress)
         rungs.append(rung)
-        last = rung.estimate or last
+        if rung.estimate is not None:
+            found.append(rung.estimate)
     if not any(rung.student for rung in rungs):
         reasons = " ".join(f"{rung.family}: {rung.skipped}" for rung in rungs)
         raise Refusal(f"No student could be trained for {task.name}. {reasons}")

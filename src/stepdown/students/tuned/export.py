@@ -72,11 +72,12 @@ def heads_of(network: Network) -> Heads:
     def plain(tensor: Tensor) -> NDArray[np.float32]:
         return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
 
+    classes, labels = network.design.classes, network.design.labels
     return Heads(
-        plain(network.choices.weight.T * network.scale),
-        plain(network.choices.bias),
-        plain(network.tags.weight.T),
-        plain(network.tags.bias),
+        plain(network.choices.weight[:classes].T * network.scale),
+        plain(network.choices.bias[:classes]),
+        plain(network.tags.weight[:labels].T),
+        plain(network.tags.bias[:labels]),
     )
 
 

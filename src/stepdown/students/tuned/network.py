@@ -32,10 +32,12 @@ class Network(nn.Module):
         super().__init__()
         hidden = int(encoder.config.hidden_size)
         self.encoder = encoder
+        self.design = design
         self.scale = hidden**0.5
         self.dropout = nn.Dropout(_DROPOUT)
-        self.choices = nn.Linear(hidden, design.classes)
-        self.tags = nn.Linear(hidden, design.labels)
+        # A map to nothing can't be initialised: where there is nothing to tell, it has one column.
+        self.choices = nn.Linear(hidden, design.classes or 1)
+        self.tags = nn.Linear(hidden, design.labels or 1)
         widths = [block.width for block in design.tags]
         self.transitions = nn.ParameterList([torch.zeros(width, width) for width in widths])
         self.starts = nn.ParameterList([torch.zeros(width) for width in widths])
