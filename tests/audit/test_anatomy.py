@@ -101,7 +101,8 @@ def test_several_tool_calls_at_once_are_counted():
     two = Answer(None, (ToolCall("f", "{}"), ToolCall("g", "{}")))
     one = Answer(None, (ToolCall("f", "{}"),))
     found = of([asked("x", two), asked("y", one)] * 10, tools=Toolset((Tool("f"),), "h")).anatomy
-    assert (found.several_calls_share, found.unreadable) == (0.5, 10)
+    assert (found.several_calls_share, found.unreadable, found.none_share) == (0.5, 0, 0.0)
+    assert next(field for field in found.fields if field.path == "/calls").kind == "free"
 
 
 def test_a_declared_enum_is_read_from_the_schema():

@@ -31,7 +31,7 @@ def test_the_climb_ends_where_larger_rungs_are_no_better():
     assert ladder._stalled([nothing]) == ""
     assert ladder._stalled([nothing, hardly]).startswith("not tried")
     assert ladder._stalled([nothing, Estimate(600, 0.35, 0.0)]) == ""
-    assert ladder._stalled([nothing, Estimate(600, 0.25, 0.1)]) == ""
+    assert ladder._stalled([nothing, Estimate(600, 0.25, 0.2)]) == ""
 
 
 def test_students_that_can_not_be_joined_are_no_chain(monkeypatch):

@@ -16,6 +16,7 @@ from stepdown.core.records import (
     same_value,
     style_of,
     tool_call,
+    tool_calls,
     unflatten,
     write_json,
 )
@@ -115,7 +116,9 @@ def call(name="f", arguments="{}"):
         (Answer(tool_calls=(call("f", ""),)), "tool", {"/tool": "f"}),
         (Answer(tool_calls=(call("f", "[1]"),)), "tool", None),
         (Answer(tool_calls=(call("f", "{"),)), "tool", None),
-        (Answer(tool_calls=(call(), call())), "tool", None),
+        (Answer(tool_calls=(call("f", '{"x": 1}'), call("g", ""))), "tool",
+         {"/calls": [{"name": "f", "arguments": {"x": 1}}, {"name": "g", "arguments": {}}]}),
+        (Answer(tool_calls=(call(), call("f", "["))), "tool", None),
     ],
 )  # fmt: skip
 def test_read_answer(answer, shape, record):
@@ -178,3 +181,13 @@ def test_style_follows_the_majority():
     assert write_json({"a": "ü"}, style_of(['{"a": "\\u00fc"}'])) == '{"a": "\\u00fc"}'
     assert write_json({"a": 1}, style_of([])) == '{"a": 1}'
     assert write_json([1], {}) == "[1]"
+
+
+def test_tool_calls_are_all_calls_of_a_record():
+    assert tool_calls({"/tool": None}) == []
+    assert tool_calls({"/tool": "f", "/f/x": 1}) == [("f", {"x": 1})]
+    pair = [{"name": "f", "arguments": {"x": 1}}, {"name": "f", "arguments": {}}]
+    assert tool_calls({"/calls": pair}) == [("f", {"x": 1}), ("f", {})]
+    for odd in (None, [3], [{"name": "f"}], [{"name": 3, "arguments": {}}]):
+        with pytest.raises(ValueError, match="it is no list|a call needs"):
+            tool_calls({"/calls": odd})

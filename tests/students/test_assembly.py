@@ -125,3 +125,21 @@ def test_a_schema_that_cannot_be_used_says_so(schema):
 def test_a_task_that_cannot_be_read_says_so(changes):
     with pytest.raises(ArtefactError, match="lookup"):
         assembler_of(task("json", **changes))
+
+
+def test_several_calls_are_assembled_in_order_and_checked_each():
+    tools = '[{"name":"a","parameters":{"type":"object","required":["x"]}},{"name":"b"}]'
+    task = Task(
+        "t", "t", Signature(), Anatomy("tool", (), 9, 1, 1), Verdict("distil"), tools_json=tools
+    )
+    assembler = assembler_of(task)
+    pair = [{"name": "b", "arguments": {}}, {"name": "a", "arguments": {"x": 1}}]
+    answer = assembler.assemble({"/calls": pair})
+    assert isinstance(answer, Answer)
+    assert [(call.name, call.arguments) for call in answer.tool_calls] == [
+        ("b", "{}"),
+        ("a", '{"x": 1}'),
+    ]
+    assert len({call.id for call in answer.tool_calls}) == 2
+    assert isinstance(assembler.assemble({"/calls": [pair[0], {"name": "a"}]}), str)
+    assert "valid" in str(assembler.assemble({"/calls": [{"name": "a", "arguments": {}}]}))

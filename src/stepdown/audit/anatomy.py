@@ -13,7 +13,7 @@ from stepdown.audit.wordings import Wordings, find_wordings
 from stepdown.core.anatomy import Anatomy, Field, Shape
 from stepdown.core.calls import OutputFormat, Toolset
 from stepdown.core.filled import TEMPLATE, style_with
-from stepdown.core.records import escape, infer_shape, read_answer, style_of
+from stepdown.core.records import CALLS, escape, infer_shape, read_answer, style_of
 from stepdown.core.tasks import Signature, input_text
 
 __all__ = ["Dissection", "dissect"]
@@ -76,7 +76,7 @@ def dissect(
         sampled=total,
         bound_calls=bound_calls / total if total else 0.0,
         bound_fields=bound_fields,
-        none_share=_share(record.get("/tool") is None for record, _ in read)
+        none_share=_share(record.get("/tool") is None and CALLS not in record for record, _ in read)
         if shape == "tool"
         else 0.0,
         several_calls_share=_share(len(answer.tool_calls) > 1 for answer in answers),

@@ -31,6 +31,7 @@ __all__ = ["Trained", "train_task"]
 
 _WORTH_USD_MONTH = 0.1
 _WORTH_COVERAGE = 0.99
+_HOPELESS = 0.1
 
 
 class Trained(msgspec.Struct, frozen=True):
@@ -135,14 +136,14 @@ def _against(
 
 
 def _stalled(found: Sequence[Estimate]) -> str:
-    """Return why a larger rung would be no better: the last one was not, and can answer nothing."""
-    if len(found) < 2 or found[-1].coverage or found[-2].coverage:
+    """Return why a larger rung would be no better: the last was not, and can answer hardly any."""
+    if len(found) < 2 or max(found[-1].coverage, found[-2].coverage) > _HOPELESS:
         return ""
     # Two standard errors of the difference: less is what chance gives.
     noise = sum(one.agreement * (1 - one.agreement) / one.rows for one in found[-2:]) ** 0.5
     if found[-1].agreement > found[-2].agreement + 2 * noise:
         return ""
-    return "not tried: the last two rungs answer nothing and agree equally seldom"
+    return "not tried: the last two rungs answer next to nothing, and agree equally seldom"
 
 
 def _enough(found: Estimate, prices: Prices, month: float | None) -> str:

@@ -9,9 +9,10 @@ from typing import Any, cast
 import msgspec
 
 from stepdown.core.anatomy import Shape
-from stepdown.core.calls import Answer
+from stepdown.core.calls import Answer, ToolCall
 
 __all__ = [
+    "CALLS",
     "escape",
     "flatten",
     "infer_shape",
@@ -21,6 +22,7 @@ __all__ = [
     "same_value",
     "style_of",
     "tool_call",
+    "tool_calls",
     "unflatten",
     "write_json",
 ]
@@ -30,6 +32,8 @@ MAX_DEPTH = 64
 
 _FENCE = re.compile(r"\A\s*```([A-Za-z]*)[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL)
 _TOOL = "/tool"
+CALLS = "/calls"
+"""The one field of a record of several tool calls: [{"name": …, "arguments": {…}}, …]."""
 _TOOL_SHARE = 0.05
 _STYLE_SAMPLE = 200
 _LAYOUTS: tuple[tuple[int | None, tuple[str, str]], ...] = (
@@ -103,6 +107,31 @@ def tool_call(record: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
     return name, unflatten(under)
 
 
+def tool_calls(record: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return (name, arguments) of every call of a record of shape tool, in order.
+
+    Raises:
+        ValueError: the record's list of calls holds what is no call.
+    """
+    if CALLS not in record:
+        called = tool_call(record)
+        return [] if called is None else [called]
+    found: list[tuple[str, dict[str, Any]]] = []
+    for call in _items(record[CALLS]):
+        name, arguments = call.get("name"), call.get("arguments")
+        if not isinstance(name, str) or not isinstance(arguments, dict):
+            raise ValueError("a call needs a name and arguments")
+        found.append((name, cast("dict[str, Any]", arguments)))
+    return found
+
+
+def _items(value: Any) -> list[dict[str, Any]]:
+    items = cast("list[Any]", value) if isinstance(value, list) else [value]
+    if not all(isinstance(item, dict) for item in items):
+        raise ValueError("it is no list of objects")
+    return items
+
+
 def _too_deep(value: Any, room: int = MAX_DEPTH) -> bool:
     if isinstance(value, dict):
         items: list[Any] = list(cast("dict[str, Any]", value).values())
@@ -171,17 +200,21 @@ def _read_object(answer: Answer) -> dict[str, Any] | None:
     return flatten(read_json(answer.text))
 
 
+def _arguments(call: ToolCall) -> dict[str, Any]:
+    arguments: Any = read_json(call.arguments) if call.arguments.strip() else {}
+    if not isinstance(arguments, dict):
+        raise ValueError("the arguments are no object")
+    return cast("dict[str, Any]", arguments)
+
+
 def _read_tool(answer: Answer) -> dict[str, Any] | None:
     if len(answer.tool_calls) == 0:
         return {_TOOL: None} if answer.text else None
     if len(answer.tool_calls) > 1:
-        return None
+        calls = answer.tool_calls
+        return {CALLS: [{"name": call.name, "arguments": _arguments(call)} for call in calls]}
     (call,) = answer.tool_calls
-    arguments: Any = read_json(call.arguments) if call.arguments.strip() else {}
-    if not isinstance(arguments, dict):
-        return None
-    leaves = _leaves(cast("dict[str, Any]", arguments), f"/{escape(call.name)}")
-    return {_TOOL: call.name, **dict(leaves)}
+    return {_TOOL: call.name, **dict(_leaves(_arguments(call), f"/{escape(call.name)}"))}
 
 
 _READERS = {"text": _read_text, "json": _read_object, "tool": _read_tool}
@@ -190,9 +223,9 @@ _READERS = {"text": _read_text, "json": _read_object, "tool": _read_tool}
 def read_answer(answer: Answer, shape: Shape) -> dict[str, Any] | None:
     """Return the flattened record of `answer`, or None when it is not of the shape.
 
-    Refusals, filtered answers, several tool calls and invalid JSON are of no shape. text:
-    {"": stripped text}. json: pointers to the leaves of the object. tool: {"/tool": name or None}
-    and "/<tool>/<argument>" for each argument; text beside a tool call is not part of the record.
+    Refusals, filtered answers and invalid JSON are of no shape. text: {"": stripped text}. json:
+    pointers to the leaves of the object. tool: {"/tool": name or None} and "/<tool>/<argument>" for
+    each argument, or {"/calls": […]} for several calls; text beside them is not part of the record.
     """
     if answer.refusal or answer.finish_reason == "content_filter":
         return None

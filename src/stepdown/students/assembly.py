@@ -9,7 +9,7 @@ import msgspec
 
 from stepdown.core.anatomy import Shape
 from stepdown.core.calls import Answer, OutputFormat, Tool, ToolCall
-from stepdown.core.records import tool_call, unflatten, write_json
+from stepdown.core.records import tool_calls, unflatten, write_json
 from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError
 
@@ -51,18 +51,20 @@ class Assembler(msgspec.Struct, frozen=True):
         return Answer(text=write_json(value, self.style), finish_reason="stop")
 
     def _call(self, record: dict[str, Any]) -> Answer | str:
-        called = tool_call(record)
-        if called is None:
+        called = tool_calls(record)
+        if not called:
             return "No tool is called, and the text beside that is the teacher's to write."
-        name, arguments = called
-        validator = self.tools.get(name)
-        if validator is None and self.tools:
-            return "The tool is not one of the task's."
-        if validator is not None and not validator.is_valid(arguments):
-            return "The arguments would not be valid for the tool's schema."
-        # Unpredictable, as a provider's is: a conversation may hold calls of several students.
-        call = ToolCall(name, write_json(arguments, self.style), f"call_{secrets.token_hex(12)}")
-        return Answer(tool_calls=(call,), finish_reason="tool_calls")
+        calls: list[ToolCall] = []
+        for name, arguments in called:
+            validator = self.tools.get(name)
+            if validator is None and self.tools:
+                return "The tool is not one of the task's."
+            if validator is not None and not validator.is_valid(arguments):
+                return "The arguments would not be valid for the tool's schema."
+            # Unpredictable, as a provider's is: a conversation may hold calls of several students.
+            id = f"call_{secrets.token_hex(12)}"
+            calls.append(ToolCall(name, write_json(arguments, self.style), id))
+        return Answer(tool_calls=tuple(calls), finish_reason="tool_calls")
 
 
 def _refuse(uri: str) -> Any:

@@ -59,3 +59,13 @@ def test_null_stands_for_what_was_commoner():
     assert form.blanks == {"/topic": "absent"}
     assert None in form.scopes[""][0].options
     assert text_of(form.scopes[""][0], None) == " null\n"
+
+
+def test_several_calls_are_a_list_on_one_line():
+    pair = [{"name": "book", "arguments": {"city": "rome"}}, {"name": "cancel", "arguments": {}}]
+    rows = [*calls(), *(Example(f"s{at}", (), {"/calls": pair}) for at in range(5))]
+    form = form_of(CALLS, rows)
+    assert "*" in form.scopes[""][0].options
+    text = target_of(form, {"/calls": pair})
+    assert text is not None
+    assert text.startswith('tool: "*"\ncalls: [{"name":"book"')

@@ -1,11 +1,13 @@
 """Slots are filled one after another, or read from a whole answer; nothing odd gets through."""
 
+import json
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepdown.core.datasets import Example
 from stepdown.students.generative.engines import EngineError, Said
 from stepdown.students.generative.prompts import Prompt
 from stepdown.students.generative.search import Ranked
@@ -54,6 +56,16 @@ def test_a_tool_has_its_own_arguments():
     draft = write(Scripted(' "book"\n', ' "day 9"\n'), form, PROMPT, "hi")
     assert draft.record == {"/tool": "book", "/book/city": "rome", "/book/when": "day 9"}
     assert write(Scripted(" null\n"), form, PROMPT, "hi").record == {"/tool": None}
+
+
+def test_several_calls_are_one_list():
+    pair = [{"name": "book", "arguments": {"city": "rome"}}, {"name": "cancel", "arguments": {}}]
+    rows = [*calls(), *(Example(f"s{at}", (), {"/calls": pair}) for at in range(5))]
+    form = form_of(CALLS, rows)
+    draft = write(Scripted(' "*"\n', f" {json.dumps(pair)}\n"), form, PROMPT, "hi")
+    assert draft.record == {"/calls": pair}
+    whole = write(Scripted(target_of(form, draft.record), piecewise=False), form, PROMPT, "hi")
+    assert whole.record == {"/calls": pair}
 
 
 def test_what_can_not_be_read_is_an_abstention():

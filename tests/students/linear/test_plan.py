@@ -8,7 +8,7 @@ from stepdown.core.datasets import Example
 from stepdown.core.tasks import Segment
 from stepdown.errors import NotEnoughData
 from stepdown.students.choice import ABSENT, FREE
-from stepdown.students.linear.plan import Part, plan_of, target_values
+from stepdown.students.linear.plan import Part, plan_of, single_calls, target_values
 
 
 def anatomy(shape, *fields):
@@ -130,3 +130,11 @@ def test_of_a_mixed_field_the_frequent_values_are_classes():
     records = [{"/a": "often"}] * 8 + [{"/a": f"once{at}"} for at in range(6)] + [{"/a": None}, {}]
     values = target_values(part, records)
     assert values == ["often"] * 8 + [FREE] * 6 + [None, ABSENT]
+
+
+def test_several_calls_at_once_are_of_a_shape_that_no_head_writes():
+    one = Example("a", (), {"/tool": "x"})
+    many = Example("b", (), {"/calls": [{"name": "x", "arguments": {}}]})
+    single, other = single_calls([one, many])
+    assert single is one
+    assert (other.known, other.record) == (False, {})

@@ -29,3 +29,9 @@ def test_tools_that_nobody_declared_are_what_was_called():
     tools = tools_of(bare, trips(40))
     assert [tool["name"] for tool in tools] == ["book", "cancel"]
     assert tools[0]["parameters"]["required"] == ["city"]
+
+
+def test_several_calls_are_several_answers():
+    pair = [{"name": "book", "arguments": {"city": "a"}}, {"name": "cancel", "arguments": {}}]
+    row = Example("s", (Segment("user", "both"),), {"/calls": pair})
+    assert json.loads(lines_of([], [row]))["answers"] == pair

@@ -50,10 +50,17 @@ def test_a_call_is_answered():
 
 @pytest.mark.parametrize(
     "said",
-    [None, {}, calls(), calls(BOOK, BOOK), calls({"name": "other", "arguments": {}}), calls(3),
+    [None, {}, calls(), {"function_calls": 3}, calls({"name": "other", "arguments": {}}), calls(3),
      calls({"name": "book", "arguments": {"city": 3}}), calls({"name": "book", "arguments": [1]})],
 )  # fmt: skip
 def test_what_is_no_call_of_the_task_is_an_abstention(said):
     found, _ = predict(said)
     assert found.answer is None
     assert found.abstained
+
+
+def test_several_calls_are_answered_together():
+    other = {"name": "cancel", "arguments": {"city": "oslo"}}
+    found, _ = predict(calls(BOOK, other), "book rome, cancel oslo")
+    assert found.record == {"/calls": [BOOK, other]}
+    assert [call.name for call in found.answer.tool_calls] == ["book", "cancel"]

@@ -14,13 +14,25 @@ import msgspec
 
 from stepdown.core.anatomy import Field, Shape
 from stepdown.core.datasets import Example
-from stepdown.core.records import escape
+from stepdown.core.records import CALLS, escape
 from stepdown.core.tasks import Task
 from stepdown.students.generative.schemas import schema_of
 
-__all__ = ["TOOL", "Form", "Slot", "form_of", "instruction", "line_of", "target_of", "text_of"]
+__all__ = [
+    "SEVERAL",
+    "TOOL",
+    "Form",
+    "Slot",
+    "form_of",
+    "instruction",
+    "line_of",
+    "target_of",
+    "text_of",
+]
 
 TOOL = "/tool"
+SEVERAL = "*"
+"""What stands for several calls where a tool's name would."""
 
 _MOST_OPTIONS = 300
 _SHOWN_OPTIONS = 40
@@ -66,18 +78,27 @@ def form_of(task: Task, examples: Sequence[Example]) -> Form:
 
 
 def _tool_form(task: Task, known: Sequence[Mapping[str, Any]]) -> Form:
-    called = Counter(record.get(TOOL) for record in known)
+    called = Counter(scope_of(record) for record in known)
     names = [name for name, _ in called.most_common()]
     scopes: dict[str, tuple[Slot, ...]] = {"": (Slot(TOOL, "tool:", tuple(names)),)}
     fields = task.anatomy.fields
     for name in names:
         if name is None:
             continue
+        if name == SEVERAL:
+            lists = [record[CALLS] for record in known if CALLS in record]
+            scopes[name] = (Slot(CALLS, "calls:", (), schema_of(lists)),)
+            continue
         own = [record for record in known if record.get(TOOL) == name]
         inside = [f for f in fields if f.path.startswith(f"/{escape(name)}/")]
         found = (_slot(field, own, bare=False) for field in inside)
         scopes[name] = tuple(slot for slot in found if slot is not None)
     return Form("tool", scopes, _blanks(fields, known))
+
+
+def scope_of(record: Mapping[str, Any]) -> str | None:
+    """Return the tool that a record calls, None for none, "*" for several calls."""
+    return SEVERAL if CALLS in record else record.get(TOOL)
 
 
 def _slot(field: Field, records: Sequence[Mapping[str, Any]], *, bare: bool) -> Slot | None:
@@ -121,12 +142,14 @@ def line_of(slot: Slot, value: Any) -> str:
 def target_of(form: Form, record: Mapping[str, Any]) -> str | None:
     """Return the text that stands for a record; None where the form has no place for it."""
     lines: list[str] = []
-    for scope in ["", record.get(TOOL)] if form.shape == "tool" else [""]:
+    tool = scope_of(record) if form.shape == "tool" else None
+    for scope in ("", tool):
         if scope is None:
             continue
         if scope not in form.scopes:
             return None
-        lines += [line_of(slot, record.get(slot.path)) for slot in form.scopes[scope]]
+        values = {TOOL: tool, **record}
+        lines += [line_of(slot, values.get(slot.path)) for slot in form.scopes[scope]]
     return "".join(lines)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from stepdown.core.records import CALLS
 from stepdown.students.confidence import Evidence
 from stepdown.students.generative.engines import Engine, EngineError, Said
 from stepdown.students.generative.prompts import Prompt
@@ -105,6 +106,8 @@ def _read(slot: Slot, said: Said, draft: Draft) -> Any:
 def _put(form: Form, slot: Slot, value: Any, draft: Draft) -> None:
     if value is None and form.blanks.get(slot.path) == "absent" and slot.path != TOOL:
         return
+    if slot.path == CALLS:
+        draft.record.pop(TOOL, None)
     draft.record[slot.path] = value
 
 

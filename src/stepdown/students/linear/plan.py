@@ -9,12 +9,21 @@ import msgspec
 from stepdown.core.align import LOOSE, align
 from stepdown.core.anatomy import Anatomy, Field, Shape
 from stepdown.core.datasets import Example
-from stepdown.core.records import escape
+from stepdown.core.records import CALLS, escape
 from stepdown.core.tasks import input_text
 from stepdown.errors import NotEnoughData
 from stepdown.students.choice import ABSENT, FREE
 
-__all__ = ["LEAST_EXAMPLES", "ROOTS", "Method", "Part", "Plan", "plan_of", "scope_prefix"]
+__all__ = [
+    "LEAST_EXAMPLES",
+    "ROOTS",
+    "Method",
+    "Part",
+    "Plan",
+    "plan_of",
+    "scope_prefix",
+    "single_calls",
+]
 
 LEAST_EXAMPLES = 20
 
@@ -81,6 +90,16 @@ class Plan(msgspec.Struct, frozen=True):
             for part in self.parts
         ]
         return msgspec.structs.replace(self, parts=tuple(parts))
+
+
+def single_calls(examples: Sequence[Example]) -> list[Example]:
+    """Return the examples; those that call several tools at once are of a shape no head writes."""
+    return [
+        msgspec.structs.replace(example, record={}, known=False)
+        if CALLS in example.record
+        else example
+        for example in examples
+    ]
 
 
 def scope_prefix(tool: str) -> str:

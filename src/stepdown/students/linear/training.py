@@ -13,7 +13,7 @@ from stepdown.students.assembly import assembler_of
 from stepdown.students.choice import DEFAULT_MIX, ChoiceHead, Views, merge_views
 from stepdown.students.features import Featurizer, Matrix
 from stepdown.students.linear.form import Blank, Form, Scope
-from stepdown.students.linear.plan import Plan, plan_of
+from stepdown.students.linear.plan import Plan, plan_of, single_calls
 from stepdown.students.linear.rehearsal import (
     HeldOut,
     TrainSpans,
@@ -109,6 +109,7 @@ def train_linear(
         NotEnoughData: too few examples, or answers that this family can't write.
     """
     assembler_of(task)  # Whatever is wrong with the schemas is told before the training.
+    examples = single_calls(examples)
     condensed = fit_windows(task.anatomy.fields, examples, progress)
     if condensed is not None:
         examples = condensed.examples

@@ -8,7 +8,7 @@ import msgspec
 
 from stepdown.core.calls import Tool
 from stepdown.core.datasets import Example
-from stepdown.core.records import tool_call
+from stepdown.core.records import tool_calls
 from stepdown.core.tasks import Task, input_text
 from stepdown.students.generative.schemas import schema_of
 
@@ -25,9 +25,8 @@ def tools_of(task: Task, examples: Sequence[Example]) -> list[dict[str, Any]]:
         ]
     used: dict[str, list[Any]] = {}
     for example in examples:
-        called = tool_call(example.record) if example.known else None
-        if called is not None:
-            used.setdefault(called[0], []).append(called[1])
+        for name, arguments in tool_calls(example.record) if example.known else ():
+            used.setdefault(name, []).append(arguments)
     return [
         {"name": name, "description": "", "parameters": schema_of(arguments)}
         for name, arguments in sorted(used.items())
@@ -40,8 +39,7 @@ def lines_of(tools: Sequence[Mapping[str, Any]], examples: Sequence[Example]) ->
     for example in examples:
         if not example.known:
             continue
-        called = tool_call(example.record)
-        answers = [] if called is None else [{"name": called[0], "arguments": called[1]}]
+        answers = [{"name": n, "arguments": own} for n, own in tool_calls(example.record)]
         # The library reads its file as UTF-8, in which a lone surrogate has no place.
         query = input_text(example.input).encode("utf-8", "replace").decode("utf-8")
         row = {"query": query, "tools": list(tools), "answers": answers}

@@ -8,13 +8,13 @@ import json
 import re
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from stepdown.core.calls import Answer, ToolCall
 from stepdown.core.ports import Prediction, Rehearsed
-from stepdown.core.records import read_answer
+from stepdown.core.records import flatten, read_answer, tool_calls
 from stepdown.core.tasks import Input, input_text
 from stepdown.students.assembly import Assembler
 from stepdown.students.confidence import Confidence, Evidence
@@ -67,21 +67,20 @@ class NeedleStudent:
         calls = said.get("function_calls") or []
         if not calls:
             return Guess({_TOOL: None}, abstained="Needle calls no tool.")
-        if len(calls) > 1:
-            return Guess({}, abstained="Needle calls several tools.")
-        record = _record(calls[0])
-        if record is None or record[_TOOL] not in self.names:
+        record = _record(calls)
+        if record is None or not {name for name, _ in tool_calls(record)}.issubset(self.names):
             return Guess({}, abstained="Needle called what is no tool of the task.")
         return Guess(record, self._evidence(record, text, said.get("confidence")))
 
     def _evidence(self, record: Mapping[str, Any], text: str, sure: Any) -> Evidence:
-        values = [value for path, value in record.items() if path != _TOOL]
+        calls = tool_calls(dict(record))
+        values = [value for _, own in calls for value in flatten(own).values()]
         lowered = text.lower()
         grounded = sum(str(value).lower() in lowered for value in values)
         believed = float(sure) if isinstance(sure, int | float) else _USUAL
         words = len(_WORD.findall(text))
         share = grounded / len(values) if values else 1.0
-        root = self.names.index(record[_TOOL])
+        root = self.names.index(calls[0][0]) if len(calls) == 1 else -1
         return Evidence((believed,), share, len(values) - grounded, words, 1.0, len(values), root)
 
     def predict(self, given: Input) -> Prediction:
@@ -96,8 +95,13 @@ class NeedleStudent:
         return Prediction(guess.record, answer, score, {_TOOL: score})
 
 
-def _record(call: Any) -> dict[str, Any] | None:
-    if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+def _record(calls: Any) -> dict[str, Any] | None:
+    """Return the record of the engine's calls; None where they are none."""
+    if not isinstance(calls, list):
         return None
-    arguments = json.dumps(call.get("arguments") or {})
-    return read_answer(Answer(tool_calls=(ToolCall(call["name"], arguments),)), "tool")
+    found: list[ToolCall] = []
+    for call in cast("list[Any]", calls):
+        if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+            return None
+        found.append(ToolCall(call["name"], json.dumps(call.get("arguments") or {})))
+    return read_answer(Answer(tool_calls=tuple(found)), "tool")

@@ -15,7 +15,7 @@ from stepdown.core.ports import Progress
 from stepdown.core.tasks import Task
 from stepdown.errors import NotEnoughData
 from stepdown.students.encoder.student import EncoderStudent
-from stepdown.students.linear.plan import Plan, plan_of
+from stepdown.students.linear.plan import Plan, plan_of, single_calls
 from stepdown.students.linear.rehearsal import train_scope
 from stepdown.students.linear.rows import Rows, gather, targets_of
 from stepdown.students.spans import SpanModel
@@ -64,6 +64,7 @@ def train_tuned(
         Unavailable: weights, memory or the device are missing, or the loss diverged.
     """
     weights = find_weights(model, "encoder")
+    examples = single_calls(examples)
     condensed = fit_windows(task.anatomy.fields, examples, progress)
     seen = condensed.examples if condensed is not None else examples
     settings = settings or settings_for(len(seen))
