@@ -189,5 +189,5 @@ def test_tool_calls_are_all_calls_of_a_record():
     pair = [{"name": "f", "arguments": {"x": 1}}, {"name": "f", "arguments": {}}]
     assert tool_calls({"/calls": pair}) == [("f", {"x": 1}), ("f", {})]
     for odd in (None, [3], [{"name": "f"}], [{"name": 3, "arguments": {}}]):
-        with pytest.raises(ValueError, match="it is no list|a call needs"):
+        with pytest.raises(ValueError, match=r"it is no list|a call needs"):
             tool_calls({"/calls": odd})
