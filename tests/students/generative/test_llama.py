@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from stepdown.errors import ArtefactError
-from stepdown.students.generative.engines import EngineError
 from stepdown.students.generative.llama import LlamaEngine
+from stepdown.students.generative.port import EngineError
 from stepdown.students.generative.schemas import grammar_of
 
 OPTIONS = ["cards", "loans", "travel", "cards and loans"]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from stepdown.students.generative.engines import EngineError
+from stepdown.students.generative.port import EngineError
 from stepdown.students.generative.remote import RemoteEngine
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepdown.core.datasets import Example
-from stepdown.students.generative.engines import EngineError, Said
+from stepdown.students.generative.port import EngineError, Said
 from stepdown.students.generative.prompts import Prompt
 from stepdown.students.generative.search import Ranked
 from stepdown.students.generative.slots import form_of, target_of

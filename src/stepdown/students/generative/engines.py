@@ -1,64 +1,17 @@
-"""What runs a language model: in this process with transformers or llama.cpp, or a server.
+"""Which engine runs a student's model: transformers or llama.cpp in this process, or a server."""
 
-Engines are not shared: a model's key-value cache belongs to one prompt, so callers take turns.
-"""
-
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
-
-import msgspec
 
 from stepdown.errors import ArtefactError, Unavailable
-from stepdown.students.generative.search import Ranked
+from stepdown.students.generative.port import Engine
 
-__all__ = ["GGUF", "MODEL", "SERVER", "Engine", "EngineError", "Said", "open_engine"]
+__all__ = ["GGUF", "MODEL", "SERVER", "open_engine"]
 
 GGUF = "model.gguf"
 MODEL = "model"
 SERVER = "STEPDOWN_GENERATE_URL"
 """The environment variable that names an OpenAI-compatible server's root, such as vLLM's or
 Ollama's, which then answers in place of the files."""
-
-
-class EngineError(Exception):
-    """The engine gave no answer: the student abstains."""
-
-
-class Said(msgspec.Struct, frozen=True):
-    """What a model wrote, and the natural logarithm of each token's probability.
-
-    `ended` is False where it was cut off.
-    """
-
-    text: str
-    logprobs: tuple[float, ...]
-    ended: bool = True
-
-
-class Engine(Protocol):
-    """A loaded model.
-
-    `piecewise` says that it can go on from any text; one that can't writes whole answers.
-    """
-
-    piecewise: bool
-
-    def choose(self, prompt: str, options: Sequence[str], *, line: bool) -> Ranked | None:
-        """Return which option is likeliest to follow; `line` says that options end their line."""
-        ...
-
-    def write(self, prompt: str, grammar: str | None, most: int) -> Said:
-        """Go on from the prompt, as the grammar allows, for at most `most` tokens.
-
-        Raises:
-            EngineError: there is no answer.
-        """
-        ...
-
-    def close(self) -> None:
-        """Give back what the engine holds."""
-        ...
 
 
 def open_engine(folder: Path, server: str = "", model: str = "") -> Engine:

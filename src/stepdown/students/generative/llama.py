@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from stepdown.errors import ArtefactError
-from stepdown.students.generative.engines import EngineError, Said
+from stepdown.students.generative.port import EngineError, Said
 from stepdown.students.generative.search import Node, Ranked, best_first
 
 __all__ = ["LlamaEngine"]

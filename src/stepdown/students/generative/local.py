@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from stepdown.errors import ArtefactError
-from stepdown.students.generative.engines import EngineError, Said
+from stepdown.students.generative.port import EngineError, Said
 from stepdown.students.generative.search import Node, Ranked, best_first
 
 __all__ = ["LocalEngine", "load_local"]

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Sequence
 from typing import Any
 
-from stepdown.students.generative.engines import EngineError, Said
+from stepdown.students.generative.port import EngineError, Said
 from stepdown.students.generative.search import Ranked
 
 __all__ = ["RemoteEngine"]

@@ -8,7 +8,7 @@ from stepdown.core.ports import Prediction, Rehearsed
 from stepdown.core.tasks import Input, input_text
 from stepdown.students.assembly import Assembler
 from stepdown.students.confidence import Confidence
-from stepdown.students.generative.engines import Engine
+from stepdown.students.generative.port import Engine
 from stepdown.students.generative.prompts import Prompt
 from stepdown.students.generative.slots import Form
 from stepdown.students.generative.writing import Draft, write

@@ -8,7 +8,7 @@ import msgspec
 
 from stepdown.core.records import CALLS
 from stepdown.students.confidence import Evidence
-from stepdown.students.generative.engines import Engine, EngineError, Said
+from stepdown.students.generative.port import Engine, EngineError, Said
 from stepdown.students.generative.prompts import Prompt
 from stepdown.students.generative.schemas import grammar_of
 from stepdown.students.generative.slots import TOOL, Form, Slot, line_of, text_of

@@ -100,13 +100,14 @@ def export(network: Network, tokenizer: bytes, texts: Sequence[str], name: str) 
 
 
 def _graph(network: Network, name: str) -> onnx.ModelProto:
-    root = logging.getLogger()
-    level = root.level
+    root, own = logging.getLogger(), logging.getLogger("torch.onnx")
+    levels = root.level, own.level
     length = torch.export.Dim("T", min=2, max=WINDOW)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # The exporter warns of its own inner workings.
         warnings.simplefilter("ignore")
         root.setLevel(logging.ERROR)
+        own.setLevel(logging.ERROR)
         path = Path(folder) / "exact.onnx"
         try:
             torch.onnx.export(
@@ -128,7 +129,8 @@ def _graph(network: Network, name: str) -> onnx.ModelProto:
                 f"The model {name} can't be exported ({reason}); start from another encoder."
             ) from error
         finally:
-            root.setLevel(level)
+            root.setLevel(levels[0])
+            own.setLevel(levels[1])
         return onnx.load(path)
 
 
