@@ -3,6 +3,7 @@
 import pytest
 
 from stepdown.core.ports import silent
+from stepdown.core.tasks import Segment
 from stepdown.errors import NotEnoughData
 from stepdown.students.generative.training import train_generative
 
@@ -19,6 +20,7 @@ def test_it_learns_labels(kind, request):
     assert right >= 20
     assert all(0 < p.confidence <= 1 and p.answer is not None for p in found)
     assert 20 < len(student.rehearsed) < 80
+    assert student.predict((Segment("user", "Где моя посылка?"),)).novelty > 0.95
     assert (student.files / "model.gguf").is_file() == (kind == "gguf_folder")
 
 

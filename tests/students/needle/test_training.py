@@ -5,6 +5,7 @@ import pytest
 
 from stepdown.core.anatomy import Anatomy
 from stepdown.core.ports import silent
+from stepdown.core.tasks import Segment
 from stepdown.errors import NotEnoughData, Unavailable
 from stepdown.students.needle.training import train_needle
 from stepdown.students.needle.tuning import NeedleSettings
@@ -21,6 +22,7 @@ def test_it_is_trained_and_calibrated(engine, package, tmp_path):
     # Four of five held-out rows were right, and that is what it believes.
     assert all(0.6 < p.confidence < 0.95 for p in found)
     assert len(student.rehearsed) > 60
+    assert student.predict((Segment("user", "Где моя посылка?"),)).novelty > 0.95
     assert len((tmp_path / "needle" / "train.jsonl").read_bytes().splitlines()) > 400
 
 

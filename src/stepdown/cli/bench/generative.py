@@ -16,7 +16,7 @@ from stepdown.core.stats import cp_interval
 __all__ = ["generative"]
 
 MODEL = "smollm2-135m-instruct"
-TRAIN, TEST = 480, 150
+TRAIN, TEST = 240, 100
 """Rows that two cores train on and answer in minutes."""
 
 

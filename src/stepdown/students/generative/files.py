@@ -15,6 +15,7 @@ from stepdown.students.generative.engines import GGUF, MODEL, SERVER, open_engin
 from stepdown.students.generative.prompts import Prompt
 from stepdown.students.generative.slots import Form
 from stepdown.students.generative.student import GenerativeStudent
+from stepdown.students.novelty.texts import load_texts, save_texts
 
 __all__ = ["load_generative", "save_generative"]
 
@@ -33,6 +34,7 @@ def save_generative(student: GenerativeStudent, folder: Path) -> None:
     """Write the student's files into an existing empty folder."""
     described = _Described(_FORMAT, student.form, student.prompt, student.confidence)
     (folder / _STUDENT).write_bytes(canonical_json(described))
+    save_texts(student.novelty, folder)
     if (student.files / GGUF).is_file():
         shutil.copyfile(student.files / GGUF, folder / GGUF)
     else:
@@ -59,7 +61,10 @@ def load_generative(folder: Path, task: Task) -> GenerativeStudent:
             f"Student {folder.name} is damaged: {_STUDENT} is of another task or version; train "
             "it again with `stepdown train`."
         )
+    novelty = load_texts(folder)
     engine = open_engine(folder, os.environ.get(SERVER, ""), folder.name)
-    return GenerativeStudent(
+    student = GenerativeStudent(
         engine, found.form, found.prompt, found.confidence, assembler_of(task), folder
     )
+    student.novelty = novelty
+    return student

@@ -18,7 +18,7 @@ __all__ = ["LoraSettings", "lora_settings", "tune"]
 
 _READ = 6_000
 """Rows to be read over all epochs, where the epochs allow."""
-_MOST_EPOCHS = 6
+_MOST_EPOCHS = 3
 
 
 class LoraSettings(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from stepdown.students.generative.port import Engine
 from stepdown.students.generative.prompts import Prompt
 from stepdown.students.generative.slots import Form
 from stepdown.students.generative.writing import Draft, write
+from stepdown.students.novelty.texts import TextNovelty
 
 __all__ = ["MOST_CHARS", "GenerativeStudent", "words_in"]
 
@@ -46,6 +47,7 @@ class GenerativeStudent:
         self.prompt = prompt
         self.confidence = confidence
         self.files = files
+        self.novelty: TextNovelty | None = None
         self.rehearsed: Mapping[str, Rehearsed] = {}
         self._assembler = assembler
 
@@ -64,11 +66,10 @@ class GenerativeStudent:
 
     def predict(self, given: Input) -> Prediction:
         """Answer one input."""
+        novelty = self.novelty.score(given) if self.novelty else 0.0
         draft = self.draft(given)
-        if draft.abstained:
-            return Prediction(draft.record, None, 0.0, draft.fields, draft.abstained)
-        answer = self._assembler.assemble(draft.record)
+        answer = draft.abstained or self._assembler.assemble(draft.record)
         if isinstance(answer, str):
-            return Prediction(draft.record, None, 0.0, draft.fields, answer)
+            return Prediction(draft.record, None, 0.0, draft.fields, answer, novelty)
         score = self.confidence(draft.evidence(words_in(input_text(given))))
-        return Prediction(draft.record, answer, score, draft.fields)
+        return Prediction(draft.record, answer, score, draft.fields, "", novelty)

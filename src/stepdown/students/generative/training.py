@@ -1,6 +1,8 @@
 """From a task's examples to a generative student: tune, write the files, rehearse, calibrate."""
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from zlib import crc32
@@ -24,6 +26,8 @@ from stepdown.students.generative.prompts import prompt_of
 from stepdown.students.generative.slots import form_of, instruction, target_of
 from stepdown.students.generative.student import MOST_CHARS, GenerativeStudent, words_in
 from stepdown.students.linear.plan import LEAST_EXAMPLES
+from stepdown.students.novelty.texts import fit_texts
+from stepdown.students.tuned.base import memory_checked
 from stepdown.students.weights import Weights, find_weights
 
 __all__ = ["train_generative"]
@@ -69,12 +73,18 @@ def train_generative(
     rows = [(prompt.text(input_text(e.input)), targets[e.id] or "") for e in usable]
     settings = settings or lora_settings(len(rows))
     own = scratch and scratch / f"generative-{_fingerprint(weights, rows, settings)}"
-    merged = tune(causal, rows, settings, own, progress)
+    with memory_checked(f"fine-tuning {model}"):
+        merged = tune(causal, rows, settings, own, progress)
     files = Path(tempfile.mkdtemp(prefix="stepdown-generative-"))
     _write(Causal(merged, causal.tokenizer), weights, files)
     engine = open_engine(files)
     student = GenerativeStudent(engine, form, prompt, Confidence(), assembler, files)
+    # What is saved is copied: the model's own files go with the student.
+    weakref.finalize(student, shutil.rmtree, files, ignore_errors=True)
+    student.novelty = fit_texts(examples)
     _rehearse(student, held, progress)
+    if own is not None:
+        shutil.rmtree(own, ignore_errors=True)
     return student
 
 

@@ -13,6 +13,7 @@ from stepdown.students.assembly import assembler_of
 from stepdown.students.confidence import INPUTS, Confidence
 from stepdown.students.needle.student import NeedleStudent
 from stepdown.students.needle.worker import Worker
+from stepdown.students.novelty.texts import load_texts, save_texts
 
 __all__ = ["load_needle", "save_needle"]
 
@@ -31,6 +32,7 @@ def save_needle(student: NeedleStudent, folder: Path) -> None:
     tools = tuple(dict(tool) for tool in student.tools)
     described = _Described(_FORMAT, tools, student.confidence)
     (folder / _STUDENT).write_bytes(canonical_json(described))
+    save_texts(student.novelty, folder)
     shutil.copyfile(student.worker.weights, folder / _ARCHIVE)
 
 
@@ -51,9 +53,12 @@ def load_needle(folder: Path, task: Task) -> NeedleStudent:
         raise _broken(folder, f"{_STUDENT} is of another task or version")
     if not (folder / _ARCHIVE).is_file():
         raise _broken(folder, f"{_ARCHIVE} is missing")
+    novelty = load_texts(folder)
     worker = Worker(folder / _ARCHIVE, canonical_json(found.tools).decode())
     worker.start()
-    return NeedleStudent(worker, found.tools, found.confidence, assembler_of(task))
+    student = NeedleStudent(worker, found.tools, found.confidence, assembler_of(task))
+    student.novelty = novelty
+    return student
 
 
 def _broken(folder: Path, what: str) -> ArtefactError:

@@ -19,6 +19,7 @@ from stepdown.core.tasks import Input, input_text
 from stepdown.students.assembly import Assembler
 from stepdown.students.confidence import Confidence, Evidence
 from stepdown.students.needle.worker import Worker, WorkerError
+from stepdown.students.novelty.texts import TextNovelty
 
 __all__ = ["Guess", "NeedleStudent"]
 
@@ -53,6 +54,7 @@ class NeedleStudent:
         self.tools = tuple(tools)
         self.names = tuple(str(tool["name"]) for tool in tools)
         self.confidence = confidence
+        self.novelty: TextNovelty | None = None
         self.rehearsed: Mapping[str, Rehearsed] = {}
         self._assembler = assembler
         self._end = weakref.finalize(self, worker.close)
@@ -85,14 +87,13 @@ class NeedleStudent:
 
     def predict(self, given: Input) -> Prediction:
         """Answer one input."""
+        novelty = self.novelty.score(given) if self.novelty else 0.0
         guess = self.guess(given)
-        if guess.evidence is None:
-            return Prediction(guess.record, None, 0.0, abstained=guess.abstained)
-        answer = self._assembler.assemble(guess.record)
-        if isinstance(answer, str):
-            return Prediction(guess.record, None, 0.0, abstained=answer)
+        answer = guess.abstained or self._assembler.assemble(guess.record)
+        if guess.evidence is None or isinstance(answer, str):
+            return Prediction(guess.record, None, 0.0, {}, str(answer), novelty)
         score = self.confidence(guess.evidence)
-        return Prediction(guess.record, answer, score, {_TOOL: score})
+        return Prediction(guess.record, answer, score, {_TOOL: score}, "", novelty)
 
 
 def _record(calls: Any) -> dict[str, Any] | None:

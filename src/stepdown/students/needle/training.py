@@ -1,6 +1,8 @@
 """From a tool task's examples to a Needle student: export, tune, build, start, calibrate."""
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from zlib import crc32
@@ -19,6 +21,7 @@ from stepdown.students.needle.package import engine_path
 from stepdown.students.needle.student import NeedleStudent
 from stepdown.students.needle.tuning import NeedleSettings, build
 from stepdown.students.needle.worker import Worker
+from stepdown.students.novelty.texts import fit_texts
 
 __all__ = ["train_needle"]
 
@@ -57,6 +60,10 @@ def train_needle(
     worker = Worker(archive, canonical_json(tools).decode())
     worker.start()
     student = NeedleStudent(worker, tools, Confidence(), assembler)
+    if scratch is None:
+        # What is saved is copied: a folder of ours goes with the student.
+        weakref.finalize(student, shutil.rmtree, folder, ignore_errors=True)
+    student.novelty = fit_texts(examples)
     _rehearse(student, held, progress)
     return student
 

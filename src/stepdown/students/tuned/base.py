@@ -133,6 +133,6 @@ def memory_checked(what: str) -> Generator[None]:
 
 def _full(what: str) -> Unavailable:
     return Unavailable(
-        f"There was not enough memory for {what}; start from a smaller model "
-        "(encoder-tuned:minilm-l6), or use a machine with more."
+        f"There was not enough memory for {what}; start from a smaller model, or use a machine "
+        "with more."
     )
