@@ -10,20 +10,6 @@ from stepdown.errors import ArtefactError
 from stepdown.students.novelty.texts import fit_texts, load_texts, save_texts
 
 WORDS = ("my", "order", "invoice", "parcel", "refund", "late", "broken", "account", "card", "where")
-    "my",
-    "order",
-    "invoice",
-    "parcel",
-    "refund",
-    "late",
-    "broken",
-    "account",
-    "card",
-    "please",
-    "where",
-    "when",
-    "change",
-]
 
 
 def rows(count, seed=0):

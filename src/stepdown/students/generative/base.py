@@ -1,5 +1,7 @@
 """The causal language model that training starts from, and its tokenizer."""
 
+import io
+from contextlib import redirect_stderr
 from typing import Any
 
 import msgspec
@@ -33,8 +35,11 @@ def load_causal(weights: Weights) -> Causal:
     if weights.format == "gguf":
         source["gguf_file"] = weights.files[0]
     try:
-        tokenizer = AutoTokenizer.from_pretrained(weights.folder, **source)
-        model = AutoModelForCausalLM.from_pretrained(weights.folder, dtype=torch.float32, **source)
+        # Reading GGUF draws a bar that no setting turns off.
+        with redirect_stderr(io.StringIO()):
+            tokenizer = AutoTokenizer.from_pretrained(weights.folder, **source)
+            library: Any = AutoModelForCausalLM
+            model: Any = library.from_pretrained(weights.folder, dtype=torch.float32, **source)
     except (OSError, ValueError, RuntimeError, KeyError, ImportError, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise Unavailable(
