@@ -32,6 +32,7 @@ def test_both_sides_answer_the_same_rows(tmp_path, monkeypatch):
 
     monkeypatch.setattr(bench.on, "trained", trained)
     monkeypatch.setattr(bench, "_untrained", lambda student: student)
+    monkeypatch.setattr(bench, "_on_gpu", lambda: False)
     write_set(tmp_path, "snips", list(rows()))
     before, after = bench.generative(tmp_path, silent)
     assert asked == [("generative:smollm2-135m-instruct", 60)]

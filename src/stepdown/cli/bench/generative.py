@@ -70,9 +70,9 @@ def _untrained(student: on.Student) -> on.Student:
 
 
 def _on_gpu() -> bool:
-    import torch
+    from stepdown.students.generative.lora import on_gpu
 
-    return torch.cuda.is_available()
+    return on_gpu()
 
 
 def _figure(name: str, share: float, rows: int, note: str) -> Figure:

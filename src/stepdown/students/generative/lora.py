@@ -14,7 +14,7 @@ import torch
 from stepdown.core.ports import Progress
 from stepdown.students.generative.base import Causal
 
-__all__ = ["LoraSettings", "lora_settings", "tune"]
+__all__ = ["LoraSettings", "lora_settings", "on_gpu", "tune"]
 
 _READ = 6_000
 """Rows to be read over all epochs, where the epochs allow."""
@@ -41,6 +41,11 @@ class LoraSettings(msgspec.Struct, frozen=True):
 def lora_settings(rows: int) -> LoraSettings:
     """Return the settings for so many rows: few rows are read more often."""
     return LoraSettings(epochs=min(max(_READ / max(rows, 1), 1.0), _MOST_EPOCHS))
+
+
+def on_gpu() -> bool:
+    """Say whether training has a GPU."""
+    return bool(torch.cuda.is_available())
 
 
 def tune(
@@ -92,8 +97,8 @@ def _arguments(settings: LoraSettings, folder: Path, *, keep: bool) -> Any:
         warmup_steps=0.05,
         max_length=settings.length,
         seed=settings.seed,
-        bf16=torch.cuda.is_available(),
-        use_cpu=not torch.cuda.is_available(),
+        bf16=on_gpu(),
+        use_cpu=not on_gpu(),
         activation_checkpointing=False,
         save_strategy="steps" if keep else "no",
         save_steps=settings.keep_steps,
