@@ -71,19 +71,24 @@ def bench(session: Session, data: Path, only: tuple[str, ...], page: Path | None
             figures = _load(name)(data, progress)
             measured.append((name, figures))
             say(f"{name}: {time.monotonic() - began:.0f} s")
+            if not session.json:
+                # At once: the next one may take an hour, or be stopped.
+                _print(name, figures)
     if session.json:
         print_json({"hardware": hardware(), "figures": dict(measured)})
     else:
-        for name, figures in measured:
-            rows = [[f.name, f.value, _target(f), met(f)] for f in figures]
-            show(table(name, ["figure", ">measured", ">target", "met"], rows))
-            for note in [f"{f.name}: {f.spread or f.note}" for f in figures if f.spread or f.note]:
-                say(note)
         say(f"Measured on {hardware()}.")
     if page is not None:
         publish_file(page, markdown(measured).encode(), mode=0o644)
         say(f"The page lies in {page}.")
     next_step("stepdown audit LOG, with a log of your own")
+
+
+def _print(name: str, figures: Sequence[Figure]) -> None:
+    rows = [[f.name, f.value, _target(f), met(f)] for f in figures]
+    show(table(name, ["figure", ">measured", ">target", "met"], rows))
+    for note in [f"{f.name}: {f.spread or f.note}" for f in figures if f.spread or f.note]:
+        say(note)
 
 
 def _target(figure: Figure) -> str:
