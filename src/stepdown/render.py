@@ -231,6 +231,14 @@ def _with_interval(interval: Interval) -> str:
     )
 
 
+def _mean_loss(interval: Interval) -> str:
+    share, between = (
+        display.share(interval.estimate),
+        display.share_range(interval.low, interval.high),
+    )
+    return f"mean loss {share}  ({between})"
+
+
 def _quality(proof: Proof) -> Iterator[tuple[str, str]]:
     certificate, test = proof.certificate, proof.test
     size = f", {display.bytes_size(proof.student_bytes)}" if proof.student_bytes else ""
@@ -251,15 +259,22 @@ def _quality(proof: Proof) -> Iterator[tuple[str, str]]:
         yield (
             "threshold",
             f"{certificate.threshold:.4g}  (risk bound {display.share(certificate.bound, 2)}; "
-            f"{display.count(certificate.errors)} wrong of {display.count(certificate.accepted)} "
-            f"answered, {display.count(certificate.rows)} calibration rows)",
+            f"{_errors(certificate)} of {display.count(certificate.accepted)} answered, "
+            f"{display.count(certificate.rows)} calibration rows)",
         )
     if certificate.novelty_cutoff is not None:
         yield "novelty gate", _gate(certificate)
     yield "coverage (test)", _with_interval(test.coverage)
     yield "agreement (test)", _with_interval(test.agreement) + ", if it answered all"
-    yield "joint risk", _with_interval(test.joint_risk)
-    yield "selective risk", _with_interval(test.selective_risk)
+    shown = _mean_loss if certificate.graded else _with_interval
+    yield "joint risk", shown(test.joint_risk)
+    yield "selective risk", shown(test.selective_risk)
+
+
+def _errors(certificate: Certificate) -> str:
+    if certificate.graded:
+        return f"mean loss {display.share(certificate.risk, 2)}, {certificate.errors:,} far off,"
+    return f"{display.count(certificate.errors)} wrong"
 
 
 def _gate(certificate: Certificate) -> str:

@@ -2,6 +2,7 @@
 
 import json
 
+from tests.audit.reports import reports
 from tests.cli.story import SYSTEM, call, easy, line, write
 
 
@@ -113,3 +114,21 @@ def test_lines_that_could_not_be_read_are_told(tmp_path, capsys):
     assert sum(source["rejected"].values()) == 1
     assert "Read 30 calls in 31 lines" in captured.err
     assert "1 rejected line " in captured.err
+
+
+def test_summaries_are_picked_from_their_inputs_and_judged_by_what_they_lose(tmp_path, capsys):
+    asked = "Sum up the incident report in one line."
+    lines = [line(at, text, said, asked) for at, (text, said) in enumerate(reports(1200))]
+    log = write(tmp_path / "log.jsonl", lines)
+    space = tmp_path / "w"
+    assert call("run", log, "--workspace", space, "--budget", "0.12", "--json") == 0
+    (outcome,) = json.loads(capsys.readouterr().out)["tasks"]
+    proof = outcome["proof"]
+    assert outcome["result"] == "promoted"
+    assert proof["certificate"]["graded"]
+    assert proof["certificate"]["bound"] <= 0.12
+    assert proof["test"]["joint_risk"]["low"] <= 0.12
+    page = (space / "tasks" / outcome["task"] / "proofs" / f"{proof['id']}.html").read_text()
+    assert "mean loss over all calls" in page
+    assert call("prove", outcome["name"], "--workspace", space) == 0
+    assert "mean loss" in capsys.readouterr().out

@@ -14,6 +14,8 @@ from stepdown.core.stats import (
     cp_upper,
     cp_upper_each,
     fixed_sequence,
+    fixed_sequence_of_losses,
+    mean_upper,
     rows_needed,
     selective_ltt,
 )
@@ -210,3 +212,58 @@ def test_bounds_of_many_counts_at_once_are_those_of_each():
     errors, rows = np.array([0, 3, 10, 7]), np.array([100, 100, 200, 7])
     expected = [cp_upper(int(k), int(n), 0.05) for k, n in zip(errors, rows, strict=True)]
     assert cp_upper_each(errors, rows, 0.05).tolist() == expected
+
+
+losses = st.lists(st.floats(0, 1), min_size=1, max_size=200)
+
+
+@given(losses, st.floats(0.001, 0.4))
+def test_the_bound_of_a_mean_lies_above_it_and_falls_with_rows(values, delta):
+    total, n = sum(values), len(values)
+    bound = mean_upper(total, n, delta)
+    assert total / n - 1e-9 <= bound <= 1.0
+    assert mean_upper(2 * total, 2 * n, delta) <= bound + 1e-9
+    assert mean_upper(total, n, delta / 2) >= bound - 1e-9
+
+
+def test_the_bound_of_a_mean_of_nothing_is_one():
+    assert mean_upper(0.0, 0, 0.05) == 1.0
+    assert mean_upper(5.0, 5, 0.05) == 1.0
+
+
+def test_the_bound_of_a_mean_holds_as_often_as_it_says():
+    chance = np.random.default_rng(1)
+    for rows in (chance.beta(0.2, 4.0, (2000, 150)), chance.binomial(1, 0.05, (2000, 150))):
+        truth = rows.mean()
+        held = np.mean([mean_upper(float(row.sum()), 150, 0.1) >= truth for row in rows])
+        assert held >= 0.9
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=150),
+    st.floats(0.01, 0.5),
+)
+def test_a_certified_mean_loss_is_within_budget(rows, budget):
+    scores, values = map(np.array, zip(*rows, strict=True))
+    found = fixed_sequence_of_losses(scores, values, budget, 0.05)
+    if found is not None:
+        taken = values[scores >= found]
+        assert mean_upper(float(taken.sum()), len(rows), 0.05) <= budget + 1e-9
+
+
+def test_of_no_rows_nothing_is_certified():
+    assert fixed_sequence_of_losses([], [], 0.1, 0.05) is None
+
+
+def test_violations_of_graded_certificates_stay_below_delta():
+    chance = np.random.default_rng(2)
+    broken = 0
+    for _ in range(300):
+        scores = chance.uniform(size=400)
+        values = np.clip(chance.normal(1 - scores, 0.2), 0, 1) * chance.binomial(1, 0.3, 400)
+        found = fixed_sequence_of_losses(scores, values, 0.05, 0.1)
+        if found is not None:
+            fresh = chance.uniform(size=20_000)
+            lost = np.clip(chance.normal(1 - fresh, 0.2), 0, 1) * chance.binomial(1, 0.3, 20_000)
+            broken += float((lost * (fresh >= found)).mean()) > 0.05
+    assert broken <= 30

@@ -128,3 +128,42 @@ def test_a_student_that_is_wrong_more_often_than_right_is_none(world):
     assert made.threshold is None
     assert "6 of 100 calibration rows, and 4 of those" in made.why
     assert "wrong more often than right" in made.why
+
+
+def graded_rows(world, count, mean=0.1):
+    """Return outcomes that lose more the less sure they are, up to twice `mean`."""
+    chance = np.random.default_rng(3)
+    found = world.outcomes(world.rows(count))
+    return [
+        msgspec.structs.replace(
+            one, loss=min(1.0, 2 * mean * (1 - one.score) * 5 * chance.uniform())
+        )
+        for one in found
+    ]
+
+
+def test_graded_answers_are_certified_by_their_mean_loss(world):
+    rows = graded_rows(world, 1000)
+    made = certify(rows, ProofTerms(budget=0.1))
+    taken = [one for one in rows if one.score >= made.threshold]
+    assert made.graded
+    assert made.accepted == len(taken) > 500
+    assert made.risk == pytest.approx(sum(one.loss for one in taken) / 1000)
+    assert made.risk < made.bound <= 0.1
+    tighter = certify(rows, ProofTerms(budget=0.03))
+    assert tighter.accepted < made.accepted
+
+
+def test_graded_answers_that_lose_too_much_are_told_by_their_mean(world):
+    rows = [msgspec.structs.replace(one, loss=0.8) for one in graded_rows(world, 400)]
+    made = certify(rows, ProofTerms(budget=0.1))
+    assert made.threshold is None
+    assert "wrong more often than right" in made.why
+    rows = [msgspec.structs.replace(one, loss=0.4, score=0.9) for one in rows]
+    assert "lose 40.0 % on average" in certify(rows, ProofTerms(budget=0.1)).why
+
+
+def test_the_selective_contract_has_no_rule_for_graded_answers(world):
+    made = certify(graded_rows(world, 400), ProofTerms(contract="selective"))
+    assert made.threshold is None
+    assert made.remedy == "Use --contract joint."

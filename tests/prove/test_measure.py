@@ -1,5 +1,6 @@
 """The test part's figures and their intervals."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,3 +40,14 @@ def test_without_a_threshold_nothing_is_answered(world):
 def test_a_test_part_without_rows_is_unknown_not_perfect(world):
     test = measure([], world.task().anatomy, 0.5)
     assert (test.rows, test.coverage.low, test.coverage.high) == (0, 0.0, 1.0)
+
+
+def test_graded_answers_are_measured_by_their_mean_loss(world):
+    rows = [
+        msgspec.structs.replace(one, loss=0.2 * (at % 2))
+        for at, one in enumerate(world.outcomes(world.rows(400)))
+    ]
+    found = measure(rows, world.task().anatomy, 0.0)
+    assert found.joint_risk.estimate == pytest.approx(0.1)
+    assert found.joint_risk.low < 0.1 < found.joint_risk.high < 0.2
+    assert found.curve[-1].joint_risk == pytest.approx(0.1)

@@ -7,7 +7,7 @@ import pytest
 from stepdown.core.calls import Answer
 from stepdown.core.ports import Prediction
 from stepdown.core.stats import NEVER
-from stepdown.prove.outcomes import answer, scores_and_wrong
+from stepdown.prove.outcomes import answer, graded, losses_of, scores_and_wrong
 
 
 def test_each_example_is_judged_against_its_record(world):
@@ -43,3 +43,14 @@ def test_progress_ends_at_the_total(world):
     seen = []
     answer(world.student, world.rows(120), lambda *step: seen.append(step), "test")
     assert seen == [("test", 50, 120), ("test", 100, 120), ("test", 120, 120)]
+
+
+def test_a_loss_between_right_and_wrong_is_kept(world):
+    rows = world.rows(20)
+    found = answer(world.student, rows, loss=lambda record, one: 0.1 if record else 1.0)
+    assert graded(found)
+    assert losses_of(found).tolist() == [0.1] * 20
+    assert all(one.agrees for one in found)
+    plain = answer(world.student, rows)
+    assert not graded(plain)
+    assert set(losses_of(plain).tolist()) <= {0.0, 1.0}

@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 
 from stepdown.audit.declared import declared_fields
+from stepdown.audit.extracts import find_extracts
 from stepdown.audit.fields import Column, measure_field, prose
 from stepdown.audit.sample import Sampled
-from stepdown.audit.wordings import Wordings, find_wordings
+from stepdown.audit.wordings import find_wordings
 from stepdown.core.anatomy import Anatomy, Field, Shape
 from stepdown.core.calls import OutputFormat, Toolset
+from stepdown.core.digests import EXTRACT, style_of_summaries
 from stepdown.core.filled import TEMPLATE, style_with
 from stepdown.core.records import CALLS, escape, infer_shape, read_answer, style_of
 from stepdown.core.tasks import Signature, input_text
@@ -60,16 +62,16 @@ def dissect(
     columns = _columns(read, shape)
     declared = declared_fields(tools, output_format)
     fields = tuple(measure_field(column, declared.get(column.path)) for column in columns)
-    wordings = _wordings(columns, fields) if shape == "text" else None
-    if wordings is not None:
-        fields = (_filled(fields[0], wordings),)
+    told = _told(columns, fields) if shape == "text" else None
+    if told is not None:
+        fields = (told.field,)
     free = {field.path for field in fields if field.kind == "free"}
     bound_calls, bound_fields = _bound([record for record, _ in read], fields)
     total = len(calls)
     style = style_of(_written(calls)) if shape != "text" else {}
-    if wordings is not None:
-        bound_calls, bound_fields = bound_calls * wordings.covered, wordings.covered
-        style = style_with(wordings.templates, wordings.slots)
+    if told is not None:
+        covered, style = told.field.aligned, told.style
+        bound_calls, bound_fields = bound_calls * covered, covered
     anatomy = Anatomy(
         shape=shape,
         fields=fields,
@@ -90,17 +92,31 @@ def dissect(
     )
 
 
-def _wordings(columns: Sequence[Column], fields: Sequence[Field]) -> Wordings | None:
-    """Return the templates of a free text answer, where it has some."""
+class _Told(msgspec.Struct, frozen=True):
+    """A text answer that is told from its input after all: its field, and the anatomy's style."""
+
+    field: Field
+    style: dict[str, Any]
+
+
+def _told(columns: Sequence[Column], fields: Sequence[Field]) -> _Told | None:
+    """Return what a free text answer is where it fills in templates or sums its input up."""
     if len(fields) != 1 or fields[0].kind != "free":
         return None
-    return find_wordings(columns[0].values, columns[0].inputs)
+    answers, inputs = columns[0].values, columns[0].inputs
+    wordings = find_wordings(answers, inputs)
+    if wordings is not None:
+        style = style_with(wordings.templates, wordings.slots)
+        return _Told(_derived(fields[0], wordings.covered, TEMPLATE), style)
+    extracts = find_extracts(answers, inputs)
+    if extracts is None:
+        return None
+    style = style_of_summaries(extracts.limits)
+    return _Told(_derived(fields[0], extracts.covered, EXTRACT), style)
 
 
-def _filled(field: Field, wordings: Wordings) -> Field:
-    return msgspec.structs.replace(
-        field, kind="derived", aligned=wordings.covered, normaliser=TEMPLATE
-    )
+def _derived(field: Field, covered: float, how: str) -> Field:
+    return msgspec.structs.replace(field, kind="derived", aligned=covered, normaliser=how)
 
 
 def _columns(read: Sequence[tuple[_Record, str]], shape: Shape) -> list[Column]:

@@ -7,6 +7,7 @@ import msgspec
 from stepdown.audit.anatomy import Dissection
 from stepdown.core import display
 from stepdown.core.anatomy import Anatomy
+from stepdown.core.digests import summary_of
 from stepdown.core.filled import templates_of
 from stepdown.core.stats import rows_needed
 from stepdown.core.tasks import Verdict
@@ -222,6 +223,12 @@ def _fit(anatomy: Anatomy) -> list[str]:
         return [
             f"{display.share(anatomy.bound_calls)} of the answers fill in {what}, whose slots are"
             " one of a closed set or a span of the input; the others stay with the teacher."
+        ]
+    if summary_of(anatomy) is not None:
+        return [
+            f"{display.share(anatomy.bound_calls)} of the answers are summaries made of what their"
+            " inputs say, so sentences of the input can stand for them. They are judged by what"
+            " they invent, miss or overrun, not word for word."
         ]
     if anatomy.bound_calls == 1:
         return ["Every value in the answers is one of a closed set or a span of the input."]

@@ -19,6 +19,7 @@ from stepdown.cli.weighing import Made, Scale, Step, take, weigh_hosted
 from stepdown.core import display
 from stepdown.core.contracts import contract_of
 from stepdown.core.datasets import Dataset, Example
+from stepdown.core.losses import loss_of
 from stepdown.core.ports import Family, Progress, Rehearsed, silent
 from stepdown.core.proofs import CostRow
 from stepdown.core.tasks import Task, calls_month, teacher_usd
@@ -70,7 +71,7 @@ def train_task(
         task,
         dataset,
         _families(session, task, family),
-        lambda student: estimate(rehearsed_of(student), examples, budget),
+        lambda student: estimate(rehearsed_of(student), examples, budget, loss_of(task.anatomy)),
         _against(task, prices, named=bool(family)),
         progress,
     )

@@ -10,6 +10,7 @@ from stepdown.cli.hosted import Hosted
 from stepdown.cli.options import Session
 from stepdown.core import display
 from stepdown.core.datasets import Example
+from stepdown.core.losses import loss_of
 from stepdown.core.ports import Progress, Student
 from stepdown.core.proofs import CostRow
 from stepdown.core.tasks import Task
@@ -75,7 +76,8 @@ class Scale(msgspec.Struct, frozen=True):
         """Weigh one candidate as the next student of the task to be proved."""
         number = steps.attempt(self.session, self.task, "")
         terms = steps.proof_terms(self.session, self.task, self.candidates, number)
-        return weigh(student, self.rows, terms, self.progress)
+        loss = loss_of(self.task.anatomy)
+        return weigh(student, self.rows, terms, self.progress, loss)
 
 
 class Other(msgspec.Struct, frozen=True):

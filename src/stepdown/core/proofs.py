@@ -33,7 +33,10 @@ ContractKind = Literal["joint", "selective"]
 
 
 class Interval(msgspec.Struct, frozen=True):
-    """A share with its exact (Clopper-Pearson) 95 % interval; `count` of `total`."""
+    """A share with its exact (Clopper-Pearson) 95 % interval; `count` of `total`.
+
+    Of graded answers it is their mean loss with its Hoeffding-Bentkus interval.
+    """
 
     count: int
     total: int
@@ -54,7 +57,9 @@ class Certificate(msgspec.Struct, frozen=True):
     Inputs more novel than `novelty_cutoff` are not answered (None: there is no such gate): that is
     the share `novelty_refused` of the calibration rows, and costs `novelty_cost` of the coverage at
     the threshold. Under the joint contract `accepted`, `errors` and `bound` are those without the
-    gate, which can only lower the risk.
+    gate, which can only lower the risk. Where answers are `graded` (summaries), the risk is the
+    mean loss of all calls, `risk` what was measured at the threshold, and `errors` counts the
+    answers that lose more than a little.
     """
 
     contract: ContractKind
@@ -74,6 +79,8 @@ class Certificate(msgspec.Struct, frozen=True):
     novelty_cutoff: float | None = None
     novelty_refused: float = 0.0
     novelty_cost: float = 0.0
+    graded: bool = False
+    risk: float = 0.0
 
 
 def shared_confidence(certificate: Certificate) -> str:

@@ -15,11 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "GRID",
     "NEVER",
+    "accepted_and_lost",
     "accepted_and_wrong",
     "cp_interval",
     "cp_upper",
     "cp_upper_each",
     "fixed_sequence",
+    "fixed_sequence_of_losses",
+    "mean_upper",
     "rows_needed",
     "selective_ltt",
 ]
@@ -29,6 +32,8 @@ Counts = NDArray[np.int64]
 
 # scipy ships no types.
 _beta_quantile: Any = cast("Any", scipy.special).betaincinv
+_binomial_cdf: Any = cast("Any", scipy.special).bdtr
+_x_log_ratio: Any = cast("Any", scipy.special).rel_entr
 
 NEVER = float("-inf")
 """The score of an abstention."""
@@ -103,6 +108,15 @@ def accepted_and_wrong(scores: ArrayLike, wrong: ArrayLike, grid: Floats) -> tup
     return _at_least(values, grid), _at_least(values[flags], grid)
 
 
+def accepted_and_lost(scores: ArrayLike, losses: ArrayLike, grid: Floats) -> tuple[Counts, Floats]:
+    """Return how many rows are accepted at each threshold of `grid`, and what they lose in sum."""
+    values = np.nan_to_num(np.asarray(scores, float), nan=NEVER, posinf=np.inf, neginf=NEVER)
+    order = np.argsort(-values, kind="stable")
+    sums = np.concatenate(([0.0], np.cumsum(np.asarray(losses, float)[order])))
+    accepted = _at_least(values, grid)
+    return accepted, sums[accepted]
+
+
 def _at_least(values: Floats, grid: Floats) -> Counts:
     return (len(values) - np.searchsorted(np.sort(values), grid, side="left")).astype(np.int64)
 
@@ -128,6 +142,49 @@ def fixed_sequence(
     flags = np.asarray(wrong, bool)
     _, errors = accepted_and_wrong(scores, flags, grid)
     return _walk(cp_upper_each(errors, len(flags), delta) <= budget, grid)
+
+
+def fixed_sequence_of_losses(
+    scores: ArrayLike, losses: ArrayLike, budget: float, delta: float, grid: Floats = GRID
+) -> float | None:
+    """Return what `fixed_sequence` returns, for losses in [0, 1] instead of right and wrong.
+
+    E[loss of what is answered] ≤ `budget`, over all rows; a row that is not accepted loses nothing.
+    Each threshold is tested by the Hoeffding-Bentkus p-value (Bates et al. 2021, RCPS, §3.1).
+    """
+    rows = np.asarray(losses, float)
+    if not len(rows):
+        return None
+    _, lost = accepted_and_lost(scores, rows, grid)
+    return _walk(_hoeffding_bentkus(lost, len(rows), budget) <= delta, grid)
+
+
+def mean_upper(total: float, n: int, delta: float) -> float:
+    """Return the one-sided upper bound of a mean of losses in [0, 1], at level 1 − `delta`.
+
+    `total` is the sum of `n` independent losses; the least mean that the Hoeffding-Bentkus test
+    rejects, 1.0 where it rejects none.
+    """
+    if n == 0 or total >= n:
+        return 1.0
+    low, high = total / n, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        rejected = float(_hoeffding_bentkus(np.array([total]), n, middle)[0]) <= delta
+        low, high = (low, middle) if rejected else (middle, high)
+    return high
+
+
+def _hoeffding_bentkus(totals: Floats, n: int, mean: float) -> Floats:
+    """Return p-values of "the mean is larger than `mean`" for sums of `n` losses in [0, 1].
+
+    min{exp(−n h1(min(R, a), a)), e P[Bin(n, a) ≤ ceil(n R)]} (statistics.md §6.5).
+    """
+    rates = np.minimum(totals / n, mean)
+    divergence = _x_log_ratio(rates, mean) + _x_log_ratio(1.0 - rates, 1.0 - mean)
+    # A sum of floats must not be rounded up for its last bit.
+    counts = np.minimum(np.ceil(totals - 1e-9), n)
+    return np.minimum(np.exp(-n * divergence), np.e * _binomial_cdf(counts, n, mean))
 
 
 def selective_ltt(

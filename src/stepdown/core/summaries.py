@@ -60,6 +60,12 @@ def promise(proof: Proof) -> str:
     if not proof.passed or certificate.threshold is None:
         return "Nothing is promised, so nothing may be answered by this model."
     level, budget = display.percent(certificate.confidence), display.percent(certificate.budget)
+    if certificate.graded:
+        return (
+            f"With {level} confidence, the small model's summaries lose at most {budget} on "
+            "average over all calls: what they invent, miss of what the reference has, or are too "
+            "long by."
+        )
     whose = (
         "of all calls of this task are answered by the small model with something else than"
         if certificate.contract == "joint"

@@ -8,10 +8,17 @@ from stepdown.core import display
 from stepdown.core.proofs import Certificate
 from stepdown.core.stats import cp_upper, rows_needed
 from stepdown.core.tasks import Task
-from stepdown.prove.contract import ProofTerms, base, counts, threshold_of, tuned_and_certified
+from stepdown.prove.contract import (
+    ProofTerms,
+    bound_of,
+    counts,
+    lost,
+    threshold_of,
+    tuned_and_certified,
+)
 from stepdown.prove.explain import remedy, why
 from stepdown.prove.novelty import cutoff_of, gated, promising, refused
-from stepdown.prove.outcomes import Outcome
+from stepdown.prove.outcomes import Outcome, graded
 
 __all__ = ["ceiling", "certify"]
 
@@ -29,6 +36,8 @@ def certify(
     of the calibration rows is none: it would keep the promise by hardly ever answering. Nor is one
     where most accepted rows are wrong: a joint budget above 5 % would leave room for it.
     """
+    if graded(outcomes) and terms.contract != "joint":
+        return _joint_only(outcomes, terms)
     tuning, rows, cutoff = _parts(outcomes, terms)
     threshold = threshold_of(tuning, rows, terms, terms.budget)
     bare = Certificate(
@@ -41,23 +50,42 @@ def certify(
         delta=terms.delta,
         candidates=terms.candidates,
         attempt=terms.attempt,
+        graded=graded(rows),
     )
     accepted, errors = (0, 0) if threshold is None else counts(rows, threshold)
-    reason = _worthless(accepted, errors, rows, terms)
+    wrong = _weight_of_errors(rows, threshold, errors)
+    reason = _worthless(accepted, wrong, rows, terms)
     if reason:
         return msgspec.structs.replace(
             bare, why=reason, remedy=remedy(tuning, rows, terms, calls_per_row)
         )
+    if threshold is None:  # `_worthless` has said so.
+        return bare
     passed = msgspec.structs.replace(
         bare,
         threshold=threshold,
         accepted=accepted,
         errors=errors,
-        bound=cp_upper(errors, base(rows, accepted, terms), terms.delta),
+        risk=lost(rows, threshold) / len(rows) if graded(rows) else 0.0,
+        bound=bound_of(rows, threshold, terms),
     )
-    if terms.contract == "joint" and threshold is not None:
+    if terms.contract == "joint":
         cutoff = cutoff_of(rows, threshold, terms.novelty)
     return _with_gate(passed, outcomes, cutoff)
+
+
+def _joint_only(outcomes: Sequence[Outcome], terms: ProofTerms) -> Certificate:
+    return Certificate(
+        terms.contract,
+        terms.budget,
+        terms.confidence,
+        len(outcomes),
+        None,
+        why="What a summary loses is a number between 0 and 1, and the selective contract's rule "
+        "knows right and wrong alone.",
+        remedy="Use --contract joint.",
+        graded=True,
+    )
 
 
 def _parts(
@@ -87,15 +115,20 @@ def _with_gate(
     )
 
 
-def _worthless(accepted: int, errors: int, rows: Sequence[Outcome], terms: ProofTerms) -> str:
+def _weight_of_errors(rows: Sequence[Outcome], threshold: float | None, errors: int) -> float:
+    """Return how many errors the accepted rows are worth: of graded ones, what they lose."""
+    return lost(rows, threshold) if threshold is not None and graded(rows) else errors
+
+
+def _worthless(accepted: int, errors: float, rows: Sequence[Outcome], terms: ProofTerms) -> str:
     """Return why a threshold with these counts is not worth a route, or ""."""
     if not accepted:
         return why(rows, terms)
     if errors > accepted / 2:
         return (
             f"Within a budget of {display.percent(terms.budget)} the student would answer "
-            f"{accepted:,} of {len(rows):,} calibration rows, and {errors:,} of those differently "
-            "from the reference: it is wrong more often than right."
+            f"{accepted:,} of {len(rows):,} calibration rows, and {errors:,.0f} of those "
+            "differently from the reference: it is wrong more often than right."
         )
     if accepted >= _LEAST_COVERAGE * len(rows):
         return ""

@@ -7,10 +7,24 @@ import msgspec
 import numpy as np
 
 from stepdown.core.proofs import ContractKind, CostRow
-from stepdown.core.stats import fixed_sequence, selective_ltt
-from stepdown.prove.outcomes import Outcome, scores_and_wrong
+from stepdown.core.stats import (
+    cp_upper,
+    fixed_sequence,
+    fixed_sequence_of_losses,
+    mean_upper,
+    selective_ltt,
+)
+from stepdown.prove.outcomes import Outcome, graded, losses_of, scores_and_wrong
 
-__all__ = ["ProofTerms", "base", "counts", "threshold_of", "tuned_and_certified"]
+__all__ = [
+    "ProofTerms",
+    "base",
+    "bound_of",
+    "counts",
+    "lost",
+    "threshold_of",
+    "tuned_and_certified",
+]
 
 _TUNING_SHARE = 0.25
 
@@ -70,6 +84,9 @@ def threshold_of(
     tuning: Sequence[Outcome], rows: Sequence[Outcome], terms: ProofTerms, budget: float
 ) -> float | None:
     """Return the loosest threshold that the contract's rule certifies at `budget`, or None."""
+    if graded(rows):
+        scores, _ = scores_and_wrong(rows)
+        return fixed_sequence_of_losses(scores, losses_of(rows), budget, terms.delta)
     if terms.contract == "joint":
         return fixed_sequence(*scores_and_wrong(rows), budget, terms.delta)
     return selective_ltt(scores_and_wrong(rows), scores_and_wrong(tuning), budget, terms.delta)
@@ -79,6 +96,19 @@ def counts(rows: Sequence[Outcome], threshold: float) -> tuple[int, int]:
     """Return how many rows are accepted at the threshold, and how many of those are wrong."""
     taken = [outcome for outcome in rows if outcome.score >= threshold]
     return len(taken), sum(not outcome.agrees for outcome in taken)
+
+
+def lost(rows: Sequence[Outcome], threshold: float) -> float:
+    """Return the sum of what the rows lose that are accepted at the threshold."""
+    return float(losses_of([outcome for outcome in rows if outcome.score >= threshold]).sum())
+
+
+def bound_of(rows: Sequence[Outcome], threshold: float, terms: ProofTerms) -> float:
+    """Return the upper confidence bound of the contract's risk at the threshold."""
+    accepted, errors = counts(rows, threshold)
+    if graded(rows):
+        return mean_upper(lost(rows, threshold), len(rows), terms.delta)
+    return cp_upper(errors, base(rows, accepted, terms), terms.delta)
 
 
 def base(rows: Sequence[Outcome], accepted: int, terms: ProofTerms) -> int:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from stepdown.core.proofs import Bin, CurvePoint
-from stepdown.core.stats import accepted_and_wrong
-from stepdown.prove.outcomes import Outcome, scores_and_wrong
+from stepdown.core.stats import accepted_and_lost
+from stepdown.prove.outcomes import Outcome, losses_of, scores_and_wrong
 
 __all__ = ["calibration_error", "reliability_bins", "risk_coverage"]
 
@@ -16,18 +16,18 @@ _BINS = 10
 
 def risk_coverage(outcomes: Sequence[Outcome]) -> tuple[CurvePoint, ...]:
     """Return at most 200 points, from the strictest threshold to the loosest, even in coverage."""
-    scores, wrong = scores_and_wrong(outcomes)
+    scores, _ = scores_and_wrong(outcomes)
     distinct = np.unique(scores[np.isfinite(scores)])[::-1]
     if not len(distinct):
         return ()
     places = np.linspace(0, len(distinct) - 1, min(_POINTS, len(distinct))).round().astype(int)
     grid = distinct[places]
-    accepted, errors = accepted_and_wrong(scores, wrong, grid)
+    accepted, lost = accepted_and_lost(scores, losses_of(outcomes), grid)
     rows = len(outcomes)
     return tuple(
         CurvePoint(threshold, taken / rows, bad / rows, bad / taken)
         for threshold, taken, bad in zip(
-            grid.tolist(), accepted.tolist(), errors.tolist(), strict=True
+            grid.tolist(), accepted.tolist(), lost.tolist(), strict=True
         )
     )
 
@@ -47,7 +47,7 @@ def reliability_bins(outcomes: Sequence[Outcome]) -> tuple[Bin, ...]:
                     high=(at + 1) / _BINS,
                     count=len(inside),
                     confidence=sum(outcome.score for outcome in inside) / len(inside),
-                    agreement=sum(outcome.agrees for outcome in inside) / len(inside),
+                    agreement=1.0 - float(losses_of(inside).mean()),
                 )
             )
     return tuple(bins)

@@ -9,8 +9,8 @@ import numpy as np
 from stepdown.core import display
 from stepdown.core.records import same_value
 from stepdown.core.stats import GRID, accepted_and_wrong, cp_upper, rows_needed
-from stepdown.prove.contract import ProofTerms, base, counts, threshold_of
-from stepdown.prove.outcomes import Outcome, scores_and_wrong
+from stepdown.prove.contract import ProofTerms, base, counts, lost, threshold_of
+from stepdown.prove.outcomes import Outcome, graded, scores_and_wrong
 
 __all__ = ["remedy", "why"]
 
@@ -45,6 +45,12 @@ def why(rows: Sequence[Outcome], terms: ProofTerms) -> str:
         return (
             f"The student answers {most:,} of {len(rows):,} calibration rows at all, and "
             f"{needed:,} answered ones are needed for a budget of {budget}."
+        )
+    if graded(rows):
+        mean = lost(rows, float(GRID[at])) / taken
+        return (
+            f"The most confident {display.share(taken / len(rows))} of the calibration rows lose "
+            f"{display.share(mean)} on average already, and the budget is {budget} of all calls."
         )
     bound = cp_upper(bad, int(of[at]), terms.delta)
     return (
@@ -95,6 +101,8 @@ def _possible_budget(
 
 def _more_rows(rows: Sequence[Outcome], terms: ProofTerms) -> int | None:
     """Return how many more rows certify the most confident 30 % at the error rate seen there."""
+    if graded(rows):
+        return None
     scores, wrong = scores_and_wrong(rows)
     accepted, errors = accepted_and_wrong(scores, wrong, GRID)
     wide = np.flatnonzero(accepted >= _WORTHWHILE * max(len(rows), 1))
@@ -113,6 +121,8 @@ def _more_rows(rows: Sequence[Outcome], terms: ProofTerms) -> int | None:
 
 def _worst(rows: Sequence[Outcome]) -> str:
     """Name up to three fields (or, of a single field, values) that hold the disagreements."""
+    if graded(rows):
+        return ""
     fields: Counter[str] = Counter()
     values: Counter[str] = Counter()
     wrong = [outcome for outcome in rows if not outcome.agrees]

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepdown.core.datasets import Example
+from stepdown.core.losses import CLOSE, Loss, exact_loss
 from stepdown.core.ports import Prediction, Progress, Student, silent
-from stepdown.core.records import same_record
 from stepdown.core.stats import NEVER
 
-__all__ = ["Outcome", "answer", "scores_and_wrong"]
+__all__ = ["Outcome", "answer", "graded", "losses_of", "scores_and_wrong"]
 
 _EVERY = 50
 
@@ -21,13 +21,15 @@ class Outcome(msgspec.Struct, frozen=True):
     """One example answered. `score` is the confidence, or -inf where the student abstained.
 
     `agrees` compares the records as if the student had answered; an example whose reference is not
-    of the task's shape agrees with nothing.
+    of the task's shape agrees with nothing. `loss` in [0, 1] is what is lost by the answer, where
+    that is more than a yes or no: a summary agrees where it loses little.
     """
 
     example: Example
     prediction: Prediction
     score: float
     agrees: bool
+    loss: float | None = None
 
     @property
     def abstained(self) -> bool:
@@ -36,21 +38,26 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def answer(
-    student: Student, examples: Sequence[Example], progress: Progress = silent, stage: str = ""
+    student: Student,
+    examples: Sequence[Example],
+    progress: Progress = silent,
+    stage: str = "",
+    loss: Loss = exact_loss,
 ) -> list[Outcome]:
     """Let the student answer every example, one at a time, as it will live."""
     outcomes: list[Outcome] = []
     for example in examples:
         prediction = _predict(student, example)
         served = prediction.answer is not None and math.isfinite(prediction.confidence)
+        said = served or bool(prediction.record)
+        lost = loss(prediction.record, example) if said else 1.0
         outcomes.append(
             Outcome(
                 example,
                 prediction,
                 prediction.confidence if served else NEVER,
-                example.known
-                and (served or bool(prediction.record))
-                and same_record(prediction.record, example.record),
+                lost <= CLOSE,
+                None if loss is exact_loss else lost,
             )
         )
         if len(outcomes) % _EVERY == 0 or len(outcomes) == len(examples):
@@ -64,6 +71,16 @@ def _predict(student: Student, example: Example) -> Prediction:
     except Exception as error:  # noqa: BLE001 — live, any exception of a student's escalates (R-10)
         reason = f"student error: {type(error).__name__}"
         return Prediction(record={}, answer=None, confidence=0.0, abstained=reason)
+
+
+def graded(outcomes: Sequence[Outcome]) -> bool:
+    """Say whether the outcomes have losses between right and wrong."""
+    return any(outcome.loss is not None for outcome in outcomes)
+
+
+def losses_of(outcomes: Sequence[Outcome]) -> NDArray[np.float64]:
+    """Return what each outcome loses if it is accepted, in [0, 1]."""
+    return np.array([float(not o.agrees) if o.loss is None else o.loss for o in outcomes])
 
 
 def scores_and_wrong(

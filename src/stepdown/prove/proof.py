@@ -6,8 +6,9 @@ import msgspec
 
 from stepdown.core import display
 from stepdown.core.datasets import Dataset
+from stepdown.core.losses import loss_of
 from stepdown.core.ports import Progress, Student, silent
-from stepdown.core.proofs import Certificate, Proof, TestResult
+from stepdown.core.proofs import Certificate, Interval, Proof, TestResult
 from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError
 from stepdown.prove.archive import named
@@ -59,15 +60,16 @@ def prove(
             f"`stepdown label {task.name}`."
         )
     calibration = dataset.part("calibration")
+    loss = loss_of(task.anatomy)
     certificate = certify(
-        answer(student, calibration, progress, "calibration"),
+        answer(student, calibration, progress, "calibration", loss),
         terms,
         len(dataset.examples) / max(len(calibration), 1),
     )
     certificate = _within_ceiling(certificate, task, terms)
     sealed = SealedTest(dataset.part("test"))
     examples = sealed.open()
-    outcomes = gated(answer(student, examples, progress, "test"), certificate.novelty_cutoff)
+    outcomes = gated(answer(student, examples, progress, "test", loss), certificate.novelty_cutoff)
     test = measure(outcomes, task.anatomy, certificate.threshold)
     certificate, passed = _judged(certificate, test)
     raised = sum(o.prediction.abstained.startswith("student error") for o in outcomes)
@@ -125,14 +127,20 @@ def _judged(certificate: Certificate, test: TestResult) -> tuple[Certificate, bo
     return (
         msgspec.structs.replace(
             certificate,
-            why=f"The test part contradicts the calibration part: {risk.count:,} errors in "
-            f"{risk.total:,} rows are a risk of at least {display.share(risk.low)}, and the budget "
-            f"is {display.percent(certificate.budget)}.",
+            why="The test part contradicts the calibration part: "
+            f"{_found(risk, certificate)} a risk of at least {display.share(risk.low)}, and the "
+            f"budget is {display.percent(certificate.budget)}.",
             remedy="The traffic changed between the two parts, or rows are not independent: label "
             "again with newer calls, and train on them.",
         ),
         False,
     )
+
+
+def _found(risk: Interval, certificate: Certificate) -> str:
+    if certificate.graded:
+        return f"a mean loss of {display.share(risk.estimate)} in {risk.total:,} rows is"
+    return f"{risk.count:,} errors in {risk.total:,} rows are"
 
 
 def _summary(certificate: Certificate, test: TestResult, passed: bool) -> str:
@@ -142,5 +150,11 @@ def _summary(certificate: Certificate, test: TestResult, passed: bool) -> str:
         f"Certified at {display.percent(certificate.budget)} ({certificate.contract}, "
         f"{display.percent(certificate.confidence)} confidence): answers "
         f"{display.share(test.coverage.estimate)} of the test calls, "
-        f"{test.joint_risk.count:,} of {test.rows:,} differently from the reference."
+        f"{_differently(certificate, test)}."
     )
+
+
+def _differently(certificate: Certificate, test: TestResult) -> str:
+    if certificate.graded:
+        return f"with a mean loss of {display.share(test.joint_risk.estimate)} over all of them"
+    return f"{test.joint_risk.count:,} of {test.rows:,} differently from the reference"

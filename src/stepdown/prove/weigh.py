@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from stepdown.core.datasets import Example
+from stepdown.core.losses import Loss, exact_loss
 from stepdown.core.ports import Progress, Student, silent
 from stepdown.core.proofs import Certificate
 from stepdown.prove.certify import certify
@@ -28,10 +29,14 @@ class Weighed(msgspec.Struct, frozen=True):
 
 
 def weigh(
-    student: Student, calibration: Sequence[Example], terms: ProofTerms, progress: Progress = silent
+    student: Student,
+    calibration: Sequence[Example],
+    terms: ProofTerms,
+    progress: Progress = silent,
+    loss: Loss = exact_loss,
 ) -> Weighed:
     """Certify a candidate under `terms`, whose `candidates` counts all that are weighed."""
-    outcomes = answer(student, calibration, progress, "weighing")
+    outcomes = answer(student, calibration, progress, "weighing", loss)
     certificate = certify(outcomes, terms)
     outcomes = gated(outcomes, certificate.novelty_cutoff)
     rows = max(len(outcomes), 1)

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from stepdown.core.datasets import Example
+from stepdown.core.losses import CLOSE, Loss, exact_loss
 from stepdown.core.ports import Rehearsed
-from stepdown.core.records import same_record
 
 __all__ = ["Estimate", "estimate"]
 
@@ -26,18 +26,21 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 def estimate(
-    rehearsed: Mapping[str, Rehearsed], examples: Sequence[Example], budget: float
+    rehearsed: Mapping[str, Rehearsed],
+    examples: Sequence[Example],
+    budget: float,
+    loss: Loss = exact_loss,
 ) -> Estimate | None:
-    """Count agreement, and the largest coverage with at most `budget` of all rows wrong.
+    """Count agreement, and the largest coverage with a mean loss of at most `budget` over all rows.
 
     None with fewer than 30 rehearsed rows: a family need not rehearse.
     """
     pairs = [(rehearsed[e.id], e) for e in examples if e.id in rehearsed]
     if len(pairs) < _LEAST_ROWS:
         return None
-    right = np.array([e.known and same_record(guess.record, e.record) for guess, e in pairs])
+    lost = np.array([loss(guess.record, e) for guess, e in pairs])
     scores = np.array([-1.0 if g.confidence is None else g.confidence for g, _ in pairs])
     order = np.argsort(-scores, kind="stable")
-    fits = (np.cumsum(~right[order]) <= budget * len(pairs)) & (scores[order] >= 0)
+    fits = (np.cumsum(lost[order]) <= budget * len(pairs)) & (scores[order] >= 0)
     answered = int(np.flatnonzero(fits)[-1]) + 1 if fits.any() else 0
-    return Estimate(len(pairs), float(right.mean()), answered / len(pairs))
+    return Estimate(len(pairs), float((lost <= CLOSE).mean()), answered / len(pairs))

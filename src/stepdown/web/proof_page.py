@@ -76,20 +76,27 @@ def _quality(proof: Proof) -> list[tuple[str, str, Interval]]:
     return [
         ("Coverage", "calls that the small model answers by itself", test.coverage),
         ("Agreement", "if it answered every call", test.agreement),
-        ("Joint risk", "of all calls, answered and different", test.joint_risk),
-        ("Selective risk", "of the answered calls, different", test.selective_risk),
+        ("Joint risk", _risk_words(proof)[0], test.joint_risk),
+        ("Selective risk", _risk_words(proof)[1], test.selective_risk),
     ]
+
+
+def _risk_words(proof: Proof) -> tuple[str, str]:
+    if proof.certificate.graded:
+        return "mean loss over all calls", "mean loss of the answered calls"
+    return "of all calls, answered and different", "of the answered calls, different"
 
 
 def _curve(proof: Proof) -> Markup:
     certificate, test = proof.certificate, proof.test
     points = sorted(test.curve, key=lambda point: point.coverage)
+    of_all, of_answered = _risk_words(proof)
     joint = Series(
-        "Joint risk: of all calls, answered and different",
+        f"Joint risk: {of_all}",
         [(point.coverage, point.joint_risk) for point in points],
     )
     selective = Series(
-        "Selective risk: of the answered calls, different",
+        f"Selective risk: {of_answered}",
         [(point.coverage, point.selective_risk) for point in points],
     )
     ordered = [joint, selective] if certificate.contract == "joint" else [selective, joint]

@@ -12,8 +12,8 @@ import torch
 
 from stepdown.core.datasets import Example
 from stepdown.core.fingerprint import digest
+from stepdown.core.losses import CLOSE, Loss, loss_of
 from stepdown.core.ports import Progress, Rehearsed
-from stepdown.core.records import same_record
 from stepdown.core.tasks import Task, input_text
 from stepdown.errors import NotEnoughData
 from stepdown.students.assembly import assembler_of
@@ -82,7 +82,7 @@ def train_generative(
     # What is saved is copied: the model's own files go with the student.
     weakref.finalize(student, shutil.rmtree, files, ignore_errors=True)
     student.novelty = fit_texts(examples)
-    _rehearse(student, held, progress)
+    _rehearse(student, held, loss_of(task.anatomy), progress)
     if own is not None:
         shutil.rmtree(own, ignore_errors=True)
     return student
@@ -110,7 +110,9 @@ def _write(causal: Causal, weights: Weights, files: Path) -> None:
     causal.tokenizer.save_pretrained(files / MODEL)
 
 
-def _rehearse(student: GenerativeStudent, held: Sequence[Example], progress: Progress) -> None:
+def _rehearse(
+    student: GenerativeStudent, held: Sequence[Example], loss: Loss, progress: Progress
+) -> None:
     """Let the student answer held-out rows; fit its confidence on what came of it."""
     drafts = {}
     for at, example in enumerate(held, 1):
@@ -118,7 +120,7 @@ def _rehearse(student: GenerativeStudent, held: Sequence[Example], progress: Pro
         progress("rehearsing", at, len(held))
     said = [e for e in held if not drafts[e.id].abstained]
     evidence = {e.id: drafts[e.id].evidence(words_in(input_text(e.input))) for e in said}
-    right = [e.known and same_record(drafts[e.id].record, e.record) for e in said]
+    right = [loss(drafts[e.id].record, e) <= CLOSE for e in said]
     student.confidence = fit_confidence([evidence[e.id] for e in said], right, 0)
     student.rehearsed = {
         e.id: Rehearsed(

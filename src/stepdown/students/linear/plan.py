@@ -9,6 +9,7 @@ import msgspec
 from stepdown.core.align import LOOSE, align
 from stepdown.core.anatomy import Anatomy, Field, Shape
 from stepdown.core.datasets import Example
+from stepdown.core.digests import summary_of
 from stepdown.core.records import CALLS, escape
 from stepdown.core.tasks import input_text
 from stepdown.errors import NotEnoughData
@@ -169,6 +170,11 @@ def plan_of(anatomy: Anatomy, examples: Sequence[Example]) -> Plan:
     Raises:
         NotEnoughData: there are too few examples, or (nearly) every answer has a free field.
     """
+    if summary_of(anatomy) is not None:
+        raise NotEnoughData(
+            "The answers are summaries, which no head can write: the linear family picks "
+            "sentences, the generative one writes."
+        )
     known = [example for example in examples if example.known]
     if len(known) < LEAST_EXAMPLES:
         raise NotEnoughData(
