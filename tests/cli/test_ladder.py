@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -9,11 +10,14 @@ from stepdown import plugins
 from stepdown.cli import ladder, steps
 from stepdown.cli.options import Session
 from stepdown.config import Config
+from stepdown.core.anatomy import Anatomy, Field
+from stepdown.core.datasets import Example
 from stepdown.core.ports import Rehearsed
+from stepdown.core.tasks import Signature, Task, Verdict
 from stepdown.errors import ArtefactError
 from stepdown.students.chain import Chain
 from stepdown.students.linear import LinearFamily
-from stepdown.train import Estimate, Prices
+from stepdown.train import Estimate, Prices, Rung
 from stepdown.workspace import Workspace
 
 
@@ -32,6 +36,29 @@ def test_the_climb_ends_where_larger_rungs_are_no_better():
     assert ladder._stalled([nothing, hardly]).startswith("not tried")
     assert ladder._stalled([nothing, Estimate(600, 0.35, 0.0)]) == ""
     assert ladder._stalled([nothing, Estimate(600, 0.25, 0.2)]) == ""
+
+
+def test_with_few_labels_the_encoder_is_tried_first_and_alone(monkeypatch):
+    families = [LinearFamily(), LinearFamily(name="encoder"), LinearFamily(name="tuned")]
+    monkeypatch.setattr(plugins, "ladder", lambda: families)
+    monkeypatch.setattr(
+        plugins, "family", lambda name, scratch=None: next(f for f in families if f.name == name)
+    )
+    anatomy = Anatomy("text", (Field("", "choice"),), 30, 1.0, 1.0)
+    task = Task("t", "few", Signature(), anatomy, Verdict("distil"))
+    session = Session(Workspace(Path("nowhere")), Config())
+
+    def order(rows, labels):
+        examples = [Example(str(at), (), {"": at % labels}) for at in range(rows)]
+        return [f.name for f in ladder._families(session, task, None, examples)]
+
+    assert order(80, 4) == ["linear", "encoder", "tuned"]
+    assert order(79, 4) == ["encoder", "linear", "tuned"]
+    against = ladder._against(task, Prices(), named=False)
+    trained = Rung("encoder", 79, student="s")
+    assert "the encoder alone" in against(families[0], [trained])
+    # Where it could not be trained, the climb goes on as ever.
+    assert against(families[0], [Rung("encoder", 79, skipped="No weights.")]) == ""
 
 
 def test_students_that_can_not_be_joined_are_no_chain(monkeypatch):

@@ -2,11 +2,11 @@
 
 import pytest
 
-from stepdown.core.anatomy import Anatomy
+from stepdown.core.anatomy import Anatomy, Field
 from stepdown.core.datasets import Dataset, Example, SplitReport
 from stepdown.core.tasks import Signature, Task, Verdict
 from stepdown.errors import NotEnoughData, Refusal, Unavailable
-from stepdown.train import Estimate, climb
+from stepdown.train import Estimate, climb, labels_a_class
 
 TASK = Task("t", "route", Signature(), Anatomy("text", (), 0, 0, 0), Verdict("distil"))
 ROWS = tuple(
@@ -41,7 +41,11 @@ def climbed(*families, coverage=0.5, enough="", progress=lambda *told: None):
         DATA,
         families,
         lambda student: Estimate(40, 0.9, coverage),
-        lambda family, found: enough if found and found[-1].coverage > 0.9 else why[family.name],
+        lambda family, rungs: (
+            enough
+            if any(rung.estimate and rung.estimate.coverage > 0.9 for rung in rungs)
+            else why[family.name]
+        ),
         progress,
     )
 
@@ -88,3 +92,23 @@ def test_a_family_with_a_reason_against_it_is_passed_over():
 def test_when_none_can_be_trained_every_reason_is_said():
     with pytest.raises(Refusal, match=r"big: It needs 9 rows\. huge: It ran out of memory"):
         climbed(Family("big", NotEnoughData("It needs 9 rows.")), Family("huge", MemoryError()))
+
+
+def labelled(*labels, path=""):
+    return [Example(f"e{at}", (), {path: label}) for at, label in enumerate(labels)]
+
+
+def test_labels_a_class_are_counted_on_the_field_of_labels():
+    text = Anatomy("text", (Field("", "choice"),), 6, 1.0, 1.0)
+    assert labels_a_class(text, labelled("a", "a", "b", "a")) == 2.0
+    tool = Anatomy("tool", (Field("/tool", "choice"), Field("/t/x", "choice")), 6, 1.0, 1.0)
+    assert labels_a_class(tool, labelled("a", "b", "c", path="/tool")) == 1.0
+    one = Anatomy("json", (Field("/kind", "choice"), Field("/sum", "copy")), 6, 1.0, 1.0)
+    assert labels_a_class(one, labelled(1, True, path="/kind")) == 1.0
+
+
+def test_without_labels_no_number_is_too_small():
+    spans = Anatomy("json", (Field("/sum", "copy"),), 6, 1.0, 1.0)
+    two = Anatomy("json", (Field("/a", "choice"), Field("/b", "choice")), 6, 1.0, 1.0)
+    assert labels_a_class(spans, []) == labels_a_class(two, []) == float("inf")
+    assert labels_a_class(Anatomy("text", (Field("", "choice"),), 0, 1.0, 1.0), []) == 0.0

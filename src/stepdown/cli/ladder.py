@@ -24,7 +24,16 @@ from stepdown.core.ports import Family, Progress, Rehearsed, silent
 from stepdown.core.proofs import CostRow
 from stepdown.core.tasks import Task, calls_month, teacher_usd
 from stepdown.students.chain import CHAIN, Chain, rehearsed_of
-from stepdown.train import Doubt, Estimate, Prices, Rung, climb, doubts, estimate
+from stepdown.train import (
+    Doubt,
+    Estimate,
+    Prices,
+    Rung,
+    climb,
+    doubts,
+    estimate,
+    labels_a_class,
+)
 from stepdown.workspace.artefacts import Manifest, Saver, publish_student
 from stepdown.workspace.files import publish_file
 
@@ -33,6 +42,9 @@ __all__ = ["Trained", "train_task"]
 _WORTH_USD_MONTH = 0.1
 _WORTH_COVERAGE = 0.99
 _HOPELESS = 0.1
+_FEW = 20
+"""Answers a label: below this n-grams have seen too little, and what an encoder knows decides."""
+_FOR_FEW = "encoder"
 
 
 class Trained(msgspec.Struct, frozen=True):
@@ -70,7 +82,7 @@ def train_task(
     rungs = climb(
         task,
         dataset,
-        _families(session, task, family),
+        _families(session, task, family, examples),
         lambda student: estimate(rehearsed_of(student), examples, budget, loss_of(task.anatomy)),
         _against(task, prices, named=bool(family)),
         progress,
@@ -104,11 +116,17 @@ def _last_rehearsed(students: Sequence[Any]) -> Mapping[str, Rehearsed]:
     return {}
 
 
-def _families(session: Session, task: Task, name: str | None) -> list[Family]:
+def _families(
+    session: Session, task: Task, name: str | None, examples: Sequence[Example]
+) -> list[Family]:
+    """Return the families in the order of the climb: by size, but few labels call the encoder."""
     scratch = session.workspace.folder(task.id) / "scratch"
     if name:
         return [plugins.family(name, scratch)]
-    return [plugins.family(one.name, scratch) for one in plugins.ladder()]
+    found = [plugins.family(one.name, scratch) for one in plugins.ladder()]
+    if labels_a_class(task.anatomy, examples) >= _FEW:
+        return found
+    return sorted(found, key=lambda family: family.name != _FOR_FEW)
 
 
 def _prices(session: Session, task: Task) -> Prices:
@@ -120,20 +138,27 @@ def _prices(session: Session, task: Task) -> Prices:
     )
 
 
-def _against(
-    task: Task, prices: Prices, *, named: bool
-) -> Callable[[Family, Sequence[Estimate]], str]:
+def _against(task: Task, prices: Prices, *, named: bool) -> Callable[[Family, Sequence[Rung]], str]:
     """Return the climb's reasons against a family; one that the user named has none."""
 
-    def reason(family: Any, found: Sequence[Estimate]) -> str:
+    def reason(family: Any, rungs: Sequence[Rung]) -> str:
         if named:
             return ""
-        stop = _stalled(found)
+        found = [rung.estimate for rung in rungs if rung.estimate is not None]
+        stop = _alone(rungs) or _stalled(found)
         if found and not stop:
             stop = _enough(found[-1], prices, calls_month(task))
         return stop or (family.unsuited(task) if hasattr(family, "unsuited") else "")
 
     return reason
+
+
+def _alone(rungs: Sequence[Rung]) -> str:
+    """Return why nothing comes after an encoder that was tried before all others."""
+    first = rungs[0] if rungs else None
+    if first is None or first.student is None or first.family != _FOR_FEW:
+        return ""
+    return f"not tried: under {_FEW} answers a label, the {_FOR_FEW} alone is worth training"
 
 
 def _stalled(found: Sequence[Estimate]) -> str:

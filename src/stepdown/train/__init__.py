@@ -5,7 +5,7 @@ student keeps its promise (`prove/`).
 """
 
 from stepdown.train.choice import Candidate, Prices, choose, expected
-from stepdown.train.climb import Rung, climb
+from stepdown.train.climb import Rung, climb, labels_a_class
 from stepdown.train.doubts import Doubt, doubts
 from stepdown.train.estimate import Estimate, estimate
 
@@ -20,4 +20,5 @@ __all__ = [
     "doubts",
     "estimate",
     "expected",
+    "labels_a_class",
 ]

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from stepdown.core.anatomy import Anatomy
 from stepdown.core.datasets import Dataset, Example
+from stepdown.core.fingerprint import canonical_json
 from stepdown.core.ports import Family, Progress, Student, silent
 from stepdown.core.tasks import Task
 from stepdown.errors import NotEnoughData, Refusal, Unavailable
 from stepdown.train.estimate import Estimate
 
-__all__ = ["Rung", "climb"]
+__all__ = ["Rung", "climb", "labels_a_class"]
 
 
 class Rung(msgspec.Struct, frozen=True):
@@ -34,8 +36,8 @@ class Rung(msgspec.Struct, frozen=True):
 
 
 Judge = Callable[[Student], Estimate | None]
-Against = Callable[[Family, Sequence[Estimate]], str]
-"""against(family, estimates) → why not to try the family after rungs so estimated, or ""."""
+Against = Callable[[Family, Sequence[Rung]], str]
+"""against(family, rungs) → why not to try the family after these rungs, or ""."""
 
 
 def climb(
@@ -56,20 +58,30 @@ def climb(
     """
     examples = dataset.part("train")
     rungs: list[Rung] = []
-    found: list[Estimate] = []
     for family in families:
-        reason = against(family, found)
+        reason = against(family, rungs)
         if reason:
             rungs.append(Rung(family.name, len(examples), family.parameters, skipped=reason))
             continue
-        rung = _try(task, examples, family, judge, progress)
-        rungs.append(rung)
-        if rung.estimate is not None:
-            found.append(rung.estimate)
+        rungs.append(_try(task, examples, family, judge, progress))
     if not any(rung.student for rung in rungs):
         reasons = " ".join(f"{rung.family}: {rung.skipped}" for rung in rungs)
         raise Refusal(f"No student could be trained for {task.name}. {reasons}")
     return rungs
+
+
+def labels_a_class(anatomy: Anatomy, examples: Sequence[Example]) -> float:
+    """Return how many training answers there are for each of the task's labels or tools.
+
+    In a task of JSON answers the labels are those of its only choice. Infinite without labels.
+    """
+    choices = [field for field in anatomy.fields if field.kind == "choice"]
+    labels = [field for field in choices if field.path in ("", "/tool")]
+    if not labels and len(choices) != 1:
+        return float("inf")
+    path = (labels or choices)[0].path
+    values = [example.record[path] for example in examples if path in example.record]
+    return len(values) / max(len({canonical_json(value) for value in values}), 1)
 
 
 def _try(
