@@ -5,8 +5,9 @@ import json
 import pytest
 import torch
 
-from stepdown.errors import ArtefactError
+from stepdown.errors import ArtefactError, Unavailable
 from stepdown.students.generative.local import load_local
+from stepdown.students.generative.port import EngineError
 from stepdown.students.generative.schemas import grammar_of
 
 OPTIONS = ["cards", "loans", "travel", "cards and loans"]
@@ -64,3 +65,33 @@ def test_a_damaged_model_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ArtefactError, match="train the student again"):
         load_local(tmp_path)
+
+
+def test_a_schema_that_no_grammar_can_express_is_said(local):
+    grammar = grammar_of({"type": "object", "patternProperties": {"(?<=a)b": {}}, "not": {}})
+    with pytest.raises(EngineError, match="grammar can't be used"):
+        local.write("an answer:", grammar, 10)
+    assert local.write("an answer:", grammar_of({"type": "boolean"}), 20).ended
+
+
+def test_weights_that_give_no_number_are_said_and_nothing_is_kept_of_it(folder, monkeypatch):
+    engine = load_local(folder)
+    before = engine.choose("where is my card", OPTIONS, line=False)
+    weight = engine.model.lm_head.weight
+    kept = weight.detach().clone()
+    with torch.no_grad():
+        weight.fill_(float("nan"))
+    with pytest.raises(EngineError, match="not a number"):
+        engine.choose("where is my card", OPTIONS, line=False)
+    with pytest.raises(EngineError, match="not a number"):
+        engine.write("where", None, 3)
+    with torch.no_grad():
+        weight.copy_(kept)
+    assert engine.choose("where is my card", OPTIONS, line=False).index == before.index
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_said(folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("STEPDOWN_DEVICE", "cuda")
+    with pytest.raises(Unavailable, match="not there"):
+        load_local(folder)

@@ -1,10 +1,13 @@
 """From examples to a student with a tiny model: as safetensors, as GGUF, with free text in it."""
 
 import pytest
+import torch
 
 from stepdown.core.ports import silent
 from stepdown.core.tasks import Segment
-from stepdown.errors import NotEnoughData
+from stepdown.errors import NotEnoughData, Unavailable
+from stepdown.students.generative.local import LocalEngine
+from stepdown.students.generative.port import EngineError
 from stepdown.students.generative.training import train_generative
 
 from .conftest import FAST, TICKET_TASK, TOPIC_TASK, tickets, topics
@@ -35,3 +38,19 @@ def test_free_text_is_written_beside_a_choice(folder):
 def test_too_few_rows_are_refused(folder):
     with pytest.raises(NotEnoughData, match="at least 20"):
         train_generative(TOPIC_TASK, topics(10), str(folder), None, silent, FAST)
+
+
+def test_a_model_that_can_write_nothing_is_skipped_with_its_reason(folder, monkeypatch):
+    def broken(self, prompt, options, *, line):
+        raise EngineError("The model's output is not a number.")
+
+    monkeypatch.setattr(LocalEngine, "choose", broken)
+    with pytest.raises(Unavailable, match=r"no held-out answer\. The model's output is not"):
+        train_generative(TOPIC_TASK, topics(60), str(folder), None, silent, FAST)
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_skips_the_rung(folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("STEPDOWN_DEVICE", "cuda:1")
+    with pytest.raises(Unavailable, match="not there"):
+        train_generative(TOPIC_TASK, topics(60), str(folder), None, silent, FAST)

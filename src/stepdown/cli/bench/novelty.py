@@ -27,12 +27,13 @@ FAMILIES = ("linear", "encoder")
 STRANGERS = "oos"
 """clinc150's label of requests that no other label is for."""
 
-SETTING = 0.03
-"""`novelty` for a task that meets many strangers: the least share at which the linear and the
-encoder student kept 2.5 % joint risk on 18 % strangers, taken from the training and validation
-parts while training had none."""
+SETTING = 0.12
+"""`novelty` for a task that meets many strangers: the least of 0.02, 0.03, … at which the linear and
+the encoder student, whose training had none, answered at most 5 % of the 200 strangers of the
+training and validation parts with 95 % confidence (4 of them or fewer), and stayed within 2.5 %
+joint risk on 18 % strangers."""
 
-SHARES = (0.01, 0.02, 0.05)
+SHARES = (0.02, 0.05, 0.08)
 """Other shares that the gate may refuse, for comparison."""
 
 _LONG = 100_000

@@ -14,6 +14,7 @@ from torch import Tensor
 from stepdown.errors import ArtefactError
 from stepdown.students.generative.port import EngineError, Said
 from stepdown.students.generative.search import Node, Ranked, best_first
+from stepdown.students.tuned.base import device_of
 
 __all__ = ["LocalEngine", "load_local"]
 
@@ -109,7 +110,11 @@ class LocalEngine:
         rest = torch.tensor([ids[common:]], device=self.model.device)
         found = self.model(input_ids=rest, past_key_values=self._cache, use_cache=True)
         self._cache, self._read = found.past_key_values, list(ids)
-        return found.logits[0, -1].float().log_softmax(dim=-1).cpu()
+        logits = found.logits[0, -1].float()
+        if bool(torch.isnan(logits).any()):
+            self.close()
+            raise EngineError("The model's output is not a number: its weights are damaged.")
+        return logits.log_softmax(dim=-1).cpu()
 
 
 def _in_common(one: Sequence[int], other: Sequence[int]) -> int:
@@ -132,6 +137,7 @@ def load_local(folder: Path) -> LocalEngine:
 
     Raises:
         ArtefactError: it is damaged.
+        Unavailable: the device asked for is not there.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
@@ -146,6 +152,5 @@ def load_local(folder: Path) -> LocalEngine:
         raise ArtefactError(
             f"The model in {folder} can't be loaded ({reason}); train the student again."
         ) from error
-    if torch.cuda.is_available():
-        cast("Any", model).to("cuda")
+    cast("Any", model).to(device_of())
     return LocalEngine(model, tokenizer)

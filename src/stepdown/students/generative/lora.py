@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import torch
 
 from stepdown.core.ports import Progress
 from stepdown.students.generative.base import Causal
+from stepdown.students.tuned.base import device_of
 
 __all__ = ["LoraSettings", "lora_settings", "on_gpu", "tune"]
 
@@ -44,8 +44,12 @@ def lora_settings(rows: int) -> LoraSettings:
 
 
 def on_gpu() -> bool:
-    """Say whether training has a GPU."""
-    return bool(torch.cuda.is_available())
+    """Say whether training has a GPU.
+
+    Raises:
+        Unavailable: one was asked for (`STEPDOWN_DEVICE`) and is not there.
+    """
+    return device_of().type == "cuda"
 
 
 def tune(

@@ -15,13 +15,13 @@ from stepdown.core.fingerprint import digest
 from stepdown.core.losses import CLOSE, Loss, loss_of
 from stepdown.core.ports import Progress, Rehearsed
 from stepdown.core.tasks import Task, input_text
-from stepdown.errors import NotEnoughData
+from stepdown.errors import NotEnoughData, Unavailable
 from stepdown.students.assembly import assembler_of
 from stepdown.students.confidence import Confidence, fit_confidence
 from stepdown.students.generative.base import Causal, load_causal
 from stepdown.students.generative.engines import GGUF, MODEL, open_engine
 from stepdown.students.generative.gguf_file import can_write, write_gguf
-from stepdown.students.generative.lora import LoraSettings, lora_settings, tune
+from stepdown.students.generative.lora import LoraSettings, lora_settings, on_gpu, tune
 from stepdown.students.generative.prompts import prompt_of
 from stepdown.students.generative.slots import form_of, instruction, target_of
 from stepdown.students.generative.student import MOST_CHARS, GenerativeStudent, words_in
@@ -63,7 +63,7 @@ def train_generative(
             f"There are {len(usable)} training examples that a language model can learn from and "
             f"at least {LEAST_EXAMPLES} are needed; collect or label more calls of this task."
         )
-    if not torch.cuda.is_available():
+    if not on_gpu():
         usable = usable[:: -(-len(usable) // _CPU_ROWS)]
     weights = find_weights(model, "generative")
     progress("loading", 0, 1)
@@ -119,6 +119,9 @@ def _rehearse(
         drafts[example.id] = student.draft(example.input)
         progress("rehearsing", at, len(held))
     said = [e for e in held if not drafts[e.id].abstained]
+    if held and not said:
+        reason = drafts[held[0].id].abstained
+        raise Unavailable(f"The language model could write no held-out answer. {reason}")
     evidence = {e.id: drafts[e.id].evidence(words_in(input_text(e.input))) for e in said}
     right = [loss(drafts[e.id].record, e) <= CLOSE for e in said]
     student.confidence = fit_confidence([evidence[e.id] for e in said], right, 0)

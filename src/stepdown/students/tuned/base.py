@@ -3,6 +3,7 @@
 Whatever the libraries would print or warn of is settled here; what can't be had is `Unavailable`.
 """
 
+import os
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
@@ -94,12 +95,13 @@ def _unloadable(name: str, error: Exception) -> Unavailable:
     )
 
 
-def device_of(asked: str) -> torch.device:
-    """Return the device asked for; "" is the GPU where there is one.
+def device_of(asked: str | None = None) -> torch.device:
+    """Return the device asked for, by the environment where None; "" is the GPU if there is one.
 
     Raises:
         Unavailable: it is not there, or it is no device.
     """
+    asked = os.environ.get(DEVICE, "") if asked is None else asked
     if not asked:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
