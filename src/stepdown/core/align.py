@@ -11,7 +11,8 @@ import msgspec
 
 from stepdown.core.amounts import NUMBER_FORMATS, NUMBER_WORDS, find_numbers, parse_number
 from stepdown.core.dates import DATE_FORMATS, find_dates, find_times, parse_time
-from stepdown.core.normalise import NORMALISERS, TEXTUAL, TIME_FORMATS
+from stepdown.core.days import find_days, matches
+from stepdown.core.normalise import DAY, NORMALISERS, TEXTUAL, TIME_FORMATS
 from stepdown.core.records import same_value
 
 __all__ = ["LOOSE", "Alignment", "align"]
@@ -28,8 +29,8 @@ _WORD = re.compile(rf"\d+|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+")
 class Alignment(msgspec.Struct, frozen=True):
     """`text[start:end]` put through `normaliser` gives the value.
 
-    Where `normaliser` is `LOOSE` the span has the value's letters and digits, but differs from it
-    in punctuation or spacing.
+    Where `normaliser` is `DAY` it does so once one knows what day was today. Where it is `LOOSE`
+    the span has the value's letters and digits, but differs from it in punctuation or spacing.
     """
 
     start: int
@@ -77,6 +78,7 @@ def _numbers(text: str) -> dict[Decimal, list[tuple[int, int]]]:
 
 _dates = lru_cache(maxsize=8)(find_dates)
 _times = lru_cache(maxsize=8)(find_times)
+_days = lru_cache(maxsize=8)(find_days)
 
 
 def _inside_number(text: str, start: int, end: int) -> bool:
@@ -222,7 +224,20 @@ def _dated(value: str, text: str) -> list[Alignment]:
             if write(date) == value.strip():
                 found.setdefault((start, end), Alignment(start, end, f"date:{order}>{name}"))
                 break
-    return list(found.values())[:_MAX_PLACES]
+    return list(found.values())[:_MAX_PLACES] or _said(value, text)
+
+
+def _said(value: str, text: str) -> list[Alignment]:
+    """Return where the day is said without its year, in the words that say most."""
+    written = [day for _, _, day, order in find_dates(value) if order == "ymd"]
+    wanted = written or [day for _, _, day, _ in find_dates(value)]
+    if not any(write(wanted[0]) == value.strip() for write in DATE_FORMATS.values()):
+        return []
+    said = [one for one in _days(text) if matches(one, wanted[0])]
+    best = min((one.strength for one in said), default=0)
+    return [Alignment(one.start, one.end, DAY) for one in said if one.strength == best][
+        :_MAX_PLACES
+    ]
 
 
 def _timed(value: str, text: str) -> list[Alignment]:

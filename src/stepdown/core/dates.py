@@ -7,10 +7,12 @@ from typing import Literal
 
 __all__ = [
     "DATE_FORMATS",
+    "MONTH",
     "ORDERS",
     "Order",
     "find_dates",
     "find_times",
+    "month_number",
     "parse_date",
     "parse_time",
 ]
@@ -25,10 +27,11 @@ _MONTHS = [
 ]
 # fmt: on
 _MONTH_NUMBER = {name[:3].lower(): number for number, name in enumerate(_MONTHS, 1)}
-_MONTH = (
+MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
+"""A pattern of the months' names and their short forms."""
 # Optical character recognition tears ordinals apart: "20t h day".
 _DAY = r"\d{1,2}(?:\s?(?:st|nd|rd|th|s\st|n\sd|r\sd|t\sh)\b)?"
 _YEAR = r"(?:\d{4}|'?\d{2})(?!\d)"
@@ -36,10 +39,10 @@ _DATE = re.compile(
     rf"""(?<![\d.])(?:
       (?P<y1>\d{{4}})[-/.](?P<m1>\d{{1,2}})[-/.](?P<d1>\d{{1,2}})(?!\d)
     | (?P<a>\d{{1,2}})\s?(?P<sep>[-/.])\s?(?P<b>\d{{1,2}})\s?(?P=sep)\s?(?P<c>\d{{4}}|\d{{2}})(?!\d)
-    | (?P<d2>{_DAY})[\s\-/.,]*(?:day\s+of[\s\-_]+|of\s+)?(?P<m2>{_MONTH})\b[\s\-/.,']*
+    | (?P<d2>{_DAY})[\s\-/.,]*(?:day\s+of[\s\-_]+|of\s+)?(?P<m2>{MONTH})\b[\s\-/.,']*
       (?P<y2>{_YEAR})
-    | (?P<m3>\b{_MONTH})\b[\s\-/.]*(?P<d3>{_DAY})[\s\-/.,]+(?P<y3>{_YEAR})
-    | (?P<y4>\d{{4}})[\s\-/.,]+(?P<m4>{_MONTH})\b[\s\-/.,]*(?P<d4>{_DAY})
+    | (?P<m3>\b{MONTH})\b[\s\-/.]*(?P<d3>{_DAY})[\s\-/.,]+(?P<y3>{_YEAR})
+    | (?P<y4>\d{{4}})[\s\-/.,]+(?P<m4>{MONTH})\b[\s\-/.,]*(?P<d4>{_DAY})
     | (?P<y5>(?:19|20)\d\d)(?P<m5>\d\d)(?P<d5>\d\d)(?!\d)
     )""",
     re.IGNORECASE | re.VERBOSE,
@@ -51,6 +54,11 @@ _TIME = re.compile(
 )
 _NAMED_TIMES = {"noon": (12, 0), "midnight": (0, 0)}
 _NAMED_TIME = re.compile(r"\b(noon|midnight)\b", re.IGNORECASE)
+
+
+def month_number(name: str) -> int:
+    """Return 1 to 12 for what `MONTH` matches."""
+    return _MONTH_NUMBER[name[:3].lower()]
 
 
 def _year(text: str) -> int:
@@ -88,7 +96,7 @@ def _read(found: "re.Match[str]", order: Order) -> date | None:
     for at in "12345":
         if group[f"y{at}"]:
             month = group[f"m{at}"]
-            number = int(month) if month.isdigit() else _MONTH_NUMBER[month[:3].lower()]
+            number = int(month) if month.isdigit() else month_number(month)
             return _valid(_year(group[f"y{at}"]), number, _day(group[f"d{at}"]))
     return None
 

@@ -1,24 +1,37 @@
 """Normalisers: deterministic functions from a span of the input to the value in the answer.
 
 Each is a parser and a writer; `NORMALISERS` holds every pairing under a stable name such as
-"date:dmy>iso". A task's anatomy and a student's files name them, so a name is never reused.
+"date:dmy>iso". Days that are said without a year have a today in theirs: "day@2026-03-01>iso". A
+task's anatomy and a student's files name them, so a name is never reused.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
+from datetime import date
+from functools import lru_cache, partial
 from typing import Any
 
 from stepdown.core.amounts import NUMBER_FORMATS, parse_number
 from stepdown.core.dates import DATE_FORMATS, ORDERS, Order, parse_date, parse_time
+from stepdown.core.days import counted_from, todays
 from stepdown.core.records import same_value
 
-__all__ = ["IDENTITY", "NORMALISERS", "TEXTUAL", "TIME_FORMATS", "Normaliser", "best_normaliser"]
+__all__ = [
+    "DAY",
+    "IDENTITY",
+    "NORMALISERS",
+    "TEXTUAL",
+    "TIME_FORMATS",
+    "Normaliser",
+    "best_normaliser",
+    "normaliser_of",
+]
 
 Normaliser = Callable[[str], Any]
 """span → JSON value, or None where the span can't be read that way."""
 
 IDENTITY = "identity"
+DAY = "day@"
 _SAMPLE = 400
 _EDGE = re.compile(r"^[\W_]+|[\W_]+$")
 _YES = frozenset({"yes", "y", "true", "yeah", "yep", "yup", "sure", "ok", "okay", "on", "x", "✓"})
@@ -129,6 +142,33 @@ NORMALISERS: dict[str, Normaliser] = _table()
 """Name → normaliser, in order of preference where two of them do equally well."""
 
 
+def _day(span: str, today: date, write: Callable[..., Any]) -> str | None:
+    found = counted_from(span, today)
+    return None if found is None else write(found)
+
+
+@lru_cache(maxsize=256)
+def normaliser_of(name: str) -> Normaliser:
+    """Return the normaliser of that name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    if not name.startswith(DAY):
+        return NORMALISERS[name]
+    today, _, written = name.removeprefix(DAY).partition(">")
+    try:
+        return partial(_day, today=date.fromisoformat(today), write=DATE_FORMATS[written])
+    except ValueError:
+        raise KeyError(name) from None
+
+
+def _counted(sample: Sequence[tuple[Any, str]]) -> list[str]:
+    """Return the names of normalisers that count days from a today that the sample suggests."""
+    texts = [(value, span) for value, span in sample if isinstance(value, str)]
+    return [f"{DAY}{today.isoformat()}>{written}" for today, written in todays(texts)]
+
+
 def best_normaliser(pairs: Sequence[tuple[Any, str]]) -> tuple[str, float]:
     """Return the normaliser that reproduces most values from their spans, and its rate in [0, 1].
 
@@ -140,7 +180,8 @@ def best_normaliser(pairs: Sequence[tuple[Any, str]]) -> tuple[str, float]:
     step = max(1, len(pairs) // _SAMPLE)
     sample = pairs[::step]
     best, most = IDENTITY, 0
-    for name, normalise in NORMALISERS.items():
+    for name in (*NORMALISERS, *_counted(sample)):
+        normalise = normaliser_of(name)
         misses_allowed = len(sample) - most
         hits = 0
         for value, span in sample:

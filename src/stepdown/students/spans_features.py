@@ -13,6 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from stepdown.core.dates import find_dates
+from stepdown.core.days import find_days
 from stepdown.students.windows.marks import regions
 
 __all__ = ["ROLE", "Layout", "Lexicon", "Places", "features", "lexicon_of", "tokenise"]
@@ -240,7 +241,8 @@ def _ranked(words: Sequence[Word], rows: list[list[str]]) -> None:
 def _dated(text: str, tokens: Places, rows: list[list[str]]) -> None:
     """Add which tokens are of a whole date, however it is written, and which date it is."""
     starts = [start for start, _ in tokens]
-    spans = sorted({(start, end) for start, end, _, _ in find_dates(text)})
+    whole = {(start, end) for start, end, _, _ in find_dates(text)}
+    spans = sorted(whole | {(said.start, said.end) for said in find_days(text)})
     for number, (start, end) in enumerate(spans):
         first, stop = bisect_left(starts, start), bisect_left(starts, end)
         for at in range(first, stop):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from stepdown.core.normalise import NORMALISERS
+from stepdown.core.normalise import normaliser_of
 from stepdown.errors import ArtefactError
 from stepdown.students.crf import Crf
 from stepdown.students.spans_features import Layout, Lexicon
@@ -83,9 +83,8 @@ def load_spans(folder: Path, name: str) -> SpanModel:
         arrays = load((folder / f"{name}.safetensors").read_bytes())
         layers = [_layer(layer, at, arrays) for at, layer in enumerate(described.layers)]
         model = SpanModel(tuple(layers), described.layout, described.unread)
-        unknown = {field.normaliser for field in model.fields} - NORMALISERS.keys()
-        if unknown:
-            raise ValueError(f"no normaliser is called {min(unknown)!r}")
+        for field in model.fields:
+            normaliser_of(field.normaliser)
     except (OSError, msgspec.DecodeError, SafetensorError, KeyError, ValueError) as error:
         raise ArtefactError(
             f"The span model {name!r} in {folder} can't be read ({error}); train the student again."

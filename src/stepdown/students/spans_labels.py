@@ -10,7 +10,7 @@ import msgspec
 from stepdown.core.align import align
 from stepdown.core.anatomy import Field
 from stepdown.core.fingerprint import canonical_json
-from stepdown.core.normalise import NORMALISERS, best_normaliser
+from stepdown.core.normalise import DAY, best_normaliser, normaliser_of
 from stepdown.core.records import same_value
 from stepdown.students.spans_features import Places
 from stepdown.students.windows.marks import field_letters, regions
@@ -96,7 +96,7 @@ def _spellings(pairs: Sequence[tuple[Any, str]], name: str) -> dict[str, str]:
 
     Empty unless spelling values as other rows do is right oftener than the normaliser alone.
     """
-    read = [(value, NORMALISERS[name](span)) for value, span in pairs]
+    read = [(value, normaliser_of(name)(span)) for value, span in pairs]
     texts = [(v, got) for v, got in read if isinstance(v, str) and isinstance(got, str)]
     known: dict[str, Counter[str]] = {}
     for value, _ in texts:
@@ -126,10 +126,19 @@ def _label_field(texts: Sequence[str], values: Sequence[Any], field: Field) -> L
         pairs.extend(_pairs(value, text, spans) if spans else ())
     absent = sum(not place.spans and not place.missed for place in places) / len(texts)
     name, rate = best_normaliser(pairs)
+    if name.startswith(DAY):
+        places = [_meant(p, v, t, name) for p, v, t in zip(places, values, texts, strict=True)]
     spellings = _spellings(pairs, name)
     return LabelledField(
         field.path, field.many, name, rate, nothing, absent, tuple(places), spellings
     )
+
+
+def _meant(place: Placed, value: Any, text: str, name: str) -> Placed:
+    """Return the spans that say the very day: "today" stands in many texts and means nothing."""
+    read = normaliser_of(name)
+    kept = tuple(span for span in place.spans if same_value(read(text[slice(*span)]), value))
+    return Placed(kept, place.missed or (bool(place.spans) and not kept))
 
 
 def label_fields(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepdown.core.fingerprint import canonical_json
-from stepdown.core.normalise import NORMALISERS
+from stepdown.core.normalise import normaliser_of
 from stepdown.students.crf import Crf, Posterior, forward, posterior, score, viterbi
 from stepdown.students.spans_features import Layout, Lexicon, Places, features, tokenise
 from stepdown.students.spans_labels import folded
@@ -101,7 +101,7 @@ class SpanModel(msgspec.Struct, frozen=True):
 
 
 def _read(field: SpanField, span: str) -> Any:
-    value = NORMALISERS[field.normaliser](span)
+    value = normaliser_of(field.normaliser)(span)
     if field.spellings and isinstance(value, str):
         value = field.spellings.get(folded(value), value)
     return None if value == "" else value

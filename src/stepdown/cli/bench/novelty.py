@@ -28,8 +28,8 @@ STRANGERS = "oos"
 """clinc150's label of requests that no other label is for."""
 
 SETTING = 0.12
-"""`novelty` for a task that meets many strangers: the least of 0.02, 0.03, … at which the linear and
-the encoder student, whose training had none, answered at most 5 % of the 200 strangers of the
+"""`novelty` for a task that meets many strangers: the least of 0.02, 0.03, … at which the linear
+and the encoder student, whose training had none, answered at most 5 % of the 200 strangers of the
 training and validation parts with 95 % confidence (4 of them or fewer), and stayed within 2.5 %
 joint risk on 18 % strangers."""
 

@@ -20,7 +20,7 @@ from stepdown.wire.openai import parse_toolset
 __all__ = ["sgd", "snips"]
 
 CALIBRATION_ROWS = 2000
-LEAST_CALLS = 100
+LEAST_CALLS = 40
 
 
 def snips(
