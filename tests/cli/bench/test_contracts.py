@@ -18,14 +18,15 @@ def row(number):
     }
 
 
-def test_fields_are_scored_on_the_test_contracts(tmp_path):
+def test_fields_are_scored_on_the_test_contracts(tmp_path, monkeypatch):
+    monkeypatch.setattr(contracts, "FAMILIES", ("linear",))
     write_set(tmp_path, "cuad/contracts", [row(number) for number in range(72)])
     figures = {figure.name: figure for figure in contracts.contracts(tmp_path, silent)}
-    assert figures["CUAD, governing law, exact, %"].number > 80
-    assert figures["CUAD, agreement date, exact, %"].number > 80
-    assert figures["CUAD, expiration date, exact, %"].number == 100
-    assert "12 contracts" in figures["CUAD, governing law, exact, %"].note
-    assert figures["CUAD, one contract, p50, ms"].number > 0
+    assert figures["CUAD, linear, governing law, exact, %"].number > 80
+    assert figures["CUAD, linear, agreement date, exact, %"].number > 80
+    assert figures["CUAD, linear, expiration date, exact, %"].number == 100
+    assert "12 contracts" in figures["CUAD, linear, governing law, exact, %"].note
+    assert figures["CUAD, linear, one contract, p50, ms"].number > 0
 
 
 def test_values_take_the_datas_own_normal_form():

@@ -1,6 +1,6 @@
 """Figures: which side of a target counts, and what the page says."""
 
-from stepdown.cli.bench.figures import Figure, hardware, markdown, met
+from stepdown.cli.bench.figures import Figure, hardware, markdown, met, with_section
 
 
 def test_a_target_is_met_from_its_own_side():
@@ -10,9 +10,24 @@ def test_a_target_is_met_from_its_own_side():
     assert met(Figure("a", "3", 3)) == ""
 
 
-def test_the_page_names_hardware_command_and_every_figure():
-    page = markdown([("speed", [Figure("a", "3 ms", 3, 4, True, "2 to 5", "quiet")])])
-    assert hardware() in page
-    assert "`stepdown bench --data DIR --only speed`" in page
-    assert "| a | 3 ms | ≤ 4 | yes | 2 to 5 | quiet |" in page
+QUIET = Figure("a", "3 ms", 3, 4, True, "2 to 5", "quiet")
+
+
+def test_a_section_names_hardware_command_and_every_figure():
+    section = markdown("speed", [QUIET])
+    assert hardware() in section
+    assert "`stepdown bench --data DIR --only speed`" in section
+    assert "| a | 3 ms | ≤ 4 | yes | 2 to 5 | quiet |" in section
     assert "cores" in hardware()
+
+
+def test_a_section_takes_its_predecessors_place_and_leaves_the_others():
+    order = ["size", "speed"]
+    page = with_section("", "speed", markdown("speed", [QUIET]), order)
+    page = with_section(page, "size", markdown("size", [QUIET]), order)
+    again = with_section(page, "size", markdown("size", [QUIET, QUIET]), order)
+    assert page.index("## size") < page.index("## speed")
+    assert again.count("| a |") == 3
+    assert again.partition("## speed")[2] == page.partition("## speed")[2]
+    assert with_section(page, "speed", markdown("speed", [QUIET]), order) == page
+    assert "gone" not in with_section("## gone\n", "size", "\n## size\n", order)

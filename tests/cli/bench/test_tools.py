@@ -25,8 +25,10 @@ def test_snips_counts_the_tool_and_all_arguments(tmp_path, monkeypatch):
 
 def test_sgd_trains_tool_sets_with_enough_calls_alone(tmp_path, monkeypatch):
     write_set(tmp_path, "sgd_calls", dialogues(200))
-    summary, mine = tools.sgd(tmp_path, silent)
+    monkeypatch.setattr(tools, "FAMILIES", ("linear", "linear"))
+    summary, mine, again, _ = tools.sgd(tmp_path, silent)
     assert summary.number == mine.number > 80
+    assert "+0.0 points to linear" in again.note
     monkeypatch.setattr(tools, "LEAST_CALLS", 1000)
     assert tools.sgd(tmp_path, silent) == []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from stepdown.cli.bench.figures import Figure, hardware, markdown, met
+from stepdown.cli.bench.figures import Figure, hardware, markdown, met, with_section
 from stepdown.cli.options import Session, common, print_json
 from stepdown.core.ports import Progress
 from stepdown.errors import InputError
@@ -57,7 +57,10 @@ def _load(name: str) -> Benchmark:
 )
 @click.option("--only", multiple=True, type=click.Choice(list(BENCHMARKS)), help="Run these alone.")
 @click.option(
-    "--markdown", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write the page."
+    "--markdown",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Put the figures into this page.",
 )
 @common
 def bench(session: Session, data: Path, only: tuple[str, ...], page: Path | None) -> None:
@@ -74,14 +77,22 @@ def bench(session: Session, data: Path, only: tuple[str, ...], page: Path | None
             if not session.json:
                 # At once: the next one may take an hour, or be stopped.
                 _print(name, figures)
+            if page is not None:
+                _publish(page, name, figures)
     if session.json:
         print_json({"hardware": hardware(), "figures": dict(measured)})
     else:
         say(f"Measured on {hardware()}.")
     if page is not None:
-        publish_file(page, markdown(measured).encode(), mode=0o644)
         say(f"The page lies in {page}.")
     next_step("stepdown audit LOG, with a log of your own")
+
+
+def _publish(page: Path, name: str, figures: Sequence[Figure]) -> None:
+    """Put the figures into the page; the other benchmarks' sections stay as they were."""
+    before = page.read_text(encoding="utf-8") if page.is_file() else ""
+    after = with_section(before, name, markdown(name, figures), list(BENCHMARKS))
+    publish_file(page, after.encode(), mode=0o644)
 
 
 def _print(name: str, figures: Sequence[Figure]) -> None:

@@ -9,13 +9,16 @@ from stepdown import plugins
 from stepdown.cli.bench import students as on
 from stepdown.cli.bench.classification import CALIBRATION_ROWS, DRAWS, SPLITS
 from stepdown.cli.bench.figures import Figure
+from stepdown.core.datasets import Example
 from stepdown.core.ports import Progress, Student
 from stepdown.core.stats import cp_interval, fixed_sequence
+from stepdown.core.tasks import Task
+from stepdown.errors import PluginError, Unavailable
 from stepdown.students.chain import Chain
 
 __all__ = ["chain"]
 
-FAMILIES = ("linear", "encoder")
+FAMILIES = ("linear", "encoder", "encoder-tuned")
 
 
 def chain(data: Path, progress: Progress) -> Sequence[Figure]:
@@ -29,11 +32,7 @@ def chain(data: Path, progress: Progress) -> Sequence[Figure]:
     task = on.task_of("banking77", train)
     test = on.examples_of(task, [row for row in rows if row.split == "test"])
     rest, aside = on.split_off(on.examples_of(task, train), CALIBRATION_ROWS)
-    rungs: list[Student] = [plugins.family(f).train(task, rest, progress) for f in FAMILIES]
-    joined = Chain.fit(rungs[0], rungs[1], rest, on.BUDGET)
-    candidates: dict[str, Student] = dict(zip(FAMILIES, rungs, strict=True))
-    if joined is not None:
-        candidates[" → ".join(FAMILIES)] = joined
+    candidates = _candidates(task, rest, progress)
     judged = {name: on.judge(student, aside) for name, student in candidates.items()}
     delta = on.DELTA / len(candidates)
     thresholds = {
@@ -50,6 +49,25 @@ def chain(data: Path, progress: Progress) -> Sequence[Figure]:
         *_answered(taken, thresholds[taken], seen, covered),
         _violations(judged[taken], seen, delta),
     ]
+
+
+def _candidates(task: Task, rows: Sequence[Example], progress: Progress) -> dict[str, Student]:
+    """Return the rungs that can be trained here, the chain of all, and that of both ends."""
+    rungs: dict[str, Student] = {}
+    for name in FAMILIES:
+        try:
+            rungs[name] = plugins.family(name).train(task, rows, progress)
+        except (PluginError, Unavailable) as error:
+            progress(f"{name} is left out: {error}", 1, 1)
+    candidates = dict(rungs)
+    names = list(rungs)
+    for chosen in dict.fromkeys([tuple(names), (names[0], names[-1])]):
+        whole = rungs[chosen[-1]]
+        for name in reversed(chosen[:-1]):
+            whole = Chain.fit(rungs[name], whole, rows, on.BUDGET) or whole
+        if isinstance(whole, Chain):
+            candidates[" → ".join(chosen)] = whole
+    return candidates
 
 
 def _answered(

@@ -10,13 +10,16 @@ from stepdown.cli.bench import students as on
 from stepdown.cli.bench.figures import Figure
 from stepdown.cli.sets import read_set
 from stepdown.core.calls import Answer
-from stepdown.core.ports import Progress
+from stepdown.core.datasets import Example
+from stepdown.core.ports import Progress, Student
 from stepdown.core.records import same_value
 from stepdown.core.stats import cp_interval
+from stepdown.errors import Unavailable
 
 __all__ = ["contracts"]
 
 _FIELDS = ("governing_law", "agreement_date", "expiration_date")
+FAMILIES = ("linear", "encoder")
 _PERPETUAL = "perpetual"
 
 
@@ -51,8 +54,20 @@ def contracts(data: Path, progress: Progress) -> Sequence[Figure]:
     rows = _rows(data)
     learnt = [row for row in rows if row.split == "train"]
     task = on.task_of("contracts", learnt)
-    student, seconds = on.trained(task, on.examples_of(task, learnt), progress)
+    train = on.examples_of(task, learnt)
     test = on.examples_of(task, [row for row in rows if row.split == "test"])
+    figures: list[Figure] = []
+    for family in FAMILIES:
+        try:
+            student, seconds = on.trained(task, train, progress, family)
+        except Unavailable as error:
+            progress(f"{family} is left out: {error}", 1, 1)
+            continue
+        figures += [*_exact(family, student, test, seconds), *_times(family, student, test)]
+    return figures
+
+
+def _exact(family: str, student: Student, test: Sequence[Example], seconds: float) -> list[Figure]:
     records = [student.predict(example.input).record for example in test]
     figures: list[Figure] = []
     for field in _FIELDS:
@@ -65,21 +80,22 @@ def contracts(data: Path, progress: Progress) -> Sequence[Figure]:
         share = right / len(test)
         figures.append(
             Figure(
-                f"CUAD, {field.replace('_', ' ')}, exact, %",
+                f"CUAD, {family}, {field.replace('_', ' ')}, exact, %",
                 f"{share:.1%}",
                 share * 100,
                 spread=f"95 %: {low:.0%} to {high:.0%}",
                 note=f"{len(test)} contracts; trained in {seconds:.0f} s",
             )
         )
+    return figures
+
+
+def _times(family: str, student: Student, test: Sequence[Example]) -> list[Figure]:
     longest = max(test, key=lambda example: len(example.input[0].text))
     chars = len(longest.input[0].text)
     times = (on.latencies(student, test, len(test)), on.latencies(student, [longest], 20))
-    names = ("CUAD, one contract, p50", f"CUAD, the longest contract ({chars:,} characters), p50")
+    names = ("one contract", f"the longest contract ({chars:,} characters)")
     return [
-        *figures,
-        *(
-            Figure(f"{name}, ms", f"{median(ms):.0f} ms", median(ms))
-            for name, ms in zip(names, times, strict=True)
-        ),
+        Figure(f"CUAD, {family}, {name}, p50, ms", f"{median(ms):.0f} ms", median(ms))
+        for name, ms in zip(names, times, strict=True)
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["Figure", "hardware", "markdown", "met"]
+__all__ = ["Figure", "hardware", "markdown", "met", "with_section"]
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -45,26 +45,37 @@ def hardware() -> str:
     return f"{model}, {cores} cores, Python {platform.python_version()}"
 
 
-def markdown(measured: Sequence[tuple[str, Sequence[Figure]]]) -> str:
-    """Return the page docs/benchmarks.md: one table a benchmark, each with its command."""
+_HEAD = (
+    "# Benchmarks\n\n"
+    "Every figure here was printed by `stepdown bench --data DIR --markdown FILE` from the public "
+    "data sets in DIR; each\nsection says by which command, on which machine and when. Times are "
+    "medians on a shared machine: read ratios, not\nabsolutes. The reference of every agreement is "
+    "the data sets' human labels, standing in for a teacher's answers.\n"
+)
+
+
+def markdown(name: str, figures: Sequence[Figure]) -> str:
+    """Return one benchmark's section of docs/benchmarks.md: its command, the machine, a table."""
     today = datetime.now(UTC).date().isoformat()
     parts = [
-        "# Benchmarks\n\n"
-        "Every figure here was printed by `stepdown bench --data DIR --markdown FILE` from the "
-        "public data sets in DIR, on\n"
-        f"{hardware()}, on {today}. Times are medians on a shared machine: read ratios, not "
-        "absolutes.\nThe reference of every agreement is the data sets' human labels, standing in "
-        "for a teacher's answers.\n"
+        f"\n## {name}\n\n`stepdown bench --data DIR --only {name}`, {hardware()}, {today}\n\n",
+        "| figure | measured | target | met | spread | note |\n"
+        "| --- | --- | --- | --- | --- | --- |\n",
     ]
-    for name, figures in measured:
-        parts.append(f"\n## {name}\n\n`stepdown bench --data DIR --only {name}`\n\n")
-        parts.append(
-            "| figure | measured | target | met | spread | note |\n"
-            "| --- | --- | --- | --- | --- | --- |\n"
-        )
-        for figure in figures:
-            sign = "≤" if figure.at_most else "≥"
-            target = "" if figure.target is None else f"{sign} {figure.target:g}"
-            row = (figure.name, figure.value, target, met(figure), figure.spread, figure.note)
-            parts.append("| " + " | ".join(row) + " |\n")
+    for figure in figures:
+        sign = "≤" if figure.at_most else "≥"
+        target = "" if figure.target is None else f"{sign} {figure.target:g}"
+        row = (figure.name, figure.value, target, met(figure), figure.spread, figure.note)
+        parts.append("| " + " | ".join(row) + " |\n")
     return "".join(parts)
+
+
+def with_section(page: str, name: str, section: str, order: Sequence[str]) -> str:
+    """Return the page with the benchmark's section new, and all sections in the given order.
+
+    What is no section of a benchmark is dropped: the page holds what was measured and no more.
+    """
+    found = {part.partition("\n")[0]: f"\n## {part}" for part in page.split("\n## ")[1:]}
+    found[name] = section
+    kept = [found[one].rstrip("\n") + "\n" for one in order if one in found]
+    return _HEAD + "".join(kept)

@@ -1,4 +1,4 @@
-"""Tool calls by the linear family: SNIPS with seven tools, and SGD's single-service tool sets."""
+"""Tool calls: SNIPS with seven tools, and SGD's single-service tool sets."""
 
 import json
 from collections import defaultdict
@@ -15,12 +15,14 @@ from stepdown.cli.sets import read_set
 from stepdown.core.calls import Answer, Toolset
 from stepdown.core.ports import Prediction, Progress
 from stepdown.core.stats import cp_interval
+from stepdown.errors import Unavailable
 from stepdown.wire.openai import parse_toolset
 
 __all__ = ["sgd", "snips"]
 
 CALIBRATION_ROWS = 2000
 LEAST_CALLS = 40
+FAMILIES = ("linear", "encoder")
 
 
 def snips(
@@ -110,11 +112,13 @@ def _row(raw: dict[str, Any]) -> on.Row:
     return on.Row(raw["id"], history, said[-1]["content"], _answer(raw), raw["split"])
 
 
-def _exact(raws: Sequence[dict[str, Any]], tools: Toolset, progress: Progress) -> float:
+def _exact(
+    raws: Sequence[dict[str, Any]], tools: Toolset, family: str, progress: Progress
+) -> float:
     train = [_row(raw) for raw in raws if raw["split"] == "train"]
     judged = [raw for raw in raws if raw["split"] == "validation"]
     task = on.task_of("sgd", train, tools)
-    student, _ = on.trained(task, on.examples_of(task, train), progress)
+    student, _ = on.trained(task, on.examples_of(task, train), progress, family)
     examples = on.examples_of(task, [_row(raw) for raw in judged])
     return mean(
         _right(student.predict(example.input), raw)
@@ -123,7 +127,7 @@ def _exact(raws: Sequence[dict[str, Any]], tools: Toolset, progress: Progress) -
 
 
 def sgd(data: Path, progress: Progress) -> Sequence[Figure]:
-    """Train a student for every single-service tool set with 100 training calls or more."""
+    """Train students for every single-service tool set with 40 training calls or more."""
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     sets: dict[str, Toolset] = {}
     for raw in read_set(data, "sgd_calls"):
@@ -131,22 +135,42 @@ def sgd(data: Path, progress: Progress) -> Sequence[Figure]:
             tools = parse_toolset(json.dumps(raw["tools"]).encode())
             groups[tools.hash].append(raw)
             sets[tools.hash] = tools
-    scores: dict[str, float] = {}
-    for at, (key, raws) in enumerate(sorted(groups.items())):
-        progress("tool sets", at, len(groups))
-        splits = [raw["split"] for raw in raws]
-        if splits.count("train") >= LEAST_CALLS and "validation" in splits:
-            scores[raws[0]["services"][0]] = _exact(raws, sets[key], progress)
-    if not scores:
-        return []
+    kept = [key for key in sorted(groups) if _enough([raw["split"] for raw in groups[key]])]
+    figures: list[Figure] = []
+    means: list[float] = []
+    for family in FAMILIES if kept else ():
+        try:
+            scores = {
+                groups[key][0]["services"][0]: _exact(groups[key], sets[key], family, progress)
+                for key in kept
+            }
+        except Unavailable as error:
+            progress(f"{family} is left out: {error}", 1, 1)
+            continue
+        means.append(mean(scores.values()))
+        figures += _of_sets(family, scores, means)
+    return figures
+
+
+def _enough(splits: Sequence[str]) -> bool:
+    return splits.count("train") >= LEAST_CALLS and "validation" in splits
+
+
+def _of_sets(family: str, scores: dict[str, float], means: Sequence[float]) -> list[Figure]:
     values = sorted(scores.values())
+    more = (
+        f"; {100 * (means[-1] - means[0]):+.1f} points to {FAMILIES[0]}" if len(means) > 1 else ""
+    )
     return [
         Figure(
-            "SGD, exact call on validation, mean over tool sets, %",
-            f"{mean(values):.1%}",
-            mean(values) * 100,
+            f"SGD, {family}, exact call on validation, mean over tool sets, %",
+            f"{means[-1]:.1%}",
+            means[-1] * 100,
             spread=f"{values[0]:.0%} to {values[-1]:.0%}, median {float(np.median(values)):.0%}",
-            note=f"{len(values)} tool sets; any listed value of an argument counts",
+            note=f"{len(values)} tool sets; any listed value of an argument counts{more}",
         ),
-        *(Figure(f"SGD, {name}, %", f"{v:.1%}", v * 100) for name, v in sorted(scores.items())),
+        *(
+            Figure(f"SGD, {family}, {name}, %", f"{v:.1%}", v * 100)
+            for name, v in sorted(scores.items())
+        ),
     ]
