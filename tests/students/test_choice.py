@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
@@ -19,10 +20,11 @@ from stepdown.students.choice import (
     fit_mix,
     fit_views,
     index_labels,
+    long_tailed,
     merge_views,
     softmax,
 )
-from stepdown.students.features import Featurizer
+from stepdown.students.features import Featurizer, Matrix
 
 
 def test_values_that_agree_are_one_class_in_the_commonest_spelling():
@@ -205,3 +207,24 @@ def test_perfectly_separated_rows_keep_finite_weights():
     target = np.arange(100) % 2
     mix = fit_mix(np.eye(2)[target] * 2 - 1, np.zeros((100, 2)), target)
     assert 0 < mix.machine <= 50
+
+
+def test_a_long_tail_is_told_from_even_classes():
+    assert long_tailed(np.repeat([0, 1], [90, 30]))
+    assert not long_tailed(np.repeat([0, 1], [80, 30]))
+    assert not long_tailed(np.zeros(50, np.intp))
+    assert long_tailed(np.repeat(np.arange(8), [60, 60, 60, 60, 60, 60, 20, 20]))
+
+
+def test_rare_classes_are_weighed_up():
+    chance = np.random.default_rng(0)
+    target = np.repeat([0, 1], [380, 20])
+    # One feature that both classes have, a little oftener the rare one.
+    columns = sparse.csr_matrix(np.c_[chance.normal(target * 1.2, 1.0), np.ones(400)])
+    nothing = np.zeros(400, np.float32)
+    matrix = Matrix(columns, np.zeros((400, 0), np.float32), nothing.astype(np.int32), nothing)
+    plain, weighed = (
+        fit_views(matrix, target, 2, balanced=flag).decide(matrix)[0].argmax(axis=1)
+        for flag in (False, True)
+    )
+    assert (weighed[target == 1] == 1).mean() > (plain[target == 1] == 1).mean() + 0.3

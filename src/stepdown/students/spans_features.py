@@ -239,10 +239,12 @@ def _ranked(words: Sequence[Word], rows: list[list[str]]) -> None:
 
 
 def _dated(text: str, tokens: Places, rows: list[list[str]]) -> None:
-    """Add which tokens are of a whole date, however it is written, and which date it is."""
+    """Add which tokens are of a whole date, however it is written, and which date it is.
+
+    Days that are said without a year are told apart: on a receipt they are chance.
+    """
     starts = [start for start, _ in tokens]
-    whole = {(start, end) for start, end, _, _ in find_dates(text)}
-    spans = sorted(whole | {(said.start, said.end) for said in find_days(text)})
+    spans = sorted({(start, end) for start, end, _, _ in find_dates(text)})
     for number, (start, end) in enumerate(spans):
         first, stop = bisect_left(starts, start), bisect_left(starts, end)
         for at in range(first, stop):
@@ -251,6 +253,10 @@ def _dated(text: str, tokens: Places, rows: list[list[str]]) -> None:
             rows[at].append(f"date={place}{min(number, 3)}")
         if stop < len(rows):
             rows[stop].append("-date")
+    for said in find_days(text):
+        first, stop = bisect_left(starts, said.start), bisect_left(starts, said.end)
+        for at in range(first, stop):
+            rows[at].append(f"day={'B' if at == first else 'I'} {said.kind}")
 
 
 def _cents(amount: str) -> int:

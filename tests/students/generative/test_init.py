@@ -3,9 +3,11 @@
 import sys
 from typing import Any
 
+import msgspec
 import pytest
 
 from stepdown import plugins
+from stepdown.core.digests import Limits, style_of_summaries
 from stepdown.errors import Unavailable
 from stepdown.students.generative import FAMILY
 
@@ -29,3 +31,9 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(Unavailable, match=r"stepdown\[generate\]"):
         FAMILY.train(TOPIC_TASK, topics(40))
+
+
+def test_it_is_for_summaries():
+    style = style_of_summaries(Limits(80))
+    anatomy = msgspec.structs.replace(TOPIC_TASK.anatomy, style=style)
+    assert FAMILY.unsuited(msgspec.structs.replace(TOPIC_TASK, anatomy=anatomy)) == ""

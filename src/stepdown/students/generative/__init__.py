@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from stepdown.core.datasets import Example
+from stepdown.core.digests import summary_of
 from stepdown.core.filled import templates_of
 from stepdown.core.ports import Progress, silent
 from stepdown.core.tasks import Task
@@ -39,7 +40,7 @@ class GenerativeFamily(msgspec.Struct, frozen=True):
     def unsuited(self, task: Task) -> str:
         """Return why the climb passes the family over: nothing is there for it to write."""
         free = any(field.kind == "free" for field in task.anatomy.fields)
-        if free and not templates_of(task.anatomy):
+        if (free and not templates_of(task.anatomy)) or summary_of(task.anatomy) is not None:
             return ""
         return "not tried: no field is free text, and smaller rungs fill in the others"
 
