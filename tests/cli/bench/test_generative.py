@@ -8,12 +8,11 @@ from stepdown.core.ports import silent
 
 def rows():
     for at in range(120):
-        city = ("rome", "oslo", "lima")[at % 3]
+        label, words = (("Weather", "sun and rain"), ("Music", "play a song"))[at % 2]
         yield {
             "id": str(at),
-            "text": f"weather in {city}",
-            "label": "weather",
-            "fields": {"city": [city]},
+            "text": f"{words} {at}",
+            "label": label,
             "split": "test" if at % 4 == 0 else "train",
         }
 

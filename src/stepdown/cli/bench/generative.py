@@ -9,29 +9,23 @@ from pathlib import Path
 
 from stepdown.cli.bench import students as on
 from stepdown.cli.bench.figures import Figure
-from stepdown.cli.sets import read_set
 from stepdown.core.ports import Progress
 from stepdown.core.stats import cp_interval
 
 __all__ = ["generative"]
 
 MODEL = "smollm2-135m-instruct"
-TRAIN, TEST = 240, 100
+TRAIN, TEST = 240, 200
 """Rows that two cores train on and answer in minutes."""
 
 
 def generative(data: Path, progress: Progress) -> Sequence[Figure]:
-    """Exact tool calls on SNIPS, of the model as it was published and of the tuned one."""
-    rows = [
-        on.Row(
-            r["id"],
-            "",
-            r["text"],
-            on.calling(r["label"], {name: values[0] for name, values in r["fields"].items()}),
-            r["split"],
-        )
-        for r in read_set(data, "snips")
-    ]
+    """Which of seven tools a request needs, by the model as it was published and by the tuned one.
+
+    The tools' arguments would take more training than two cores give: of whole calls the same rows
+    and steps brought it from none right to 3 in 100.
+    """
+    rows = on.labels(data, "snips")
     learnt = [row for row in rows if row.split == "train"]
     learnt = learnt[:: len(learnt) // TRAIN][:TRAIN]
     tested = [row for row in rows if row.split == "test"]
@@ -78,7 +72,7 @@ def _on_gpu() -> bool:
 def _figure(name: str, share: float, rows: int, note: str) -> Figure:
     low, high = cp_interval(round(share * rows), rows, 0.95)
     return Figure(
-        f"SNIPS, exact call on {rows} test rows, {name}, %",
+        f"SNIPS, the right tool on {rows} test rows, {name}, %",
         f"{share:.1%}",
         share * 100,
         None,
