@@ -13,7 +13,6 @@ from functools import lru_cache
 import msgspec
 
 from stepdown.core.dates import find_dates
-from stepdown.core.days import find_days
 from stepdown.students.windows.marks import regions
 
 __all__ = ["ROLE", "Layout", "Lexicon", "Places", "features", "lexicon_of", "tokenise"]
@@ -239,10 +238,7 @@ def _ranked(words: Sequence[Word], rows: list[list[str]]) -> None:
 
 
 def _dated(text: str, tokens: Places, rows: list[list[str]]) -> None:
-    """Add which tokens are of a whole date, however it is written, and which date it is.
-
-    Days that are said without a year are told apart: on a receipt they are chance.
-    """
+    """Add which tokens are of a whole date, however it is written, and which date it is."""
     starts = [start for start, _ in tokens]
     spans = sorted({(start, end) for start, end, _, _ in find_dates(text)})
     for number, (start, end) in enumerate(spans):
@@ -253,10 +249,6 @@ def _dated(text: str, tokens: Places, rows: list[list[str]]) -> None:
             rows[at].append(f"date={place}{min(number, 3)}")
         if stop < len(rows):
             rows[stop].append("-date")
-    for said in find_days(text):
-        first, stop = bisect_left(starts, said.start), bisect_left(starts, said.end)
-        for at in range(first, stop):
-            rows[at].append(f"day={'B' if at == first else 'I'} {said.kind}")
 
 
 def _cents(amount: str) -> int:
