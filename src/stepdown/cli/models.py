@@ -42,6 +42,10 @@ def models(session: Session) -> None:
     say(f"Families: {', '.join(families)}.")
     show(table("Models", _MODEL_COLUMNS, [_model_row(entry) for entry in catalogue()]))
     say("Any other model: `stepdown train TASK --family FAMILY:NAME`, a hub's name or a folder.")
+    for entry in catalogue():
+        if entry.figures:
+            found = "; ".join(f"{name} {value:g}" for name, value in entry.figures.items())
+            say(f"Measured with {entry.name}: {found}.")
     say("Where each one's weights are and their hashes: `stepdown models --json`.")
     columns = ["task", "student", "family", ">size", ">rows", "made", "routed"]
     show(
