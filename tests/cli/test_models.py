@@ -5,6 +5,8 @@ import shutil
 
 from tests.cli.story import call
 
+from stepdown.students.catalogue import entry
+
 
 def test_students_are_listed_with_their_route(ran, capsys):
     assert call("models", "--workspace", ran.workspace, "--json") == 0
@@ -34,3 +36,10 @@ def test_a_damaged_student_is_told_beside_the_others(space, capsys):
     assert "manifest" in printed["refused"][0]
     assert call("models", "--workspace", space) == 0
     assert "is refused" in capsys.readouterr().err
+
+
+def test_figures_are_shown_with_their_units(tmp_path, capsys):
+    assert call("models", "--workspace", tmp_path) == 0
+    ms = entry("minilm-l6").figures["one input of 20 tokens in process, p50, ms"]
+    shown = " ".join(capsys.readouterr().err.split())
+    assert f"one input of 20 tokens in process, p50: {ms:g} ms" in shown

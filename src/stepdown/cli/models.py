@@ -44,7 +44,7 @@ def models(session: Session) -> None:
     say("Any other model: `stepdown train TASK --family FAMILY:NAME`, a hub's name or a folder.")
     for entry in catalogue():
         if entry.figures:
-            found = "; ".join(f"{name} {value:g}" for name, value in entry.figures.items())
+            found = "; ".join(_figure(*item) for item in entry.figures.items())
             say(f"Measured with {entry.name}: {found}.")
     say("Where each one's weights are and their hashes: `stepdown models --json`.")
     columns = ["task", "student", "family", ">size", ">rows", "made", "routed"]
@@ -69,6 +69,12 @@ def models(session: Session) -> None:
     for line in refused:
         say(line)
     next_step(session.typed("stepdown status"))
+
+
+def _figure(name: str, value: float) -> str:
+    """Return a figure with its unit, which stands after the last comma of its name, behind it."""
+    what, _, unit = name.rpartition(", ")
+    return f"{what}: {value:g} {unit}"
 
 
 _MODEL_COLUMNS = ["model", "family", ">params", ">context", "licence", "weights"]
