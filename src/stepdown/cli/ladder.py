@@ -23,7 +23,7 @@ from stepdown.core.losses import loss_of
 from stepdown.core.ports import Family, Progress, Rehearsed, silent
 from stepdown.core.proofs import CostRow
 from stepdown.core.tasks import Task, calls_month, teacher_usd
-from stepdown.students.chain import CHAIN, Chain, rehearsed_of
+from stepdown.students.chain import CHAIN, Chain, join, rehearsed_of
 from stepdown.train import (
     Doubt,
     Estimate,
@@ -195,9 +195,7 @@ def _chains(students: Sequence[Any], examples: Sequence[Example], budget: float)
     ends = Chain.fit(links[0], links[-1], examples, budget)
     chains = [ends] if ends else []
     if len(links) > 2:
-        whole: Any = links[-1]
-        for link in reversed(links[:-1]):
-            whole = Chain.fit(link, whole, examples, budget) or whole
+        whole = join(links, examples, budget)
         # Where no link but one can be joined, the whole is what there is already.
         if isinstance(whole, Chain) and whole != ends:
             chains.append(whole)

@@ -21,7 +21,7 @@ from stepdown.core.records import same_record
 from stepdown.core.tasks import Input
 from stepdown.errors import ArtefactError
 
-__all__ = ["CHAIN", "Chain", "ChainSaver", "Join", "load_chain", "rehearsed_of"]
+__all__ = ["CHAIN", "Chain", "ChainSaver", "Join", "join", "load_chain", "rehearsed_of"]
 
 _FILE = "chain.json"
 _LEAST_ROWS = 60
@@ -96,6 +96,17 @@ class Chain:
         score = self.join.confidence(sure, second.confidence, agree)
         novelty = max(first.novelty, second.novelty)
         return msgspec.structs.replace(second, confidence=score, novelty=novelty)
+
+
+def join(links: Sequence[Student], examples: Sequence[Example], budget: float) -> Student:
+    """Return the chain of all links, smallest first; one that can't be joined is left out of it.
+
+    The last link itself where no other can be joined to it.
+    """
+    whole = links[-1]
+    for link in reversed(links[:-1]):
+        whole = Chain.fit(link, whole, examples, budget) or whole
+    return whole
 
 
 class _Row(msgspec.Struct, frozen=True):

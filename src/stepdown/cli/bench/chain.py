@@ -14,7 +14,7 @@ from stepdown.core.ports import Progress, Student
 from stepdown.core.stats import cp_interval, fixed_sequence
 from stepdown.core.tasks import Task
 from stepdown.errors import PluginError, Unavailable
-from stepdown.students.chain import Chain
+from stepdown.students.chain import Chain, join
 
 __all__ = ["chain"]
 
@@ -62,9 +62,7 @@ def _candidates(task: Task, rows: Sequence[Example], progress: Progress) -> dict
     candidates = dict(rungs)
     names = list(rungs)
     for chosen in dict.fromkeys([tuple(names), (names[0], names[-1])]):
-        whole = rungs[chosen[-1]]
-        for name in reversed(chosen[:-1]):
-            whole = Chain.fit(rungs[name], whole, rows, on.BUDGET) or whole
+        whole = join([rungs[name] for name in chosen], rows, on.BUDGET)
         if isinstance(whole, Chain):
             candidates[" → ".join(chosen)] = whole
     return candidates

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import product
-from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -77,9 +76,8 @@ def _rows(examples: Sequence[Example], limits: Limits, progress: Progress) -> li
     rows: list[_Row] = []
     for at, example in enumerate(examples, 1):
         sentences = look_at(input_text(example.input))
-        key = (example.group or example.cluster or example.id).encode("utf-8", "replace")
         used = _used(sentences, str(example.record[""]), limits)
-        rows.append(_Row(example, sentences, used, crc32(key) % _FOLDS))
+        rows.append(_Row(example, sentences, used, example.kin % _FOLDS))
         progress("reading", at, len(examples))
     return rows
 

@@ -24,12 +24,11 @@ from stepdown.students.choice import (
     best_of,
     fit_mix,
     fit_views,
-    long_tailed,
 )
 from stepdown.students.confidence import Confidence, Platt, fit_confidence, fit_platt
 from stepdown.students.features import Features, Matrix
 from stepdown.students.linear.form import Draft, Form, compose
-from stepdown.students.linear.plan import ROOTS, Method, Plan
+from stepdown.students.linear.plan import Method, Plan
 from stepdown.students.linear.rows import FOLDS, Rows, Target
 from stepdown.students.spans import SpanField, SpanGuess, train_spans
 
@@ -85,10 +84,8 @@ def head_job(
 
     def job() -> Views:
         rows, classes, weights = target.examples(keep)
-        # An argument that is hardly ever given is rare for a reason: labels and tools alone count.
-        balanced = target.path in ROOTS.values() and long_tailed(target.classes)
         width = len(target.labels)
-        return fit_views(matrix.take(rows), classes, width, weights, balanced=balanced)
+        return fit_views(matrix.take(rows), classes, width, weights, balanced=target.balanced)
 
     return job
 

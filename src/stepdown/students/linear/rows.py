@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -10,10 +9,10 @@ from numpy.typing import NDArray
 
 from stepdown.core.datasets import Example
 from stepdown.core.tasks import Input, input_text
-from stepdown.students.choice import ABSENT, Labels, index_labels
+from stepdown.students.choice import ABSENT, Labels, index_labels, long_tailed
 from stepdown.students.features import Featurizer, Matrix
 from stepdown.students.linear.form import GATE, Blank
-from stepdown.students.linear.plan import Part, Plan, target_values
+from stepdown.students.linear.plan import ROOTS, Part, Plan, target_values
 from stepdown.students.static import StaticTable
 
 __all__ = ["FOLDS", "Look", "Rows", "Target", "blank_of", "gather", "targets_of"]
@@ -60,6 +59,14 @@ class Target(msgspec.Struct, frozen=True):
     classes: NDArray[np.intp]
     soft: NDArray[np.float32] | None = None
 
+    @property
+    def balanced(self) -> bool:
+        """Say whether rare classes are weighed up.
+
+        Labels and tools alone: an argument that is hardly ever given is rare for a reason.
+        """
+        return self.path in ROOTS.values() and long_tailed(self.classes)
+
     def examples(
         self, keep: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64] | None]:
@@ -85,9 +92,8 @@ class Target(msgspec.Struct, frozen=True):
 
 def gather(plan: Plan, examples: Sequence[Example]) -> Rows:
     """Return the examples as rows."""
-    keys = [example.group or example.cluster or example.id for example in examples]
     tools = [example.record.get("/tool") if plan.shape == "tool" else None for example in examples]
-    groups = np.array([crc32(key.encode("utf-8", "replace")) for key in keys], np.intp)
+    groups = np.array([example.kin for example in examples], np.intp)
     return Rows(
         tuple(example.input for example in examples),
         tuple(input_text(example.input) for example in examples),

@@ -5,7 +5,6 @@ import tempfile
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from zlib import crc32
 
 from stepdown.core.datasets import Example
 from stepdown.core.fingerprint import canonical_json
@@ -72,8 +71,7 @@ def _split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     held: list[Example] = []
     train: list[Example] = []
     for example in examples:
-        key = (example.group or example.cluster or example.id).encode("utf-8", "replace")
-        (train if crc32(key) % _HELD else held).append(example)
+        (train if example.kin % _HELD else held).append(example)
     return held[:_MOST_HELD], train
 
 

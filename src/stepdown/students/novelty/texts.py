@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -55,8 +54,7 @@ def fit_texts(examples: Sequence[Example]) -> TextNovelty | None:
     featurizer = Featurizer.fit([_whole(text) for text in texts], _MOST_NGRAMS, None)
     found = [featurizer.extract(_whole(text)) for text in texts]
     vectors = np.array([sketch(one.ids, one.weights) for one in found], np.float32)
-    keys = [example.group or example.cluster or example.id for example in examples]
-    folds = np.array([crc32(key.encode("utf-8", "replace")) % _FOLDS for key in keys], np.intp)
+    folds = np.array([example.kin % _FOLDS for example in examples], np.intp)
     model = fit_novelty(texts, vectors, folds)
     return TextNovelty(model, featurizer) if model is not None else None
 

@@ -20,7 +20,6 @@ from stepdown.students.choice import (
     best_of,
     fit_mix,
     fit_views,
-    long_tailed,
     merge_views,
 )
 from stepdown.students.crf import Crf
@@ -29,7 +28,7 @@ from stepdown.students.encoder.spans import Emission, EncoderSpans, rows_right
 from stepdown.students.encoder.student import EncoderStudent
 from stepdown.students.features import Featurizer, Matrix
 from stepdown.students.linear.form import Form
-from stepdown.students.linear.plan import ROOTS, Plan
+from stepdown.students.linear.plan import Plan
 from stepdown.students.linear.rehearsal import HeldOut, settle
 from stepdown.students.linear.rows import Rows, Target, featurize
 from stepdown.students.linear.training import Learnt, complete
@@ -113,8 +112,7 @@ def _head(target: Target, taught: Taught, exported: Exported, matrix: Matrix) ->
     words = msgspec.structs.replace(
         matrix, dense=np.zeros((len(matrix.words), 0), np.float32), origin=None
     )
-    balanced = target.path in ROOTS.values() and long_tailed(target.classes)
-    machine = fit_views(words.take(kept), classes, block.width, weights, balanced=balanced)
+    machine = fit_views(words.take(kept), classes, block.width, weights, balanced=target.balanced)
     hidden = exported.heads.choices.shape[0]
     views = Views(
         machine.ngrams.reshape(size, block.width),

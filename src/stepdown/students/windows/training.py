@@ -8,7 +8,6 @@ scores those of documents that it did not see, and the next one learns mostly fr
 
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
-from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -119,12 +118,7 @@ def _documents(paths: Sequence[str], examples: Sequence[Example]) -> Iterator[_D
         values = [example.record.get(path) for path in paths]
         bags = {at: _bags(value, text, units) for at, value in enumerate(values)}
         absent = {at for at, value in enumerate(values) if value is None}
-        yield _Document(text, units, empty, bags, _fold(example), absent)
-
-
-def _fold(example: Example) -> int:
-    key = example.group or example.cluster or example.id
-    return crc32(key.encode("utf-8", "replace")) % _FOLDS
+        yield _Document(text, units, empty, bags, example.kin % _FOLDS, absent)
 
 
 def _rows_of(
