@@ -5,6 +5,8 @@ import json
 from tests.audit.reports import reports
 from tests.cli.story import SYSTEM, call, easy, line, write
 
+from stepdown import plugins
+
 
 def test_an_easy_task_is_certified_and_promoted(ran):
     (outcome,) = ran.printed["tasks"]
@@ -116,7 +118,11 @@ def test_lines_that_could_not_be_read_are_told(tmp_path, capsys):
     assert "1 rejected line " in captured.err
 
 
-def test_summaries_are_picked_from_their_inputs_and_judged_by_what_they_lose(tmp_path, capsys):
+def test_summaries_are_picked_from_their_inputs_and_judged_by_what_they_lose(
+    tmp_path, capsys, monkeypatch
+):
+    # The next rung would fine-tune a language model for many minutes where its weights are.
+    monkeypatch.setattr(plugins, "ladder", lambda: [plugins.family("linear")])
     asked = "Sum up the incident report in one line."
     lines = [line(at, text, said, asked) for at, (text, said) in enumerate(reports(1200))]
     log = write(tmp_path / "log.jsonl", lines)
