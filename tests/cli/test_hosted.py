@@ -2,16 +2,20 @@
 
 import asyncio
 import contextlib
+import json
+import random
 import threading
 
 import msgspec
 import pytest
 from aiohttp import web
+from tests.cli.story import call, easy, write
 
 from stepdown.cli import ladder, steps
 from stepdown.cli.hosted import ask_hosted
 from stepdown.cli.options import Session
-from stepdown.config import Config, TierConfig
+from stepdown.cli.serve import loader
+from stepdown.config import Config, TierConfig, load_config
 from stepdown.core.calls import Answer
 from stepdown.errors import ConfigError, Refusal
 from stepdown.providers.recorded import serve_recorded
@@ -58,7 +62,7 @@ def test_the_report_says_do_not_train_when_switching_is_cheaper(setting):
     last = trained.steps[-1]
     assert last.rung == "gpt-5-nano (hosted)"
     assert "don't train, switch the model" in last.why
-    assert trained.manifest.candidates == 2
+    assert trained.manifest.candidates == 3  # the student, the model, the one behind the other
     proof = steps.certify(asked, task)
     assert [row.name for row in proof.economics.rows if row.name == "gpt-5-nano"]
 
@@ -134,6 +138,9 @@ def test_a_decisions_endpoint_is_asked_for_closed_choices(setting):
     said = found.student.predict(dataset.part("calibration")[0].input)
     assert said.confidence == 0.6
     assert said.record[""] in task.anatomy.fields[0].values
+    # What is kept would not be asked again.
+    (kept,) = session(root).workspace.folder(task.id).glob("hosted-*.jsonl")
+    kept.unlink()
     with decisions(lambda question: {"type": "refusal"}) as root:
         found = ask_hosted(session(root, api="decisions"), task, dataset, silent)
     assert found.failed == found.asked
@@ -156,3 +163,108 @@ def test_without_a_tier_or_its_key_the_fix_is_said(setting, monkeypatch):
     monkeypatch.delenv("SOME_KEY", raising=False)
     with pytest.raises(ConfigError, match="SOME_KEY"):
         ask_hosted(session("http://x", api_key_env="SOME_KEY"), task, dataset, silent)
+
+
+@pytest.fixture
+def unclear(tmp_path):
+    """A workspace of 2,400 calls, a third of which only their teacher understands."""
+    pick = random.Random(3)
+    words = ["".join(pick.choices("abcdefghij", k=5)) for _ in range(600)]
+    lines = list(easy(2400, seed=3))
+    for at, item in enumerate(lines):
+        if at % 3 == 0:
+            item["request"]["messages"][1]["content"] = " ".join(pick.sample(words, 8))
+    log = write(tmp_path / "log.jsonl", lines)
+    space = tmp_path / "space"
+    assert call("audit", log, "--workspace", space) == 0
+    (task,) = Workspace(space).tasks()
+    assert call("label", task.name, "--workspace", space) == 0
+    return space, task, log
+
+
+@pytest.fixture
+def tier(unclear, tmp_path):
+    """tier(calls) serves their answers as the mid tier; gives its configuration file."""
+    with contextlib.ExitStack() as stack:
+
+        def go(calls, **more):
+            root = stack.enter_context(serve_recorded(calls))
+            config = tmp_path / "stepdown.toml"
+            values = {"base_url": root, "model": "cheap-1", **more}
+            lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+            config.write_text("[tiers.mid]\n" + "\n".join(lines) + "\n")
+            return config
+
+        yield go
+
+
+def calls_of(space, task):
+    return list(steps.all_calls(Session(Workspace(space), Config()), task.sources, silent))
+
+
+def test_behind_a_student_it_answers_the_rest_under_one_certificate(unclear, tier, capsys):
+    space, task, _ = unclear
+    config = tier(calls_of(space, task), usd_per_1000=0.02)
+    told = ["--workspace", space, "--config", config]
+    assert call("train", task.name, "--mid", "--family", "linear", "--json", *told) == 0
+    printed = json.loads(capsys.readouterr().out)
+    rungs = {step["rung"]: step for step in printed["ladder"]}
+    both, alone = rungs["linear → cheap-1"], rungs["linear"]
+    assert both["taken"]
+    assert both["coverage"] > 0.95  # all but what the novelty gate holds back
+    assert alone["coverage"] < 0.75
+    assert both["usd_per_1000"] < alone["usd_per_1000"]
+    assert call("prove", task.name, "--json", *told) == 0
+    proof = json.loads(capsys.readouterr().out)
+    assert proof["family"] == "linear → cheap-1"
+    assert proof["certificate"]["bound"] <= 0.02
+    assert proof["test"]["coverage"]["estimate"] > 0.95
+    assert any("cheap-1" in one for one in proof["not_covered"])
+    assert call("promote", task.name, *told) == 0
+    live, note = served(space, config)
+    assert live.asks_behind
+    assert not note
+    assert served(space, None)[1].startswith("its certificate counts on cheap-1")
+
+
+def served(space, config):
+    tiers = load_config(config).tiers if config else {}
+    loaded = loader(Workspace(space), tiers.get("mid"))(None)
+    (live,) = loaded.routes.values()
+    return live, "".join(loaded.notes.values())
+
+
+def test_what_was_answered_is_never_asked_again(unclear, tier):
+    space, task, _ = unclear
+    calls = calls_of(space, task)
+    told = ["--workspace", space, "--config", tier(calls, usd_per_1000=0.02)]
+    assert call("train", task.name, "--mid", "--family", "linear", *told) == 0
+    (kept,) = (space / "tasks" / task.id).glob("hosted-*.jsonl")
+    asked = kept.read_bytes().split()
+    with kept.open("ab") as file:
+        file.write(b'{"row": "cut o')
+    # A model that now knows nothing: whatever it is asked again would be an abstention.
+    told[-1] = tier([], usd_per_1000=0.02)
+    assert call("train", task.name, "--mid", "--family", "linear", *told) == 0
+    assert kept.read_bytes().split()[: len(asked)] == asked
+    told[-1] = tier(calls, usd_per_1000=0.02)
+    assert call("prove", task.name, *told) == 0
+
+
+def test_a_model_that_is_wrong_is_not_trusted_behind_a_student(unclear, tier, capsys):
+    space, task, _ = unclear
+    wrong = [msgspec.structs.replace(one, answer=Answer("loans")) for one in calls_of(space, task)]
+    told = ["--workspace", space, "--config", tier(wrong, usd_per_1000=0.02)]
+    assert call("train", task.name, "--mid", "--family", "linear", "--json", *told) == 0
+    rungs = {step["rung"]: step for step in json.loads(capsys.readouterr().out)["ladder"]}
+    assert rungs["linear"]["taken"]
+
+
+def test_another_model_is_not_the_one_that_was_weighed(unclear, tier, capsys):
+    space, task, _ = unclear
+    calls = calls_of(space, task)
+    told = ["--workspace", space, "--config", tier(calls, usd_per_1000=0.02)]
+    assert call("train", task.name, "--mid", "--family", "linear", *told) == 0
+    told[-1] = tier(calls, model="cheap-2")
+    assert call("prove", task.name, *told) == 2
+    assert "joined with cheap-1" in capsys.readouterr().err

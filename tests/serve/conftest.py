@@ -238,6 +238,7 @@ class World:
         self.tasks = [make_task("intents", chat_body())]
         self.mode = "live"
         self.share = 1.0
+        self.threshold, self.gate, self.behind = 0.8, 0.0, None
         self.routed = True
         self.load_error = None
         self.url = ""
@@ -245,8 +246,9 @@ class World:
     def loaded(self):
         routes = {}
         for task in self.tasks if self.routed else []:
-            route = Route(task.id, self.student.id, "proof", 0.8, self.mode, self.share)
-            routes[task.id] = LiveRoute(route, self.student, contract_of(task, "data"))
+            route = Route(task.id, self.student.id, "proof", self.threshold, self.mode, self.share)
+            contract = contract_of(task, "data")
+            routes[task.id] = LiveRoute(route, self.student, contract, self.gate, self.behind)
         return Loaded(TaskIndex(self.tasks), routes, self.generation)
 
     def load(self, generation):

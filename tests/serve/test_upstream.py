@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from stepdown.serve.breaker import Breaker
-from stepdown.serve.settings import Limits, Settings, Timeouts
+from stepdown.serve.settings import Limits, Timeouts
 from stepdown.serve.upstream import Unanswered, Upstream, whole_body
 
 FAST = Timeouts(connect=0.3)
@@ -17,9 +17,7 @@ def asked(url, times=1, first_byte_s=1.0, limits=None, breaker=None):
     """Ask some times on one client; returns bodies, and codes of failures."""
 
     async def go():
-        upstream = Upstream(
-            Settings(base_url=url, timeouts=FAST, limits=limits or Limits()), breaker
-        )
+        upstream = Upstream(url, limits or Limits(), FAST, breaker)
         await upstream.open()
         found = []
         try:
@@ -121,13 +119,13 @@ def test_r6_an_open_breaker_asks_nobody():
 
 
 def test_without_an_address_there_is_no_upstream():
-    assert not Upstream(Settings()).configured
-    assert Upstream(Settings(base_url="http://h")).address == "http://h/v1"
+    assert not Upstream(None, Limits(), FAST).configured
+    assert Upstream("http://h", Limits(), FAST).address == "http://h/v1"
 
 
 def test_reachability():
     async def look(url):
-        return await Upstream(Settings(base_url=url, timeouts=FAST)).unreachable()
+        return await Upstream(url, Limits(), FAST).unreachable()
 
     with socket.create_server(("127.0.0.1", 0)) as there:
         assert asyncio.run(look(f"http://127.0.0.1:{there.getsockname()[1]}")) == ""

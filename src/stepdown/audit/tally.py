@@ -11,7 +11,7 @@ import msgspec
 from stepdown.audit.prices import ATTODOLLARS, cost_of
 from stepdown.audit.repeats import Repeats
 from stepdown.audit.sample import Sample, Sampled, Texts
-from stepdown.core.calls import NO_TOOLS, PLAIN_TEXT, Answer, Call
+from stepdown.core.calls import NO_TOOLS, PLAIN_TEXT, TEACHERS, Answer, Call
 from stepdown.core.fingerprint import canonical_json
 from stepdown.core.records import read_json
 from stepdown.core.tasks import texts
@@ -178,8 +178,8 @@ class Tally:
             self.params.add(request.params)
         if request.tool_choice is not None:
             self.params.add({"tool_choice": request.tool_choice})
-        # A student's own answers are no teacher's: neither anatomy nor agreement rest on them.
-        if call.tier != "small":
+        # What is ours and no teacher's: neither anatomy nor agreement rest on it.
+        if call.tier in TEACHERS:
             self.latencies.add(call.latency_ms)
             self._add_content(call, texts(request))
 

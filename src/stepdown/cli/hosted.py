@@ -1,12 +1,14 @@
 """A model behind an API weighed without training: the same prompts, asked again of `[tiers.mid]`.
 
-Only the calibration rows are asked, and they are paid for, so it happens when the user says so.
+Only rows that a certificate or its proof needs are asked, and they are paid for, so it happens when
+the user says so. What was answered is kept beside the dataset and never asked again.
 """
 
 import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from statistics import fmean, median
 
 import msgspec
@@ -16,20 +18,16 @@ from stepdown.audit.prices import ATTODOLLARS, cost_of
 from stepdown.cli import steps
 from stepdown.cli.options import Session
 from stepdown.config import TierConfig
-from stepdown.core.anatomy import Anatomy
 from stepdown.core.calls import Answer, Call, Request, Usage
 from stepdown.core.datasets import Dataset, Example
 from stepdown.core.ports import Complete, Prediction, Progress
-from stepdown.core.records import read_answer, unflatten
 from stepdown.core.tasks import Task
 from stepdown.errors import ConfigError, InputError, Refusal, UpstreamError
+from stepdown.students.backed import Backed, Model
 from stepdown.students.hosted import HostedStudent
-from stepdown.wire.openai import parse_answer
-from stepdown.wire.openai_bodies import request_body
-from stepdown.wire.openai_decisions import MOST_CHOICES, decision_body, parse_decision
-from stepdown.wire.openai_logprobs import answer_probability
+from stepdown.wire.asking import Inquiry, asked, inquiry_of, said
 
-__all__ = ["Hosted", "ask_hosted"]
+__all__ = ["Hosted", "ask_behind", "ask_hosted"]
 
 _AT_ONCE = 8
 _TRIES = 3
@@ -46,7 +44,7 @@ class Hosted(msgspec.Struct, frozen=True):
     `asked` rows were asked, `failed` of them without an answer.
     """
 
-    model: str
+    model: Model
     student: HostedStudent
     usd_per_1000: float | None
     p50_ms: float
@@ -55,7 +53,10 @@ class Hosted(msgspec.Struct, frozen=True):
 
 
 class _Reply(msgspec.Struct, frozen=True):
-    example: Example
+    """What the model said to one row; this is also a line of the file that is kept."""
+
+    row: str
+    model: Model
     prediction: Prediction
     seconds: float
     usage: Usage | None = None
@@ -68,30 +69,85 @@ def ask_hosted(session: Session, task: Task, dataset: Dataset, progress: Progres
         ConfigError: there is no such tier, it names no model, or its key is not set.
         Refusal: the task is not one for a decisions endpoint, or nothing could be asked.
     """
-    tier, model, key = _tier(session)
-    questions = _questions(task) if tier.api == "decisions" else {}
-    rows = {example.id: example for example in dataset.part("calibration")}
-    asked: list[tuple[Example, Request]] = []
-    for call in steps.all_calls(session, task.sources, progress):
-        example = rows.pop(call.id, None)
-        if example is not None:
-            asked.append((example, call.request))
-    if not asked:
-        raise Refusal("The calls of the calibration rows are no longer in the logs; label again.")
-    replies = asyncio.run(_ask_all(tier, model, key, asked, (task.anatomy, questions), progress))
-    answers = {reply.example.input: reply.prediction for reply in replies}
-    failed = sum(reply.prediction.answer is None for reply in replies)
+    rows = dataset.part("calibration")
+    replies = _replies(session, task, dataset, rows, progress)
+    tier, model, _ = _tier(session)
     return Hosted(
         model,
-        HostedStudent(model, answers),
-        _usd(tier, model, replies),
+        _student(model, rows, replies),
+        _usd(tier, model.name, replies),
         median(reply.seconds for reply in replies) * 1000.0,
         len(replies),
-        failed,
+        sum(reply.prediction.answer is None for reply in replies),
     )
 
 
-def _tier(session: Session) -> tuple[TierConfig, str, str | None]:
+def ask_behind(
+    session: Session, task: Task, dataset: Dataset, student: Backed, progress: Progress
+) -> None:
+    """Ask the model behind a student for the calibration and test rows that the student leaves.
+
+    Raises:
+        ConfigError: `[tiers.mid]` is not the model that the student was joined with.
+        Refusal: as in `ask_hosted`.
+    """
+    model = _tier(session)[1]
+    if model != student.model:
+        raise ConfigError(
+            f"The student was joined with {student.model.name} ({student.model.api}), and "
+            f"[tiers.mid] names {model.name} ({model.api}); set it back, or train again."
+        )
+    rows = [
+        row
+        for row in (*dataset.part("calibration"), *dataset.part("test"))
+        if student.leaves(student.first.predict(row.input))
+    ]
+    if rows:
+        replies = _replies(session, task, dataset, rows, progress)
+        student.hosted = _student(model, rows, replies)
+
+
+def _student(model: Model, rows: Sequence[Example], replies: Sequence[_Reply]) -> HostedStudent:
+    inputs = {row.id: row.input for row in rows}
+    return HostedStudent(model.name, {inputs[one.row]: one.prediction for one in replies})
+
+
+def _replies(
+    session: Session, task: Task, dataset: Dataset, rows: Sequence[Example], progress: Progress
+) -> list[_Reply]:
+    """Return a reply for each row that still has its call: kept ones, and those asked now."""
+    tier, model, key = _tier(session)
+    inquiry = inquiry_of(task, model.name, model.api)
+    path = session.workspace.folder(task.id) / f"hosted-{dataset.id}.jsonl"
+    kept = {one.row: one for one in _kept(path) if one.model == model}
+    missing = {row.id for row in rows if row.id not in kept}
+    requests: dict[str, Request] = {}
+    if missing:
+        for call in steps.all_calls(session, task.sources, progress):
+            if call.id in missing:
+                requests[call.id] = call.request
+    if requests:
+        path.touch(0o600)
+        with path.open("ab", buffering=0) as file:
+            file.write(b"\n")  # ends a line that a crash cut off
+            asking = _Asking(inquiry, model, file.write, progress)
+            kept |= asyncio.run(_ask_all(tier, key, requests, asking))
+    found = [kept[row.id] for row in rows if row.id in kept]
+    if not found:
+        raise Refusal("The calls of the calibration rows are no longer in the logs; label again.")
+    return found
+
+
+def _kept(path: Path) -> Iterator[_Reply]:
+    """Yield the replies that were kept; a line cut off by a crash is asked again."""
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
+        try:
+            yield msgspec.json.decode(line, type=_Reply)
+        except msgspec.MsgspecError:
+            continue
+
+
+def _tier(session: Session) -> tuple[TierConfig, Model, str | None]:
     tier = session.config.tiers.get("mid")
     if tier is None or not tier.model:
         raise ConfigError(
@@ -102,53 +158,38 @@ def _tier(session: Session) -> tuple[TierConfig, str, str | None]:
         raise ConfigError(
             f"[tiers.mid] takes its key from {tier.api_key_env}, which is not set; set it."
         )
-    return tier, tier.model, key
+    return tier, Model(tier.model, tier.api), key
 
 
-def _questions(task: Task) -> dict[str, Sequence[str | bool]]:
-    """Return the fields as questions with their values, by the field's path or "answer"."""
-    questions: dict[str, Sequence[str | bool]] = {}
-    for field in task.anatomy.fields:
-        values = [value for value in field.values if isinstance(value, str | bool)]
-        closed = field.kind == "choice" and 2 <= len(values) <= MOST_CHOICES
-        if not closed or len(values) < len(field.values) or task.anatomy.shape == "tool":
-            raise Refusal(
-                f"A decisions endpoint chooses among 2 to {MOST_CHOICES} texts, and "
-                f"{field.path or 'the answer'} of {task.name} is no such choice; set api = "
-                '"chat" under [tiers.mid].'
-            )
-        questions[field.path or "answer"] = values
-    return questions
+class _Asking(msgspec.Struct, frozen=True):
+    """How rows are asked, and who hears of each reply."""
+
+    inquiry: Inquiry
+    model: Model
+    keep: Callable[[bytes], object]
+    progress: Progress
 
 
 async def _ask_all(
-    tier: TierConfig,
-    model: str,
-    key: str | None,
-    asked: Sequence[tuple[Example, Request]],
-    shape: tuple[Anatomy, Mapping[str, Sequence[str | bool]]],
-    progress: Progress,
-) -> list[_Reply]:
-    anatomy, questions = shape
+    tier: TierConfig, key: str | None, requests: Mapping[str, Request], asking: _Asking
+) -> dict[str, _Reply]:
     name = "openai-decisions" if tier.api == "decisions" else "openai-compatible"
     gate = asyncio.Semaphore(_AT_ONCE)
-    done = 0
+    replies: dict[str, _Reply] = {}
 
-    async def one(complete: Complete, example: Example, request: Request) -> _Reply:
-        nonlocal done
+    async def one(complete: Complete, row: str, request: Request) -> None:
         async with gate:
             began = time.monotonic()
-            if questions:
-                prediction, usage = await _decide(complete, request, model, questions)
-            else:
-                prediction, usage = await _chat(complete, request, model, anatomy)
+            prediction, usage = await _answer(complete, asking.inquiry, request)
             took = time.monotonic() - began
-        done += 1
-        progress(f"asking {model}", done, len(asked))
-        return _Reply(example, prediction, took, usage)
+        reply = replies[row] = _Reply(row, asking.model, prediction, took, usage)
+        if usage is not None or prediction.answer is not None:
+            asking.keep(msgspec.json.encode(reply) + b"\n")
+        asking.progress(f"asking {asking.model.name}", len(replies), len(requests))
 
     async with plugins.provider(name).connect(tier.base_url, key) as complete:
-        return await asyncio.gather(*(one(complete, *row) for row in asked))
+        await asyncio.gather(*(one(complete, *asked_row) for asked_row in requests.items()))
+    return replies
 
 
 def _failed(why: object) -> tuple[Prediction, None]:
@@ -168,51 +209,19 @@ async def _sent(complete: Complete, body: bytes) -> bytes | UpstreamError:
     raise AssertionError("the last try returns")
 
 
-async def _chat(
-    complete: Complete, request: Request, model: str, anatomy: Anatomy
+async def _answer(
+    complete: Complete, inquiry: Inquiry, request: Request
 ) -> tuple[Prediction, Usage | None]:
-    body = await _sent(complete, request_body(request, model, logprobs=True))
+    body = await _sent(complete, asked(inquiry, request))
     if isinstance(body, UpstreamError) and body.status == _BAD_REQUEST:
         # Some models refuse to tell how likely their tokens were.
-        body = await _sent(complete, request_body(request, model))
+        body = await _sent(complete, asked(inquiry, request, logprobs=False))
     if isinstance(body, UpstreamError):
         return _failed(body)
     try:
-        answer, usage, _ = parse_answer(body)
+        return said(inquiry, body)
     except InputError as error:
         return _failed(error)
-    record = read_answer(answer, anatomy.shape)
-    if record is None:
-        return Prediction({}, None, 0.0, abstained="Its answer is of another shape."), usage
-    sure = answer_probability(body)
-    return Prediction(record, answer, 1.0 if sure is None else sure), usage
-
-
-async def _decide(
-    complete: Complete,
-    request: Request,
-    model: str,
-    questions: Mapping[str, Sequence[str | bool]],
-) -> tuple[Prediction, Usage | None]:
-    body = await _sent(complete, decision_body(request, model, questions))
-    if isinstance(body, UpstreamError):
-        return _failed(body)
-    try:
-        decided, usage = parse_decision(body)
-    except InputError as error:
-        return _failed(error)
-    fields: dict[str, float] = {}
-    record: dict[str, str | bool] = {}
-    sure = 1.0
-    for name in questions:
-        said = decided.get(name)
-        if said is None or said.value is None:
-            return Prediction({}, None, 0.0, abstained=f"It would not decide {name}."), usage
-        path = name if name.startswith("/") else ""
-        record[path] = said.value
-        fields[path] = said.probability if said.probability is not None else 1.0
-        sure *= fields[path]
-    return Prediction(record, Answer(str(unflatten(record))), sure, fields), usage
 
 
 def _usd(tier: TierConfig, model: str, replies: Sequence[_Reply]) -> float | None:

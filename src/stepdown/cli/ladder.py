@@ -15,14 +15,15 @@ from stepdown import plugins
 from stepdown.cli import steps
 from stepdown.cli.hosted import Hosted
 from stepdown.cli.options import Session
-from stepdown.cli.weighing import Made, Scale, Step, take, weigh_hosted
+from stepdown.cli.weighing import Behind, Made, Scale, Step, behind, take, weigh_hosted
 from stepdown.core import display
 from stepdown.core.contracts import contract_of
 from stepdown.core.datasets import Dataset, Example
-from stepdown.core.losses import loss_of
+from stepdown.core.losses import Loss, loss_of
 from stepdown.core.ports import Family, Progress, Rehearsed, silent
 from stepdown.core.proofs import CostRow
 from stepdown.core.tasks import Task, calls_month, teacher_usd
+from stepdown.students.backed import BACKED, Backed
 from stepdown.students.chain import CHAIN, Chain, join, rehearsed_of
 from stepdown.train import (
     Doubt,
@@ -45,6 +46,14 @@ _HOPELESS = 0.1
 _FEW = 20
 """Answers a label: below this n-grams have seen too little, and what an encoder knows decides."""
 _FOR_FEW = "encoder"
+_SHARE = 0.5
+"""The part of the budget that a student with a hosted model behind it may use up."""
+_SURE = 0.9
+"""Below it, a student's answer is wrong more often than that of most hosted models."""
+
+
+Joined = tuple[Chain, None] | tuple[Backed, Behind]
+"""A student made of others; with a hosted model, what that takes."""
 
 
 class Trained(msgspec.Struct, frozen=True):
@@ -70,8 +79,8 @@ def train_task(
     """Climb the ladder on the dataset, or train the one family, and take a student.
 
     Where no candidate can be certified, the one that agrees most is kept, for its proof to say why.
-    A `hosted` model is weighed beside the students: it may be the better choice, and is never the
-    student that is taken.
+    A `hosted` model is weighed alone, beside the students: it may be the better choice, and is
+    never the student that is taken. It is also weighed behind the student that answers most.
 
     Raises:
         Refusal: no family could be trained.
@@ -89,12 +98,17 @@ def train_task(
     )
     students = [rung.student for rung in rungs if rung.student is not None]
     chains = _chains(students, examples, budget)
-    candidates = len(students) + len(chains) + (hosted is not None)
-    scale = Scale(session, task, dataset.part("calibration"), candidates, prices, progress)
+    rows = dataset.part("calibration")
+    joined: list[Joined] = [(chain, None) for chain in chains]
+    if hosted is not None:
+        found = _backed([*students, *chains], examples, budget, loss_of(task.anatomy), hosted)
+        joined += [(one, behind(one, rows, hosted)) for one in found]
+    candidates = len(students) + len(joined) + (hosted is not None)
+    scale = Scale(session, task, rows, candidates, prices, progress)
     other = weigh_hosted(scale, hosted) if hosted else None
     draft = _draft(task, dataset, candidates)
-    made = _publish(session, task, draft, rungs, chains, [other.row] if other else [])
-    at, table = take(scale, made, other)
+    made = _publish(session, task, draft, rungs, joined, [other.row] if other else [])
+    at, table = take(scale, made, other, hosted)
     # The newest folder is the task's current student.
     os.utime(made[at].folder)
     skipped = [
@@ -202,6 +216,29 @@ def _chains(students: Sequence[Any], examples: Sequence[Example], budget: float)
     return chains
 
 
+def _backed(
+    students: Sequence[Any],
+    examples: Sequence[Example],
+    budget: float,
+    loss: Loss,
+    hosted: Hosted,
+) -> list[Backed]:
+    """Return the student that answers most, as rehearsed, with the hosted model behind it.
+
+    The student may use up half of the budget, as the rest is for what the model gets wrong, and
+    answers only what it is sure of: one more call of the model is cheap.
+    """
+    found = [
+        (worth.coverage, worth.threshold, student)
+        for student in students
+        if (worth := estimate(rehearsed_of(student), examples, budget * _SHARE, loss)) is not None
+    ]
+    if not found:
+        return []
+    _, gate, student = max(found, key=lambda one: one[0])
+    return [] if gate is None else [Backed(student, max(gate, _SURE), hosted.model)]
+
+
 def _draft(task: Task, dataset: Dataset, candidates: int) -> dict[str, Any]:
     return {
         "task": task.id,
@@ -217,10 +254,11 @@ def _publish(
     task: Task,
     draft: dict[str, Any],
     rungs: Sequence[Rung],
-    chains: Sequence[Chain],
+    joined: Sequence[Joined],
     cheaper: Sequence[CostRow],
 ) -> list[Made]:
-    """Publish every trained rung and chain; `cheaper` ways to answer are noted in each."""
+    """Publish every trained rung, then what joins them; `cheaper` ways to answer are noted in
+    each."""
     made: list[Made] = []
     parent = session.workspace.students(task.id)
 
@@ -235,11 +273,21 @@ def _publish(
             continue
         kept = publish(rung.family, plugins.family(rung.family), rung.student, _training(rung))
         made.append(msgspec.structs.replace(kept, rung=rung))
-    for chain in chains:
-        if isinstance(chain.second, Chain) and not chain.second.id:
-            publish("", CHAIN, chain.second, {})
-        made.append(publish(_chain_name(chain), CHAIN, chain, {"rows": len(chain.rehearsed)}))
+    for one, found in joined:
+        if found is None:
+            made.append(_publish_chain(publish, one))
+            continue
+        noted = {"behind": msgspec.to_builtins(found.row)}
+        kept = publish(_chain_name(one), BACKED, one, noted)
+        made.append(msgspec.structs.replace(kept, behind=found))
     return made
+
+
+def _publish_chain(publish: Callable[[str, Saver, Any, dict[str, Any]], Made], chain: Any) -> Made:
+    """Publish a chain, and first the chain that may be its second link."""
+    if isinstance(chain.second, Chain) and not chain.second.id:
+        publish("", CHAIN, chain.second, {})
+    return publish(_chain_name(chain), CHAIN, chain, {"rows": len(chain.rehearsed)})
 
 
 def _training(rung: Rung) -> dict[str, Any]:
@@ -251,6 +299,8 @@ def _training(rung: Rung) -> dict[str, Any]:
 
 
 def _chain_name(student: Any) -> str:
+    if isinstance(student, Backed):
+        return f"{_chain_name(student.first)} → {student.model.name}"
     if isinstance(student, Chain):
         return f"{_chain_name(student.first)} → {_chain_name(student.second)}"
     return student.family

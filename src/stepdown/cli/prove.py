@@ -1,12 +1,18 @@
 """`stepdown prove`: the certificate and its report."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from stepdown.cli import steps
+from stepdown.cli.hosted import ask_behind
 from stepdown.cli.options import Session, common, print_json
+from stepdown.core.datasets import Dataset
+from stepdown.core.ports import Progress, Student
+from stepdown.core.tasks import Task
 from stepdown.render import next_step, progress_bar, proof_summary, say, show
+from stepdown.students.backed import Backed
 from stepdown.workspace.files import publish_file
 
 __all__ = ["prove"]
@@ -20,7 +26,7 @@ def prove(session: Session, task: str, html: Path | None) -> None:
     """Certify TASK's newest student; exit status 1 and the reason when it isn't."""
     found = session.workspace.task(task)
     with progress_bar() as progress:
-        proof = steps.certify(session, found, progress)
+        proof = steps.certify(session, found, progress, _asking(session, found, progress))
     report = session.workspace.proofs(found.id) / f"{proof.id}.html"
     if html is not None:
         publish_file(html, report.read_bytes(), mode=0o644)
@@ -33,3 +39,13 @@ def prove(session: Session, task: str, html: Path | None) -> None:
     if not proof.passed:
         raise SystemExit(1)
     next_step(session.typed(f"stepdown promote {found.name}"))
+
+
+def _asking(session: Session, task: Task, progress: Progress) -> Callable[[Student, Dataset], None]:
+    """Return what asks the model behind a student, where there is one: it is paid for."""
+
+    def prepare(student: Student, dataset: Dataset) -> None:
+        if isinstance(student, Backed):
+            ask_behind(session, task, dataset, student, progress)
+
+    return prepare

@@ -8,7 +8,7 @@ import msgspec
 
 from stepdown.cli import steps
 from stepdown.cli.options import Session, common
-from stepdown.config import Config
+from stepdown.config import Config, TierConfig
 from stepdown.core.contracts import Contract
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Task, TaskIndex
@@ -16,8 +16,10 @@ from stepdown.errors import ConfigError, StepdownError
 from stepdown.render import say
 from stepdown.serve.live import LiveRoute, Load, Loaded
 from stepdown.serve.server import serve as run_gateway
-from stepdown.serve.settings import Limits, Settings, Timeouts
+from stepdown.serve.settings import Limits, MidTier, Settings, Timeouts
 from stepdown.store.sqlite import SqliteOutbox
+from stepdown.students.backed import Backed
+from stepdown.wire.asking import inquiry_of
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import verify_student
 from stepdown.workspace.policies import read_policy
@@ -41,7 +43,7 @@ def serve(
     settings = msgspec.structs.replace(settings, verbose=verbose)
     outbox = SqliteOutbox(session.workspace.calls)
     seen: list[Loaded] = []
-    load = _remembered(loader(session.workspace), seen)
+    load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
     try:
         run_gateway(settings, load, outbox, on_ready=_ready(settings, seen))
     finally:
@@ -68,6 +70,8 @@ def _ready(settings: Settings, seen: list[Loaded]) -> Callable[[str], None]:
         say(f"Routed to students: {', '.join(names) or nothing}.")
         for task, problem in loaded.problems.items():
             say(f"{tasks.get(task, task)} goes upstream: {problem}")
+        for task, note in loaded.notes.items():
+            say(f"{tasks[task]}: {note}")
 
     return ready
 
@@ -90,6 +94,7 @@ def settings_of(
         base_url=base_url,
         api_key=_secret(named.api_key_env) if named and named.api_key_env else None,
         frontier_model=frontier.model if frontier else None,
+        mid=_mid(config.tiers.get("mid")),
         client_keys=_keys(own.client_keys_env),
         audit_share=config.defaults.audit_share or 0.0,
         limits=Limits(body_bytes=own.max_body_bytes),
@@ -97,6 +102,12 @@ def settings_of(
             first_byte=own.first_byte_seconds, idle=own.idle_seconds, drain=own.drain_seconds
         ),
     )
+
+
+def _mid(tier: TierConfig | None) -> MidTier | None:
+    if tier is None:
+        return None
+    return MidTier(tier.base_url, _secret(tier.api_key_env) if tier.api_key_env else None)
 
 
 def _secret(variable: str) -> str:
@@ -115,8 +126,13 @@ def _keys(variable: str | None) -> tuple[str, ...]:
     return tuple(key.strip() for key in _secret(variable).split(",") if key.strip())
 
 
-def loader(workspace: Workspace) -> Callable[[int | None], Loaded | None]:
-    """Return what the gateway asks for the newest policy; see `serve.live.Load`."""
+def loader(
+    workspace: Workspace, mid: TierConfig | None = None
+) -> Callable[[int | None], Loaded | None]:
+    """Return what the gateway asks for the newest policy; see `serve.live.Load`.
+
+    `mid` is the tier whose model may stand behind students.
+    """
 
     def load(generation: int | None) -> Loaded | None:
         policy = read_policy(workspace.policy)
@@ -125,21 +141,39 @@ def loader(workspace: Workspace) -> Callable[[int | None], Loaded | None]:
         tasks = {task.id: task for task in workspace.tasks()}
         routes: dict[str, LiveRoute] = {}
         problems: dict[str, str] = {}
+        notes: dict[str, str] = {}
         for name, route in policy.routes.items():
             try:
-                routes[name] = _live(workspace, tasks, route)
+                routes[name], note = _live(workspace, tasks, route, mid)
+                if note:
+                    notes[name] = note
             except StepdownError as error:
                 problems[name] = str(error)
-        return Loaded(TaskIndex(tasks.values()), routes, policy.generation, problems)
+        return Loaded(TaskIndex(tasks.values()), routes, policy.generation, problems, notes)
 
     return load
 
 
-def _live(workspace: Workspace, tasks: dict[str, Task], route: Route) -> LiveRoute:
+def _live(
+    workspace: Workspace, tasks: dict[str, Task], route: Route, mid: TierConfig | None
+) -> tuple[LiveRoute, str]:
+    """Return the route with its student ready, and a note where the model behind it is not."""
     if route.task not in tasks:
         raise ConfigError(f"The policy routes task {route.task}, which the workspace hasn't.")
+    task = tasks[route.task]
     folder = workspace.students(route.task) / route.student
     contract = msgspec.convert(verify_student(folder).contract, Contract)
-    return LiveRoute(
-        route, steps.open_student(workspace, tasks[route.task], route.student), contract
-    )
+    student = steps.open_student(workspace, task, route.student)
+    if not isinstance(student, Backed):
+        return LiveRoute(route, student, contract), ""
+    # The student alone loses no more than both together, so its part of the certificate stands.
+    alone = LiveRoute(route, student.first, contract, student.gate)
+    model = student.model
+    if mid is None or (mid.model, mid.api) != (model.name, model.api):
+        note = (
+            f"its certificate counts on {model.name}, which [tiers.mid] does not name, so what the "
+            "student leaves goes to the frontier model."
+        )
+        return alone, note
+    inquiry = inquiry_of(task, model.name, model.api)
+    return msgspec.structs.replace(alone, behind=inquiry), ""

@@ -6,9 +6,10 @@ Commands, `run` and `demo` are made of these; nothing here prints.
 import contextlib
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 import msgspec
@@ -28,6 +29,7 @@ from stepdown.label import build_dataset, load_dataset, save_dataset
 from stepdown.logs import read_calls, spool
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
 from stepdown.store.sqlite import read_lines
+from stepdown.students.backed import BACKED, load_backed
 from stepdown.students.chain import CHAIN, load_chain
 from stepdown.web import proof_page
 from stepdown.workspace import Workspace
@@ -197,13 +199,21 @@ def open_student(workspace: Workspace, task: Task, student: str) -> Student:
     """
     folder = workspace.students(task.id) / student
     manifest = verify_student(folder)
+    joined = _JOINED.get(manifest.family)
     opened: Any = (
-        load_chain(folder, lambda link: open_student(workspace, task, link))
-        if manifest.family == CHAIN.name
+        joined(folder, lambda link: open_student(workspace, task, link))
+        if joined
         else plugins.family(manifest.family).load(folder, task)
     )
     opened.id = manifest.id
     return opened
+
+
+_JOINED: Mapping[str, Callable[[Path, Callable[[str], Student]], Student]] = {
+    CHAIN.name: load_chain,
+    BACKED.name: load_backed,
+}
+"""What opens a student that is made of others, which it names."""
 
 
 def current_student(workspace: Workspace, task: Task) -> Manifest:
@@ -223,11 +233,12 @@ def proof_terms(
     task: Task,
     candidates: int,
     number: int,
-    cheaper: tuple[CostRow, ...] = (),
+    noted: Mapping[str, Any] = MappingProxyType({}),
 ) -> ProofTerms:
     """Return what is asked of a proof of the task's `number`-th student, one of `candidates`.
 
-    `cheaper` are other ways to answer that were weighed beside it.
+    `noted` is what its manifest says of its training: other ways to answer that were weighed beside
+    it (`cheaper`), and the hosted model behind it.
     """
     terms = session.terms(task.name)
     return ProofTerms(
@@ -239,7 +250,8 @@ def proof_terms(
         candidates=candidates,
         attempt=number,
         novelty=terms.novelty,
-        cheaper=cheaper,
+        cheaper=msgspec.convert(noted.get("cheaper", []), tuple[CostRow, ...]),
+        behind=msgspec.convert(noted.get("behind"), CostRow | None),
     )
 
 
@@ -255,23 +267,38 @@ def attempt(session: Session, task: Task, student: str) -> int:
     return (proved.index(student) if student in proved else len(proved)) + 1
 
 
-def certify(session: Session, task: Task, progress: Progress = silent) -> Proof:
-    """Prove the task's newest student on the dataset it was trained from; publish JSON and page."""
+def _as_it_is(student: Student, dataset: Dataset) -> None:
+    """Leave a student as it was opened."""
+
+
+def certify(
+    session: Session,
+    task: Task,
+    progress: Progress = silent,
+    prepare: Callable[[Student, Dataset], None] = _as_it_is,
+) -> Proof:
+    """Prove the task's newest student on the dataset it was trained from; publish JSON and page.
+
+    `prepare` may see to what the student needs for its answers.
+    """
     workspace = session.workspace
     manifest = current_student(workspace, task)
     path = workspace.folder(task.id) / f"dataset-{manifest.dataset}.jsonl"
     if not path.is_file():
         raise ArtefactError(f"{path.name} is gone; run `stepdown label {task.name}` again.")
+    dataset = load_dataset(path.read_bytes())
+    student = open_student(workspace, task, manifest.id)
+    prepare(student, dataset)
     proof = prove(
         task,
-        load_dataset(path.read_bytes()),
-        open_student(workspace, task, manifest.id),
+        dataset,
+        student,
         proof_terms(
             session,
             task,
             manifest.candidates,
             attempt(session, task, manifest.id),
-            msgspec.convert(manifest.training.get("cheaper", []), tuple[CostRow, ...]),
+            manifest.training,
         ),
         student_id=manifest.id,
         student_bytes=manifest.size_bytes,

@@ -15,21 +15,25 @@ from stepdown.core.ports import Progress, Student
 from stepdown.core.proofs import CostRow
 from stepdown.core.tasks import Task
 from stepdown.prove import Weighed, weigh
+from stepdown.students.backed import Backed
 from stepdown.students.chain import Chain
 from stepdown.train import Candidate, Prices, Rung, choose, expected
 from stepdown.workspace.artefacts import Manifest
 
 __all__ = [
     "LADDER_COLUMNS",
+    "Behind",
     "Made",
     "Other",
     "Scale",
     "Step",
+    "behind",
     "ladder_rows",
     "take",
     "weigh_hosted",
 ]
 
+PRICE_UNKNOWN = "Its price is unknown: set usd_per_1000 under [tiers.mid]."
 LADDER_COLUMNS = ["rung", ">size", ">agrees", ">answers", ">p50", ">$ per 1,000", "student"]
 
 
@@ -54,12 +58,13 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Made(msgspec.Struct, frozen=True):
-    """A trained and published candidate; a chain has no rung of its own."""
+    """A trained and published candidate; what is made of others has no rung of its own."""
 
     name: str
     manifest: Manifest
     folder: Path
     rung: Rung | None = None
+    behind: "Behind | None" = None
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -92,11 +97,11 @@ def weigh_hosted(scale: Scale, hosted: Hosted) -> Other:
     found = scale.weigh(hosted.student)
     note = "" if found.certificate.threshold is not None else found.certificate.why
     if not note and hosted.usd_per_1000 is None:
-        note = "Its price is unknown: set usd_per_1000 under [tiers.mid]."
+        note = PRICE_UNKNOWN
     asked = f"asked {hosted.asked:,} calibration rows, {hosted.failed:,} without an answer"
     return Other(
         Candidate(
-            hosted.model,
+            hosted.model.name,
             0,
             0,
             found.agreement,
@@ -105,21 +110,27 @@ def weigh_hosted(scale: Scale, hosted: Hosted) -> Other:
             hosted.usd_per_1000 or 0.0,
             note,
         ),
-        CostRow(hosted.model, hosted.usd_per_1000, found.agreement, asked),
+        CostRow(hosted.model.name, hosted.usd_per_1000, found.agreement, asked),
     )
 
 
-def take(scale: Scale, made: Sequence[Made], other: Other | None) -> tuple[int, list[Step]]:
+def take(
+    scale: Scale, made: Sequence[Made], other: Other | None, hosted: Hosted | None = None
+) -> tuple[int, list[Step]]:
     """Return which of the made candidates to take, and the table's line for each.
 
-    Where none can be certified, the one that agrees most is kept, for its proof to say why.
+    `hosted` stands behind the made ones that have a model behind them. Where none can be certified,
+    the one that agrees most is kept, for its proof to say why.
     """
     workspace = scale.session.workspace
     opened = [steps.open_student(workspace, scale.task, one.manifest.id) for one in made]
+    for student in opened:
+        if isinstance(student, Backed) and hosted is not None:
+            student.hosted = hosted.student
     weighed = [scale.weigh(student) for student in opened]
     sizes = {one.manifest.id: one.manifest.size_bytes for one in made}
     candidates = [
-        _candidate(one, found, student, sizes)
+        _with_behind(_candidate(one, found, student, sizes), one.behind)
         for one, found, student in zip(made, weighed, opened, strict=True)
     ]
     at, reasons = choose(candidates, scale.prices)
@@ -139,7 +150,7 @@ def take(scale: Scale, made: Sequence[Made], other: Other | None) -> tuple[int, 
 
 def _candidate(one: Made, found: Weighed, student: Student, sizes: dict[str, int]) -> Candidate:
     size = one.manifest.size_bytes
-    if isinstance(student, Chain):
+    if isinstance(student, Chain | Backed):
         size += sum(sizes.get(link, 0) for link in _links(student))
     return Candidate(
         one.name,
@@ -152,9 +163,52 @@ def _candidate(one: Made, found: Weighed, student: Student, sizes: dict[str, int
     )
 
 
-def _links(chain: Chain) -> list[str]:
-    second = chain.second
-    return [chain.first.id, *(_links(second) if isinstance(second, Chain) else [second.id])]
+class Behind(msgspec.Struct, frozen=True):
+    """What a hosted model takes behind a student: it is asked the `share` of the calls.
+
+    `usd_per_1000` (None: unknown) and the median `p50_ms` are of its own calls.
+    """
+
+    name: str
+    share: float
+    usd_per_1000: float | None
+    p50_ms: float
+
+    @property
+    def row(self) -> CostRow:
+        """What it costs, spread over all calls."""
+        price = None if self.usd_per_1000 is None else self.share * self.usd_per_1000
+        asked = f"asked {display.share(self.share)} of the calls"
+        return CostRow(self.name, price, None, asked)
+
+
+def behind(student: Backed, rows: Sequence[Example], hosted: Hosted) -> Behind:
+    """Return what the model behind the student takes, as counted on the calibration rows."""
+    left = sum(student.leaves(student.first.predict(row.input)) for row in rows)
+    share = left / max(len(rows), 1)
+    return Behind(hosted.model.name, share, hosted.usd_per_1000, hosted.p50_ms)
+
+
+def _with_behind(candidate: Candidate, found: Behind | None) -> Candidate:
+    """Return the candidate with the price and the time of the model behind it, if there is one."""
+    if found is None:
+        return candidate
+    price = found.row.usd_per_1000
+    return msgspec.structs.replace(
+        candidate,
+        p50_ms=candidate.p50_ms + found.share * found.p50_ms,
+        hosted_usd_per_1000=price or 0.0,
+        note=candidate.note or (PRICE_UNKNOWN if price is None else ""),
+    )
+
+
+def _links(student: Student) -> list[str]:
+    """Return the ids of the students that a joined one is made of; a plain one's own."""
+    if isinstance(student, Backed):
+        return _links(student.first)
+    if isinstance(student, Chain):
+        return [*_links(student.first), *_links(student.second)]
+    return [student.id]
 
 
 def _step(one: Made, candidate: Candidate, reason: str, prices: Prices, *, taken: bool) -> Step:

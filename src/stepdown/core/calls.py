@@ -7,6 +7,7 @@ import msgspec
 __all__ = [
     "NO_TOOLS",
     "PLAIN_TEXT",
+    "TEACHERS",
     "Answer",
     "Call",
     "Message",
@@ -17,6 +18,10 @@ __all__ = [
     "Toolset",
     "Usage",
 ]
+
+
+TEACHERS = ("", "frontier")
+"""Tiers whose answers teach: those of logs that are not ours, and the frontier model's."""
 
 
 class ToolCall(msgspec.Struct, frozen=True):

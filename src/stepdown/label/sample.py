@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterable, Iterator
 
-from stepdown.core.calls import Call
+from stepdown.core.calls import TEACHERS, Call
 from stepdown.core.datasets import Example
 from stepdown.core.records import read_answer
 from stepdown.core.tasks import Task, texts
@@ -12,19 +12,17 @@ from stepdown.label.split import uniform
 
 __all__ = ["examples_of", "sample"]
 
-_TEACHERS = ("", "frontier", "mid")
-
 
 def examples_of(task: Task, calls: Iterable[Call]) -> Iterator[Example]:
     """Yield each call of the task that a teacher answered, as an example without a split.
 
-    A student's own answers ("small") teach nothing: they are left out.
+    Answers of a student or of the model behind it teach nothing: they are left out.
     """
     signature = task.signature
     labels = _labels(task)
     for call in calls:
         request = call.request
-        if call.tier not in _TEACHERS:
+        if call.tier not in TEACHERS:
             continue
         if (request.tools.hash, request.output_format.hash) != (
             signature.tools,

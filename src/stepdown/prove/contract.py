@@ -34,10 +34,11 @@ class ProofTerms(msgspec.Struct, frozen=True):
 
     `audit_share` of the answered calls go to the teacher as well; `labelling_usd` was paid for the
     labels (0 when they came from the log); `student_usd_per_1000` is the cost of our own CPU;
-    `cheaper` are other ways to answer, for comparison. `candidates` students were weighed on the
-    calibration rows, and this is the `attempt`-th student of the task that is proved (0: no other
-    will be). The novelty gate may refuse the share `novelty` of the calls that would be answered; 0
-    switches it off.
+    `behind` is the hosted model behind the student, if there is one, with its dollars per 1,000 of
+    all calls; `cheaper` are other ways to answer, for comparison. `candidates` students were
+    weighed on the calibration rows, and this is the `attempt`-th student of the task that is proved
+    (0: no other will be). The novelty gate may refuse the share `novelty` of the calls that would
+    be answered; 0 switches it off.
     """
 
     budget: float = 0.02
@@ -46,6 +47,7 @@ class ProofTerms(msgspec.Struct, frozen=True):
     audit_share: float = 0.02
     labelling_usd: float = 0.0
     student_usd_per_1000: float = 0.0
+    behind: CostRow | None = None
     reference: str = "the teacher's logged answers"
     cheaper: tuple[CostRow, ...] = ()
     candidates: int = 1

@@ -18,7 +18,10 @@ def economics(task: Task, terms: ProofTerms, test: TestResult, passed: bool) -> 
     teacher = teacher_usd(task)
     audited = terms.audit_share * coverage
     own = terms.student_usd_per_1000
-    cascade = None if teacher is None else teacher * (1.0 - coverage + audited) + own * coverage
+    cascade = None
+    if teacher is not None:
+        hosted = (terms.behind.usd_per_1000 or 0.0) if passed and terms.behind else 0.0
+        cascade = teacher * (1.0 - coverage + audited) + own * coverage + hosted
     month = calls_month(task)
     saving = audit = None
     if teacher is not None and cascade is not None and month is not None:
@@ -32,7 +35,7 @@ def economics(task: Task, terms: ProofTerms, test: TestResult, passed: bool) -> 
             "cascade",
             cascade,
             1.0 - test.joint_risk.estimate if passed else 1.0,
-            f"{coverage:.1%} answered by the student, {terms.audit_share:.1%} of that audited",
+            f"{coverage:.1%} answered by {_who(terms)}, {terms.audit_share:.1%} of that audited",
         ),
     )
     return Economics(
@@ -44,6 +47,10 @@ def economics(task: Task, terms: ProofTerms, test: TestResult, passed: bool) -> 
         break_even_days=_break_even(saving, terms.labelling_usd),
         note=_note(teacher, month, saving),
     )
+
+
+def _who(terms: ProofTerms) -> str:
+    return f"the student and {terms.behind.name} behind it" if terms.behind else "the student"
 
 
 def _priced(task: Task) -> str:

@@ -92,9 +92,19 @@ def prove(
             made_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             self_agreement=task.self_agreement,
             student_bytes=student_bytes,
-            not_covered=NOT_COVERED,
+            not_covered=_not_covered(terms),
             extra={"test_opened": sealed.opened, "test_predictions_that_raised": raised},
         )
+    )
+
+
+def _not_covered(terms: ProofTerms) -> tuple[str, ...]:
+    if terms.behind is None:
+        return NOT_COVERED
+    return (
+        *NOT_COVERED,
+        f"A change of {terms.behind.name}: it is proved as it answered when it was asked, and "
+        "whoever hosts it may change it.",
     )
 
 

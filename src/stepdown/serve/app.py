@@ -128,6 +128,7 @@ async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) ->
         "tasks": len(loaded.tasks.tasks()),
         "routes": {task: live.route.mode for task, live in loaded.routes.items()},
         "problems": loaded.problems,
+        "notes": loaded.notes,
         "policy_problem": gateway.load_problem,
         "students_off": gateway.students.switched_off(),
         "upstream": {

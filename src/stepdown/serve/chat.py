@@ -7,14 +7,15 @@ import time
 
 import msgspec
 
-from stepdown.core.calls import Answer, Request
+from stepdown.core.calls import Answer, Request, Usage
 from stepdown.core.routes import Decision
 from stepdown.errors import InputError
+from stepdown.serve.behind import BehindAnswer, ask_behind
 from stepdown.serve.capture import Turn, exchange_of
 from stepdown.serve.decide import Verdict, decide
 from stepdown.serve.gateway import Gateway, new_turn
 from stepdown.serve.headers import header
-from stepdown.serve.relay import headers_of, relay, relay_quietly
+from stepdown.serve.relay import headers_of, relay, relay_quietly, while_there
 from stepdown.serve.replies import (
     JSON,
     Receive,
@@ -72,8 +73,11 @@ async def chat(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> No
     if isinstance(verdict, Reply):
         await _refuse(turn, send, verdict)
     elif verdict.answer is not None:
-        await _answer(gateway, turn, verdict, verdict.answer, send)
+        turn.model = f"{OWN_MODELS}{turn.task_name}"
+        await _answer(gateway, turn, verdict.answer, None, send)
         _audit(gateway, turn, verdict)
+    elif verdict.decision.tier == "mid":
+        await _behind(gateway, turn, verdict, receive, send)
     else:
         await _upstream(gateway, turn, verdict, receive, send)
 
@@ -103,7 +107,7 @@ async def route(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> N
         "student": live.route.student if live else None,
         "mode": live.route.mode if live else None,
         "confidence": decision.confidence,
-        "threshold": live.route.threshold if live else None,
+        "threshold": live.threshold if live else None,
         "generation": gateway.loaded.generation,
     }
     await _refuse(turn, send, json_reply(shown))
@@ -180,13 +184,42 @@ def _sticky(turn: Turn, request: Request) -> str:
     return session or (user if isinstance(user, str) and user else turn.id)
 
 
-async def _answer(
-    gateway: Gateway, turn: Turn, verdict: Verdict, answer: Answer, send: Send
+async def _behind(
+    gateway: Gateway, turn: Turn, verdict: Verdict, receive: Receive, send: Send
 ) -> None:
+    """Answer from the model behind the student, or from upstream where that gives no answer."""
+    live, request, answers = verdict.live, turn.request, list[BehindAnswer | None]()
+    assert live is not None
+    assert request is not None
+
+    async def ask() -> None:
+        answers.append(await ask_behind(gateway, live, request))
+
+    await while_there(ask(), receive)
+    if not answers:
+        latency_ms = (time.monotonic() - turn.begun) * 1000
+        error = {"status": 499, "message": "The caller left before the answer."}
+        gateway.capture.keep_later(exchange_of(turn, latency_ms, None, error))
+        return
+    (found,) = answers
+    if found is not None:
+        turn.model = found.model
+        await _answer(gateway, turn, found.answer, found.usage, send)
+        # An audit compares what the caller got.
+        turn.prediction = found.prediction
+        _audit(gateway, turn, verdict)
+        return
+    turn.decision = msgspec.structs.replace(verdict.decision, tier="frontier")
+    await _upstream(gateway, turn, verdict, receive, send)
+
+
+async def _answer(
+    gateway: Gateway, turn: Turn, answer: Answer, usage: Usage | None, send: Send
+) -> None:
+    """Send an answer that is not the upstream's, streamed where that was asked for."""
     request = turn.request
     assert request is not None
-    turn.model = f"{OWN_MODELS}{turn.task_name}"
-    usage = estimated_usage(request, answer)
+    usage = usage or estimated_usage(request, answer)
     stamp = Stamp(f"chatcmpl-{turn.id}", int(turn.time), request.model or turn.model)
     body = completion_body(answer, stamp, usage)
     latency_ms = (time.monotonic() - turn.begun) * 1000

@@ -101,10 +101,10 @@ def _gated(
     if answer is None:
         reason: Reason = "novel" if prediction.abstained.startswith("novel") else "low_confidence"
         why = prediction.abstained or "The student abstains."
-        return _upstream("escalated", reason, task, live, why, prediction)
-    if prediction.confidence < live.route.threshold:
-        why = f"Below the threshold of {live.route.threshold:.4f}."
-        return _upstream("escalated", "low_confidence", task, live, why, prediction)
+        return _unsure(reason, task, live, why, prediction)
+    if prediction.confidence < live.threshold:
+        why = f"Below the threshold of {live.threshold:.4f}."
+        return _unsure("low_confidence", task, live, why, prediction)
     wrong = shapes.misfit(request, answer)
     if wrong is not None:
         return _upstream("escalated", "student_error", task, live, wrong, prediction)
@@ -115,6 +115,17 @@ def _gated(
         "answered", "confident", "small", task.id, live.route.student, prediction.confidence
     )
     return Verdict(decision, task, live, answer, prediction)
+
+
+def _unsure(
+    reason: Reason, task: Task, live: LiveRoute, why: str, prediction: Prediction
+) -> Verdict:
+    """Escalate: to the model behind the student, where the route's certificate counts on one."""
+    verdict = _upstream("escalated", reason, task, live, why, prediction)
+    if reason == "novel" or not live.asks_behind:
+        return verdict
+    decision = msgspec.structs.replace(verdict.decision, tier="mid")
+    return msgspec.structs.replace(verdict, decision=decision)
 
 
 def _unrecognised(loaded: Loaded, request: Request, hint: str | None) -> Verdict:

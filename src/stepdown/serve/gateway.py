@@ -35,7 +35,10 @@ class Gateway:
 
     def __init__(self, settings: Settings, load: Load, outbox: Outbox) -> None:
         self.settings = settings
-        self.upstream = Upstream(settings)
+        limits, timeouts = settings.limits, settings.timeouts
+        self.upstream = Upstream(settings.base_url, limits, timeouts)
+        mid = settings.mid.base_url if settings.mid else None
+        self.mid = Upstream(mid, limits, timeouts)
         self.students = StudentRunner(settings.timeouts.student, settings.limits.students_waiting)
         self.shapes = Shapes()
         self.capture = Capture(outbox, settings.timeouts.commit)
@@ -56,6 +59,7 @@ class Gateway:
     async def open(self) -> None:
         """Start what needs the running loop."""
         await self.upstream.open()
+        await self.mid.open()
         self._start(self._poll())
         if self.upstream.configured:
             self._start(self._look_upstream())
@@ -66,6 +70,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self.upstream.close()
+        await self.mid.close()
         self.students.close()
 
     def may_enter(self, headers: Headers) -> bool:

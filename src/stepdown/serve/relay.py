@@ -22,7 +22,7 @@ from stepdown.serve.upstream import Unanswered, chunks, whole_body
 from stepdown.wire.openai_answers import error_frame
 from stepdown.wire.openai_streams import assemble
 
-__all__ = ["headers_of", "no_upstream", "pass_through", "relay", "relay_quietly"]
+__all__ = ["headers_of", "no_upstream", "pass_through", "relay", "relay_quietly", "while_there"]
 
 _SUCCESS = range(200, 300)
 _SSE_HEADERS: Headers = [(b"x-accel-buffering", b"no")]
@@ -40,7 +40,7 @@ async def relay(gateway: Gateway, turn: Turn, body: bytes, receive: Receive, sen
     if not gateway.upstream.configured:
         await send_reply(send, no_upstream(), headers_of(turn))
         return
-    await _while_there(_relay(gateway, turn, body, send), receive)
+    await while_there(_relay(gateway, turn, body, send), receive)
 
 
 async def relay_quietly(gateway: Gateway, turn: Turn, body: bytes) -> None:
@@ -53,7 +53,7 @@ async def pass_through(gateway: Gateway, turn: Turn, receive: Receive, send: Sen
     if not gateway.upstream.configured:
         await send_reply(send, no_upstream(), headers_of(turn))
         return
-    await _while_there(_pass_through(gateway, turn, send), receive)
+    await while_there(_pass_through(gateway, turn, send), receive)
 
 
 def headers_of(turn: Turn) -> Headers:
@@ -72,7 +72,7 @@ def no_upstream() -> Reply:
     )
 
 
-async def _while_there(work: Coroutine[Any, Any, None], receive: Receive) -> None:
+async def while_there(work: Coroutine[Any, Any, None], receive: Receive) -> None:
     """Do the work, or break it off as soon as the caller leaves."""
     async with asyncio.TaskGroup() as group:
         task = group.create_task(work)

@@ -7,7 +7,7 @@ import msgspec
 
 from stepdown.errors import UsageError
 
-__all__ = ["Limits", "Settings", "Timeouts", "api_root", "checked", "is_loopback"]
+__all__ = ["Limits", "MidTier", "Settings", "Timeouts", "api_root", "checked", "is_loopback"]
 
 MIB = 1024 * 1024
 
@@ -55,12 +55,20 @@ class Timeouts(msgspec.Struct, frozen=True):
     known_key: float = 3600.0
 
 
+class MidTier(msgspec.Struct, frozen=True):
+    """Where the model behind students is reached: an API root, and the key for it, if any."""
+
+    base_url: str
+    api_key: str | None = None
+
+
 class Settings(msgspec.Struct, frozen=True):
     """All of a gateway's settings.
 
     `base_url` is the upstream's API root, with or without `/v1`; None: students only. With an
     `api_key` that key is sent upstream, otherwise the caller's own. `frontier_model` is asked for
-    when the caller named none (`auto`, `stepdown/<task>`). With `client_keys` a caller has to
+    when the caller named none (`auto`, `stepdown/<task>`). `mid` is the model behind students whose
+    certificate counts on one. With `client_keys` a caller has to
     present one of them. `audit_share` of the confident answers is asked of the upstream as well,
     after the caller has been served. `verbose` writes one line a request to stderr.
     """
@@ -70,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True):
     base_url: str | None = None
     api_key: str | None = None
     frontier_model: str | None = None
+    mid: MidTier | None = None
     client_keys: tuple[str, ...] = ()
     audit_share: float = 0.0
     limits: Limits = Limits()
@@ -94,6 +103,8 @@ def checked(settings: Settings) -> Settings:
     """
     if settings.base_url is not None:
         api_root(settings.base_url)
+    if settings.mid is not None:
+        api_root(settings.mid.base_url)
     passes_keys_on = settings.base_url is not None and settings.api_key is None
     if not (is_loopback(settings.host) or settings.client_keys or passes_keys_on):
         raise UsageError(

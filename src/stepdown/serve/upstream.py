@@ -9,7 +9,7 @@ from yarl import URL
 
 from stepdown.errors import UpstreamError
 from stepdown.serve.breaker import Breaker
-from stepdown.serve.settings import Limits, Settings, Timeouts, api_root
+from stepdown.serve.settings import Limits, Timeouts, api_root
 
 __all__ = ["Unanswered", "Upstream", "chunks", "whole_body"]
 
@@ -35,11 +35,17 @@ class Upstream:
     A key is therefore never sent anywhere but to the address that it was configured for.
     """
 
-    def __init__(self, settings: Settings, breaker: Breaker | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str | None,
+        limits: Limits,
+        timeouts: Timeouts,
+        breaker: Breaker | None = None,
+    ) -> None:
         self.breaker = breaker or Breaker()
-        self._root = "" if settings.base_url is None else api_root(settings.base_url)
-        self._limits: Limits = settings.limits
-        self._timeouts: Timeouts = settings.timeouts
+        self._root = "" if base_url is None else api_root(base_url)
+        self._limits = limits
+        self._timeouts = timeouts
         self._session: aiohttp.ClientSession | None = None
 
     @property

@@ -32,8 +32,9 @@ class Candidate(msgspec.Struct, frozen=True):
     """A rung, a chain or a hosted model as the calibration rows found it.
 
     `coverage` is the share of calibration rows answered at the certified threshold, 0 without one.
-    `usd_per_1000` is its own price where it is hosted; else its CPU time is its price. `note` says
-    why it is no choice at all, "" where it may be taken.
+    `usd_per_1000` is its own price where it is hosted; else its CPU time is its price, with
+    `hosted_usd_per_1000` added for a hosted model behind it. `note` says why it is no choice at
+    all, "" where it may be taken.
     """
 
     name: str
@@ -44,13 +45,15 @@ class Candidate(msgspec.Struct, frozen=True):
     p50_ms: float
     usd_per_1000: float | None = None
     note: str = ""
+    hosted_usd_per_1000: float = 0.0
 
 
 def own_usd(candidate: Candidate, prices: Prices) -> float:
     """Return a candidate's own dollars per 1,000 calls."""
     if candidate.usd_per_1000 is not None:
         return candidate.usd_per_1000
-    return candidate.p50_ms * 1000.0 * prices.cpu_usd_hour / _MS_AN_HOUR
+    cpu = candidate.p50_ms * 1000.0 * prices.cpu_usd_hour / _MS_AN_HOUR
+    return cpu + candidate.hosted_usd_per_1000
 
 
 def expected(candidate: Candidate, prices: Prices) -> tuple[float | None, float | None]:

@@ -18,11 +18,15 @@ _LEAST_ROWS = 30
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """Shares of the `rows` rehearsed: guessed as the teacher did, and answered at the budget."""
+    """Shares of the `rows` rehearsed: guessed as the teacher did, and answered at the budget.
+
+    `threshold` is the confidence down to which they are, None where none is.
+    """
 
     rows: int
     agreement: float
     coverage: float
+    threshold: float | None = None
 
 
 def estimate(
@@ -43,4 +47,5 @@ def estimate(
     order = np.argsort(-scores, kind="stable")
     fits = (np.cumsum(lost[order]) <= budget * len(pairs)) & (scores[order] >= 0)
     answered = int(np.flatnonzero(fits)[-1]) + 1 if fits.any() else 0
-    return Estimate(len(pairs), float((lost <= CLOSE).mean()), answered / len(pairs))
+    threshold = float(scores[order][answered - 1]) if answered else None
+    return Estimate(len(pairs), float((lost <= CLOSE).mean()), answered / len(pairs), threshold)

@@ -1,0 +1,72 @@
+"""The model behind a student: asked for what the student leaves, and trusted as far as certified.
+
+The caller's keys and headers stay here: the question is written anew from the request. Whatever
+goes wrong, the frontier model is asked instead.
+"""
+
+import msgspec
+
+from stepdown.core.calls import Answer, Request, Usage
+from stepdown.core.contracts import answer_violation
+from stepdown.core.ports import Prediction
+from stepdown.errors import InputError
+from stepdown.serve.gateway import Gateway
+from stepdown.serve.live import LiveRoute
+from stepdown.serve.upstream import Unanswered, whole_body
+from stepdown.wire.asking import Inquiry, asked, said
+
+__all__ = ["BehindAnswer", "ask_behind"]
+
+_OK = 200
+_BAD_REQUEST = 400
+
+
+class BehindAnswer(msgspec.Struct, frozen=True):
+    """What the model behind a student says; `usage` is None where it told none."""
+
+    model: str
+    prediction: Prediction
+    answer: Answer
+    usage: Usage | None
+
+
+async def ask_behind(gateway: Gateway, live: LiveRoute, request: Request) -> BehindAnswer | None:
+    """Ask for one answer; None where there is none that may be given."""
+    inquiry = live.behind
+    if inquiry is None or not gateway.mid.configured:
+        return None
+    body = await _reply(gateway, inquiry, asked(inquiry, request))
+    if body == _BAD_REQUEST:
+        # Some models refuse to tell how likely their tokens were.
+        body = await _reply(gateway, inquiry, asked(inquiry, request, logprobs=False))
+    if isinstance(body, int):
+        return None
+    try:
+        prediction, usage = said(inquiry, body)
+    except InputError:
+        return None
+    answer = prediction.answer
+    if answer is None or not live.trusts(prediction.confidence):
+        return None
+    unfit = gateway.shapes.misfit(request, answer) or answer_violation(
+        live.contract, request, answer
+    )
+    return None if unfit else BehindAnswer(inquiry.model, prediction, answer, usage)
+
+
+async def _reply(gateway: Gateway, inquiry: Inquiry, body: bytes) -> bytes | int:
+    """Return the body of the answer, or the status where there is none (0: no answer at all)."""
+    settings, tier = gateway.settings, gateway.settings.mid
+    headers = [("content-type", "application/json"), ("accept-encoding", "identity")]
+    if tier is not None and tier.api_key:
+        headers.append(("authorization", f"Bearer {tier.api_key}"))
+    patience = settings.timeouts.first_byte
+    try:
+        async with gateway.mid.answer(
+            "POST", inquiry.path, headers, body, first_byte_s=patience
+        ) as response:
+            if response.status != _OK:
+                return response.status
+            return await whole_body(response, settings.limits.upstream_bytes, patience)
+    except Unanswered:
+        return 0
