@@ -19,6 +19,7 @@ from stepdown.students.chain import Chain
 from stepdown.students.linear import LinearFamily
 from stepdown.train import Estimate, Prices, Rung
 from stepdown.workspace import Workspace
+from stepdown.workspace.artefacts import verify_student
 
 
 def test_the_climb_ends_when_what_is_left_is_worth_little():
@@ -93,7 +94,11 @@ def test_rungs_and_their_chain_are_weighed_and_share_the_confidence(space, two_r
     proof = steps.certify(session, task)
     # `run` has proved one student of this task before: this is the second.
     assert (proof.certificate.candidates, proof.certificate.attempt) == (3, 2)
-    assert proof.certificate.delta == pytest.approx(0.05 * 6 / (math.pi * 2) ** 2 / 3)
+    whole = 0.05 * 6 / (math.pi * 2) ** 2
+    assert proof.certificate.delta == pytest.approx(whole * trained.manifest.share)
+    parts = [verify_student(folder).share for folder in trained.folder.parent.glob("*")]
+    # The student of `run`, alone on its ladder, had all of it.
+    assert sorted(parts) == pytest.approx([0.125, 0.125, 0.75, 1.0])
     assert steps.certify(session, task).id == proof.id
 
 

@@ -1,5 +1,6 @@
 """Steps refuse what is missing and say which command makes it."""
 
+import os
 import tempfile
 
 import pytest
@@ -79,3 +80,16 @@ def test_labelling_leaves_nothing_of_the_log_in_the_temporary_folder(space, tmp_
     here = session(space)
     for _ in steps.label_tasks(here, here.workspace.tasks()):
         assert list(tmp_path.glob("tmp*")) == list(tmp_path.glob("stepdown*")) == []
+
+
+def test_students_proved_within_one_second_keep_their_order(ran, tmp_path):
+    call("audit", ran.log, "--workspace", tmp_path)
+    here = session(tmp_path)
+    (task,) = here.workspace.tasks()
+    proofs = here.workspace.proofs(task.id)
+    proofs.mkdir(parents=True)
+    for at, name in enumerate(["z", "a", "m"]):
+        path = proofs / f"{name}.json"
+        path.write_text(f'{{"student": "{name}", "made_at": "2026-01-01T00:00:00Z"}}')
+        os.utime(path, ns=(at, at))
+    assert [steps.attempt(here, task, name) for name in ("z", "a", "m", "new")] == [1, 2, 3, 4]

@@ -32,7 +32,7 @@ def test_an_example_is_what_the_templates_holes_hold():
     )
 
 
-def test_other_tasks_and_students_own_answers_are_passed_over():
+def test_other_tasks_and_answers_of_smaller_tiers_are_passed_over():
     tools = msgspec.structs.replace(call("x").request, tools=Toolset((), "abc"))
     calls = [
         call("other", system="Translate it."),
@@ -41,7 +41,7 @@ def test_other_tasks_and_students_own_answers_are_passed_over():
         call("teacher", tier="frontier"),
         call("cheaper", tier="mid"),
     ]
-    assert [example.id for example in examples_of(TASK, calls)] == ["teacher", "cheaper"]
+    assert [example.id for example in examples_of(TASK, calls)] == ["teacher"]
 
 
 def test_an_answer_of_another_shape_is_kept_as_unknown():

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepdown.train import Candidate, Prices, choose, expected
+from stepdown.train import Candidate, Prices, choose, confidence_shares, expected
 
 PRICES = Prices(teacher_usd=10.0, teacher_ms=800.0, cpu_usd_hour=0.04, audit_share=0.02)
 LINEAR = Candidate("linear", 0, 5_000_000, 0.93, 0.80, 0.1)
@@ -58,3 +58,17 @@ def test_the_one_taken_costs_at_most_a_hundredth_more_than_the_cheapest(drawn):
     assert at is not None
     known = [cost for cost in costs if cost is not None]
     assert known[at] <= min(known) * 1.01 + 1e-12
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_the_shares_of_all_candidates_are_the_whole_and_the_favourites_is_the_largest(worth):
+    shares = confidence_shares(worth)
+    assert abs(sum(shares) - 1) < 1e-9
+    assert min(shares) > 0
+    assert worth[shares.index(max(shares))] == max(worth)
+
+
+def test_a_model_behind_is_paid_beside_the_cpu():
+    backed = Candidate("linear → mid", 0, 1, 0.97, 1.0, 0.1, hosted_usd_per_1000=0.4)
+    assert (expected(backed, PRICES)[0] or 0) > 0.4 + 0.02 * 10.0
+    assert choose([LINEAR, backed], PRICES)[0] == 1

@@ -15,13 +15,12 @@ from stepdown import plugins
 from stepdown.cli import steps
 from stepdown.cli.hosted import Hosted
 from stepdown.cli.options import Session
-from stepdown.cli.weighing import Behind, Made, Scale, Step, behind, take, weigh_hosted
+from stepdown.cli.weighing import Behind, Made, Other, Scale, Step, behind, take, weigh_hosted
 from stepdown.core import display
 from stepdown.core.contracts import contract_of
 from stepdown.core.datasets import Dataset, Example
 from stepdown.core.losses import Loss, loss_of
 from stepdown.core.ports import Family, Progress, Rehearsed, silent
-from stepdown.core.proofs import CostRow
 from stepdown.core.tasks import Task, calls_month, teacher_usd
 from stepdown.students.backed import BACKED, Backed
 from stepdown.students.chain import CHAIN, Chain, join, rehearsed_of
@@ -31,6 +30,7 @@ from stepdown.train import (
     Prices,
     Rung,
     climb,
+    confidence_shares,
     doubts,
     estimate,
     labels_a_class,
@@ -103,11 +103,11 @@ def train_task(
     if hosted is not None:
         found = _backed([*students, *chains], examples, budget, loss_of(task.anatomy), hosted)
         joined += [(one, behind(one, rows, hosted)) for one in found]
-    candidates = len(students) + len(joined) + (hosted is not None)
-    scale = Scale(session, task, rows, candidates, prices, progress)
+    worth = [_worth(one, examples, budget, task) for one in [*students, *(j[0] for j in joined)]]
+    shares = confidence_shares([*worth, 0.0] if hosted else worth)
+    scale = Scale(session, task, rows, shares, prices, progress)
     other = weigh_hosted(scale, hosted) if hosted else None
-    draft = _draft(task, dataset, candidates)
-    made = _publish(session, task, draft, rungs, joined, [other.row] if other else [])
+    made = _publish(scale, _draft(task, dataset, shares), rungs, joined, other)
     at, table = take(scale, made, other, hosted)
     # The newest folder is the task's current student.
     os.utime(made[at].folder)
@@ -239,32 +239,40 @@ def _backed(
     return [] if gate is None else [Backed(student, max(gate, _SURE), hosted.model)]
 
 
-def _draft(task: Task, dataset: Dataset, candidates: int) -> dict[str, Any]:
+def _worth(student: Any, examples: Sequence[Example], budget: float, task: Task) -> float:
+    """Return the share of calls that a candidate may answer, as training rows have it."""
+    if isinstance(student, Backed):
+        return 1.0  # the model behind it is asked for all the rest
+    found = estimate(rehearsed_of(student), examples, budget, loss_of(task.anatomy))
+    return found.coverage if found else 0.0
+
+
+def _draft(task: Task, dataset: Dataset, shares: Sequence[float]) -> dict[str, Any]:
     return {
         "task": task.id,
         "dataset": dataset.id,
         "contract": msgspec.to_builtins(contract_of(task, dataset.id)),
         "made_at": steps.now(),
-        "candidates": candidates,
+        "candidates": len(shares),
     }
 
 
 def _publish(
-    session: Session,
-    task: Task,
+    scale: Scale,
     draft: dict[str, Any],
     rungs: Sequence[Rung],
     joined: Sequence[Joined],
-    cheaper: Sequence[CostRow],
+    other: Other | None,
 ) -> list[Made]:
-    """Publish every trained rung, then what joins them; `cheaper` ways to answer are noted in
-    each."""
+    """Publish every trained rung, then what joins them; what a hosted model costs is noted."""
     made: list[Made] = []
-    parent = session.workspace.students(task.id)
+    parent = scale.session.workspace.students(scale.task.id)
+    cheaper = [other.row] if other else []
 
     def publish(name: str, family: Saver, student: Any, training: dict[str, Any]) -> Made:
         noted = training | ({"cheaper": msgspec.to_builtins(cheaper)} if cheaper else {})
-        folder, manifest = publish_student(parent, family, student, draft | {"training": noted})
+        own = {"training": noted, "share": scale.shares[len(made)]}
+        folder, manifest = publish_student(parent, family, student, draft | own)
         student.id = manifest.id
         return Made(name, manifest, folder)
 

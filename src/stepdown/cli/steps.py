@@ -159,7 +159,7 @@ def _calls_in(shard: IO[bytes]) -> Iterator[Call]:
 def _label(session: Session, task: Task, calls: Iterator[Call]) -> Dataset:
     terms = session.terms(task.name)
     # One student alone, proved for the first time, is the least that a certificate takes.
-    delta = proof_terms(session, task, 1, 1).delta
+    delta = proof_terms(session, task, 1).delta
     dataset = build_dataset(task, calls, budget=terms.error_budget, confidence=1.0 - delta)
     path = session.workspace.folder(task.id) / f"dataset-{dataset.id}.jsonl"
     publish_file(path, save_dataset(dataset))
@@ -231,14 +231,15 @@ def current_student(workspace: Workspace, task: Task) -> Manifest:
 def proof_terms(
     session: Session,
     task: Task,
-    candidates: int,
     number: int,
+    among: tuple[int, float] = (1, 0.0),
     noted: Mapping[str, Any] = MappingProxyType({}),
 ) -> ProofTerms:
-    """Return what is asked of a proof of the task's `number`-th student, one of `candidates`.
+    """Return what is asked of a proof of the task's `number`-th student.
 
-    `noted` is what its manifest says of its training: other ways to answer that were weighed beside
-    it (`cheaper`), and the hosted model behind it.
+    `among` is how many candidates it was one of, and its share of the confidence (see
+    `ProofTerms`). `noted` is what its manifest says of its training: other ways to answer that were
+    weighed beside it (`cheaper`), and the hosted model behind it.
     """
     terms = session.terms(task.name)
     return ProofTerms(
@@ -247,7 +248,8 @@ def proof_terms(
         contract=terms.contract,
         audit_share=terms.audit_share,
         reference=session.reference,
-        candidates=candidates,
+        candidates=among[0],
+        share=among[1],
         attempt=number,
         novelty=terms.novelty,
         cheaper=msgspec.convert(noted.get("cheaper", []), tuple[CostRow, ...]),
@@ -260,8 +262,10 @@ def attempt(session: Session, task: Task, student: str) -> int:
 
     A proof that an older version wrote counts as well: its calibration rows have been looked at.
     """
-    paths = sorted(session.workspace.proofs(task.id).glob("*.json"))
-    made = [msgspec.json.decode(path.read_bytes(), type=_Proved) for path in paths]
+    paths = session.workspace.proofs(task.id).glob("*.json")
+    # Two proofs of one second come in the order of their files.
+    written = sorted(paths, key=lambda path: path.stat().st_mtime_ns)
+    made = [msgspec.json.decode(path.read_bytes(), type=_Proved) for path in written]
     ordered = sorted(made, key=lambda proof: proof.made_at)
     proved = list(dict.fromkeys(proof.student for proof in ordered))
     return (proved.index(student) if student in proved else len(proved)) + 1
@@ -296,8 +300,8 @@ def certify(
         proof_terms(
             session,
             task,
-            manifest.candidates,
             attempt(session, task, manifest.id),
+            (manifest.candidates, manifest.share),
             manifest.training,
         ),
         student_id=manifest.id,

@@ -68,19 +68,23 @@ class Made(msgspec.Struct, frozen=True):
 
 
 class Scale(msgspec.Struct, frozen=True):
-    """What candidates are weighed on, how many share its confidence, and at which prices."""
+    """What candidates are weighed on, how they share its confidence, and at which prices.
+
+    `shares` has one for each candidate, in the order in which they are made, a hosted model last.
+    """
 
     session: Session
     task: Task
     rows: Sequence[Example]
-    candidates: int
+    shares: Sequence[float]
     prices: Prices
     progress: Progress
 
-    def weigh(self, student: Student) -> Weighed:
-        """Weigh one candidate as the next student of the task to be proved."""
+    def weigh(self, student: Student, at: int) -> Weighed:
+        """Weigh the candidate at that place as the next student of the task to be proved."""
         number = steps.attempt(self.session, self.task, "")
-        terms = steps.proof_terms(self.session, self.task, self.candidates, number)
+        among = (len(self.shares), self.shares[at])
+        terms = steps.proof_terms(self.session, self.task, number, among)
         loss = loss_of(self.task.anatomy)
         return weigh(student, self.rows, terms, self.progress, loss)
 
@@ -94,7 +98,7 @@ class Other(msgspec.Struct, frozen=True):
 
 def weigh_hosted(scale: Scale, hosted: Hosted) -> Other:
     """Weigh a hosted model by the answers it has given."""
-    found = scale.weigh(hosted.student)
+    found = scale.weigh(hosted.student, -1)
     note = "" if found.certificate.threshold is not None else found.certificate.why
     if not note and hosted.usd_per_1000 is None:
         note = PRICE_UNKNOWN
@@ -127,7 +131,7 @@ def take(
     for student in opened:
         if isinstance(student, Backed) and hosted is not None:
             student.hosted = hosted.student
-    weighed = [scale.weigh(student) for student in opened]
+    weighed = [scale.weigh(student, place) for place, student in enumerate(opened)]
     sizes = {one.manifest.id: one.manifest.size_bytes for one in made}
     candidates = [
         _with_behind(_candidate(one, found, student, sizes), one.behind)

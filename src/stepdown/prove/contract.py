@@ -38,7 +38,8 @@ class ProofTerms(msgspec.Struct, frozen=True):
     all calls; `cheaper` are other ways to answer, for comparison. `candidates` students were
     weighed on the calibration rows, and this is the `attempt`-th student of the task that is proved
     (0: no other will be). The novelty gate may refuse the share `novelty` of the calls that would
-    be answered; 0 switches it off.
+    be answered; 0 switches it off. `share` is this candidate's part of what the certificates of all
+    may go wrong; 0: all have the same.
     """
 
     budget: float = 0.02
@@ -51,6 +52,7 @@ class ProofTerms(msgspec.Struct, frozen=True):
     reference: str = "the teacher's logged answers"
     cheaper: tuple[CostRow, ...] = ()
     candidates: int = 1
+    share: float = 0.0
     attempt: int = 0
     novelty: float = 0.02
 
@@ -58,12 +60,12 @@ class ProofTerms(msgspec.Struct, frozen=True):
     def delta(self) -> float:
         """The probability with which this certificate may be wrong.
 
-        The candidates share 1 - confidence alike (Bonferroni), and attempt j of a task gets the
-        share 6/(pi j)^2 of it: over any number of attempts the shares add up to 1, so the promise
-        holds for all of them together.
+        The candidates share 1 - confidence (Bonferroni), and attempt j of a task gets the share
+        6/(pi j)^2 of it: over any number of attempts the shares add up to 1, so the promise holds
+        for all of them together.
         """
-        share = 6.0 / (math.pi * self.attempt) ** 2 if self.attempt else 1.0
-        return round((1.0 - self.confidence) * share / self.candidates, 12)
+        attempt = 6.0 / (math.pi * self.attempt) ** 2 if self.attempt else 1.0
+        return round((1.0 - self.confidence) * attempt * (self.share or 1 / self.candidates), 12)
 
 
 def tuned_and_certified(

@@ -4,7 +4,7 @@ Not here: how a family trains (`students/`), where its files go (`workspace`), a
 student keeps its promise (`prove/`).
 """
 
-from stepdown.train.choice import Candidate, Prices, choose, expected
+from stepdown.train.choice import Candidate, Prices, choose, confidence_shares, expected
 from stepdown.train.climb import Rung, climb, labels_a_class
 from stepdown.train.doubts import Doubt, doubts
 from stepdown.train.estimate import Estimate, estimate
@@ -17,6 +17,7 @@ __all__ = [
     "Rung",
     "choose",
     "climb",
+    "confidence_shares",
     "doubts",
     "estimate",
     "expected",

@@ -11,11 +11,12 @@ import msgspec
 
 from stepdown.core import display
 
-__all__ = ["Candidate", "Prices", "choose", "expected"]
+__all__ = ["Candidate", "Prices", "choose", "confidence_shares", "expected"]
 
 _MS_AN_HOUR = 3_600_000.0
 _SAME_COST = 0.01
 _SAME_COVERAGE = 0.005
+_FAVOURITE = 0.75
 
 
 class Prices(msgspec.Struct, frozen=True):
@@ -46,6 +47,20 @@ class Candidate(msgspec.Struct, frozen=True):
     usd_per_1000: float | None = None
     note: str = ""
     hosted_usd_per_1000: float = 0.0
+
+
+def confidence_shares(coverages: Sequence[float]) -> list[float]:
+    """Return how the candidates share what their certificates may go wrong; it adds up to 1.
+
+    `coverages` are what training rows say of each. The most promising gets three quarters, and the
+    others share the rest alike: a weighted Bonferroni correction (Holm 1979, section 4), as valid
+    as equal shares, since calibration rows have no part in it.
+    """
+    if len(coverages) == 1:
+        return [1.0]
+    favourite = max(range(len(coverages)), key=coverages.__getitem__)
+    rest = (1.0 - _FAVOURITE) / (len(coverages) - 1)
+    return [_FAVOURITE if at == favourite else rest for at in range(len(coverages))]
 
 
 def own_usd(candidate: Candidate, prices: Prices) -> float:

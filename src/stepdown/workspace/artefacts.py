@@ -35,7 +35,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     `id` is the fingerprint of everything else but `made_at` and `training`: the same files under
     the same contract are the same student. `training` records rows, seconds and peak memory.
     `candidates` is how many students were weighed on the same calibration rows, this one among
-    them: they share the probability with which a certificate may be wrong.
+    them: they share the probability with which a certificate may be wrong, and `share` is its part
+    (0: all have the same).
     """
 
     id: str
@@ -47,6 +48,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     made_at: str
     training: dict[str, Any] = {}
     candidates: int = 1
+    share: float = 0.0
 
     @property
     def size_bytes(self) -> int:

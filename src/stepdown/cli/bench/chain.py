@@ -14,7 +14,8 @@ from stepdown.core.ports import Progress, Student
 from stepdown.core.stats import cp_interval, fixed_sequence
 from stepdown.core.tasks import Task
 from stepdown.errors import PluginError, Unavailable
-from stepdown.students.chain import Chain, join
+from stepdown.students.chain import Chain, join, rehearsed_of
+from stepdown.train import confidence_shares, estimate
 
 __all__ = ["chain"]
 
@@ -34,9 +35,11 @@ def chain(data: Path, progress: Progress) -> Sequence[Figure]:
     rest, aside = on.split_off(on.examples_of(task, train), CALIBRATION_ROWS)
     candidates = _candidates(task, rest, progress)
     judged = {name: on.judge(student, aside) for name, student in candidates.items()}
-    delta = on.DELTA / len(candidates)
+    worth = [estimate(rehearsed_of(one), rest, on.BUDGET) for one in candidates.values()]
+    shares = confidence_shares([found.coverage if found else 0.0 for found in worth])
+    deltas = {name: on.DELTA * share for name, share in zip(candidates, shares, strict=True)}
     thresholds = {
-        name: fixed_sequence(found.scores, found.wrong, on.BUDGET, delta)
+        name: fixed_sequence(found.scores, found.wrong, on.BUDGET, deltas[name])
         for name, found in judged.items()
     }
     covered = {
@@ -47,7 +50,7 @@ def chain(data: Path, progress: Progress) -> Sequence[Figure]:
     seen = on.judge(candidates[taken], test)
     return [
         *_answered(taken, thresholds[taken], seen, covered),
-        _violations(judged[taken], seen, delta),
+        _violations(judged[taken], seen, deltas[taken]),
     ]
 
 
