@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, suppress
 import msgspec
 import pytest
 from aiohttp import web
+from tests.serve.speakers import SPEAKERS, frames
 
 from stepdown.core.anatomy import Anatomy
 from stepdown.core.calls import Answer
@@ -37,6 +38,7 @@ class FakeUpstream:
         self.open_streams = 0
         self.words = ["from", "up", "there"]
         self.pause = 0.0
+        self.breaks_at = -1
         self.release = threading.Event()
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -77,12 +79,28 @@ class FakeUpstream:
     async def _answer(self, request, body):
         if self.pause:
             await asyncio.sleep(self.pause)
+        for path, speaker in SPEAKERS.items():
+            if request.path.endswith(path):
+                return await self._spoken(request, json.loads(body), *speaker)
         if not request.path.endswith("/chat/completions"):
             return web.json_response({"path": request.path, "object": "list", "data": []})
         asked = json.loads(body)
         if asked.get("stream"):
             return await self._streamed(request, len(self.words))
         return web.json_response(self.completion(asked["model"]), headers={"x-request-id": "up-1"})
+
+    async def _spoken(self, request, asked, whole, events):
+        if not asked.get("stream"):
+            return web.json_response(whole(asked["model"], " ".join(self.words)))
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        for number, frame in enumerate(frames(events(asked["model"], self.words))):
+            if number == self.breaks_at:
+                request.transport.abort()
+                return response
+            await response.write(frame)
+        await response.write_eof()
+        return response
 
     def completion(self, model):
         return {

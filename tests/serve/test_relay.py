@@ -185,9 +185,9 @@ def test_other_paths_are_relayed_byte_for_byte(start, world, ask):
         assert world.upstream.seen[-1][:2] == (method, path)
     assert ask("POST", "/embeddings", sent).json()["path"] == "/v1/embeddings"
     world.upstream.fault = "status:418"
-    assert ask("POST", "/v1/responses", sent).status == 418
+    assert ask("POST", "/v1/moderations", sent).status == 418
     world.upstream.fault = "cut:0"
-    assert ask("POST", "/v1/responses", sent).status in (200, 502)
+    assert ask("POST", "/v1/moderations", sent).status in (200, 502)
     assert world.lines() == []
 
 

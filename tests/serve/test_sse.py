@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepdown.serve.dialects import CHAT
 from stepdown.serve.sse import LineTooLong, SsePassage
 
 STREAM = b'data: {"a":1}\n\n: ping\n\ndata:{"b":2}\r\n\r\ndata: [DONE]\n\n'
@@ -19,18 +20,18 @@ def cut(data, sizes):
 
 @given(st.lists(st.integers(0, 12)))
 def test_r5_however_it_is_cut_the_bytes_and_frames_are_the_same(sizes):
-    passage = SsePassage(100)
+    passage = SsePassage(100, CHAT.ends)
     passed = b"".join(passage.feed(piece) for piece in cut(STREAM, sizes))
     assert passed + passage.rest() == STREAM
     assert b"[DONE]" not in passed
     assert passage.rest().startswith(b"data: [DONE]")
-    assert passage.frames == [b'{"a":1}', b'{"b":2}']
+    assert passage.frames == [b'{"a":1}', b'{"b":2}', b"[DONE]"]
     assert passage.done
 
 
 @given(st.integers(0, len(STREAM) - 14), st.lists(st.integers(0, 12)))
 def test_r5_a_stream_that_breaks_off_is_never_done(length, sizes):
-    passage = SsePassage(100)
+    passage = SsePassage(100, CHAT.ends)
     passed = b"".join(passage.feed(piece) for piece in cut(STREAM[:length], sizes))
     assert not passage.done
     assert passed + passage.rest() == STREAM[:length]
@@ -38,7 +39,7 @@ def test_r5_a_stream_that_breaks_off_is_never_done(length, sizes):
 
 
 def test_s15_a_line_without_an_end():
-    passage = SsePassage(10)
+    passage = SsePassage(10, CHAT.ends)
     assert passage.feed(b"data: 1\n") == b"data: 1\n"
     passage.feed(b"x" * 10)
     with pytest.raises(LineTooLong):
@@ -47,6 +48,6 @@ def test_s15_a_line_without_an_end():
 
 @given(st.lists(st.binary(max_size=30)))
 def test_s15_any_bytes_pass_unchanged(chunks):
-    passage = SsePassage(10_000)
+    passage = SsePassage(10_000, CHAT.ends)
     passed = b"".join(map(passage.feed, chunks))
     assert passed + passage.rest() == b"".join(chunks)

@@ -4,8 +4,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from stepdown.core.routes import Decision
+from stepdown.serve.calls import answer_call, route
 from stepdown.serve.capture import Turn
-from stepdown.serve.chat import chat, route
+from stepdown.serve.dialects import dialect_of
 from stepdown.serve.gateway import Gateway, log, new_turn
 from stepdown.serve.headers import header
 from stepdown.serve.models import list_models, one_model
@@ -15,6 +16,7 @@ from stepdown.serve.replies import (
     Reply,
     Scope,
     Send,
+    in_dialect,
     json_reply,
     problem,
     read_body,
@@ -42,6 +44,7 @@ def make_app(gateway: Gateway) -> App:
         turn = new_turn(
             scope["method"], f"{raw}?{query.decode('latin-1')}" if query else raw, scope["headers"]
         )
+        turn.dialect = dialect_of(path)
         try:
             await _handler(path, turn.method)(gateway, turn, receive, send)
         except Exception as bug:
@@ -49,9 +52,8 @@ def make_app(gateway: Gateway) -> App:
                 # The answer has begun: all that is left is to close the connection.
                 raise
             log.exception("A request failed: %s", type(bug).__name__)
-            turn.status = 500
             message = "The gateway failed on this request; its log has the details."
-            await send_reply(send, problem(500, message, "internal_error"), headers_of(turn))
+            await _send(turn, send, problem(500, message, "internal_error"))
         finally:
             if gateway.settings.verbose:
                 _log(turn, path)
@@ -165,7 +167,9 @@ def _stranger() -> Reply:
 
 
 _PATHS: Mapping[str, Mapping[str, Handler]] = {
-    "/v1/chat/completions": {"POST": _members_only(chat)},
+    "/v1/chat/completions": {"POST": _members_only(answer_call)},
+    "/v1/messages": {"POST": _members_only(answer_call)},
+    "/v1/responses": {"POST": _members_only(answer_call)},
     "/v1/models": {"GET": _members_only(list_models)},
     "/v1/route": {"POST": _members_only(route)},
     "/healthz": {"GET": _healthz, "HEAD": _healthz},
@@ -175,7 +179,7 @@ _PATHS: Mapping[str, Mapping[str, Handler]] = {
 
 async def _send(turn: Turn, send: Send, reply: Reply) -> None:
     turn.status = reply.status
-    await send_reply(send, reply, headers_of(turn))
+    await send_reply(send, in_dialect(reply, turn.dialect), headers_of(turn))
 
 
 def _log(turn: Turn, path: str) -> None:

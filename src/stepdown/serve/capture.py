@@ -13,6 +13,7 @@ import msgspec
 from stepdown.core.calls import Request
 from stepdown.core.ports import Exchange, Prediction
 from stepdown.core.routes import Decision
+from stepdown.serve.dialects import CHAT, Dialect
 from stepdown.serve.headers import Headers
 
 __all__ = ["Capture", "Outbox", "Turn", "exchange_of", "one_line", "quoted"]
@@ -40,7 +41,8 @@ class Turn(msgspec.Struct):
     """One request on its way through the gateway, filled in as it goes.
 
     `time` is in seconds since the epoch, `begun` on the monotonic clock; `path` is the API's, with
-    its query, below `/v1`. `model` is the one that really answers, `audit_of` the id of the answer
+    its query, below `/v1`, `body` the caller's own and `chat` what that is in chat completions.
+    `model` is the one that really answers, `audit_of` the id of the answer
     that this turn is the audit of.
     """
 
@@ -51,6 +53,8 @@ class Turn(msgspec.Struct):
     path: str
     headers: Headers
     body: bytes = b""
+    chat: bytes = b""
+    dialect: Dialect = CHAT
     request: Request | None = None
     hint: str | None = None
     decision: Decision | None = None
@@ -127,7 +131,7 @@ def exchange_of(
     line: dict[str, Any] = {
         "id": turn.id,
         "time": datetime.fromtimestamp(turn.time, UTC).isoformat().replace("+00:00", "Z"),
-        "request": one_line(turn.body),
+        "request": one_line(turn.chat or turn.body),
         "response": None if response is None else one_line(response),
         "latency_ms": round(latency_ms, 3),
         "stepdown": about,

@@ -62,8 +62,13 @@ def header(headers: Headers, name: bytes) -> str:
     return ""
 
 
-def forwarded(headers: Headers, api_key: str | None) -> list[tuple[str, str]]:
-    """Return what goes upstream: the allowed headers and one key, ours or the caller's own."""
+def forwarded(
+    headers: Headers, api_key: str | None, key_header: str = "authorization"
+) -> list[tuple[str, str]]:
+    """Return what goes upstream: the allowed headers and one key, ours or the caller's own.
+
+    Ours stands in `key_header`: as a bearer token in `authorization`, as it is in any other.
+    """
     passed = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in headers
@@ -72,7 +77,8 @@ def forwarded(headers: Headers, api_key: str | None) -> list[tuple[str, str]]:
         or (api_key is None and name in _KEYS)
     ]
     if api_key is not None:
-        passed.append(("authorization", f"Bearer {api_key}"))
+        bearer = key_header == "authorization"
+        passed.append((key_header, f"Bearer {api_key}" if bearer else api_key))
     # Compressed answers could not be read for the outbox without decoding them again.
     passed.append(("accept-encoding", "identity"))
     return passed

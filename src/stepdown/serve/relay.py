@@ -5,6 +5,7 @@ an error in the stream and no `[DONE]`. A caller who leaves takes the upstream's
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Coroutine
 from contextlib import aclosing
@@ -13,14 +14,13 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from stepdown.errors import InputError
 from stepdown.serve.capture import Turn, exchange_of, quoted
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import Headers, back, decision_headers, forwarded
-from stepdown.serve.replies import Receive, Reply, Send, problem, send_reply
+from stepdown.serve.replies import Receive, Reply, Send, in_dialect, problem, send_reply
 from stepdown.serve.sse import LineTooLong, SsePassage
 from stepdown.serve.upstream import Unanswered, chunks, whole_body
-from stepdown.wire.openai_answers import error_frame
-from stepdown.wire.openai_streams import assemble
 
 __all__ = ["headers_of", "no_upstream", "pass_through", "relay", "relay_quietly", "while_there"]
 
@@ -28,8 +28,15 @@ _SUCCESS = range(200, 300)
 _SSE_HEADERS: Headers = [(b"x-accel-buffering", b"no")]
 
 
-class _Model(msgspec.Struct):
+class _Named(msgspec.Struct):
     model: str | None = None
+
+
+class _Model(_Named):
+    """The model's name in an answer, or in the first event of a stream of any dialect."""
+
+    message: _Named | None = None
+    response: _Named | None = None
 
 
 _model = msgspec.json.Decoder(_Model)
@@ -38,7 +45,7 @@ _model = msgspec.json.Decoder(_Model)
 async def relay(gateway: Gateway, turn: Turn, body: bytes, receive: Receive, send: Send) -> None:
     """Relay a chat completion and capture it; `body` is what goes upstream."""
     if not gateway.upstream.configured:
-        await send_reply(send, no_upstream(), headers_of(turn))
+        await send_reply(send, in_dialect(no_upstream(), turn.dialect), headers_of(turn))
         return
     await while_there(_relay(gateway, turn, body, send), receive)
 
@@ -51,7 +58,7 @@ async def relay_quietly(gateway: Gateway, turn: Turn, body: bytes) -> None:
 async def pass_through(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
     """Relay any other API call as it is, uncaptured."""
     if not gateway.upstream.configured:
-        await send_reply(send, no_upstream(), headers_of(turn))
+        await send_reply(send, in_dialect(no_upstream(), turn.dialect), headers_of(turn))
         return
     await while_there(_pass_through(gateway, turn, send), receive)
 
@@ -94,7 +101,7 @@ async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
         async with gateway.upstream.answer(
             turn.method,
             turn.path,
-            forwarded(turn.headers, gateway.settings.api_key),
+            forwarded(turn.headers, gateway.settings.api_key, turn.dialect.key_header),
             body,
             first_byte_s=timeouts.first_byte if streams else timeouts.answer,
         ) as response:
@@ -108,7 +115,7 @@ async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
         turn.status = failure.status
         error = {"status": failure.status, "message": str(failure)}
         await gateway.capture.keep(exchange_of(turn, _since(turn), None, error))
-        await send_reply(send, _reply_to(failure), headers_of(turn))
+        await send_reply(send, in_dialect(_reply_to(failure), turn.dialect), headers_of(turn))
     except asyncio.CancelledError:
         if not turn.status:
             error = {"status": 499, "message": "The caller left before the answer."}
@@ -122,19 +129,26 @@ async def _whole(
     settings = gateway.settings
     # A whole answer may begin early and pause until its last token.
     body = await whole_body(response, settings.limits.upstream_bytes, settings.timeouts.answer)
-    sound = False
+    completion = None
     if response.status in _SUCCESS:
-        try:
-            turn.model = _model.decode(body).model or turn.model
-            sound = body.isascii() or bool(body.decode())
-        except (ValueError, RecursionError):
-            sound = False
-    error = None if sound else {"status": response.status, "body": quoted(body)}
-    line = exchange_of(turn, _since(turn), body if sound else None, error)
-    await gateway.capture.keep(line)
+        turn.model = _named(body) or turn.model
+        with contextlib.suppress(InputError):
+            completion = turn.dialect.completion(body)
+    error = None if completion else {"status": response.status, "body": quoted(body)}
+    await gateway.capture.keep(exchange_of(turn, _since(turn), completion, error))
     turn.status = response.status
     reply = Reply(response.status, body, back(response.headers.items()))
     await send_reply(send, reply, headers_of(turn))
+
+
+def _named(data: bytes) -> str:
+    """Return the name of the model that says this, or ""."""
+    try:
+        found = _model.decode(data)
+    except (ValueError, RecursionError):
+        return ""
+    inner = found.message or found.response
+    return found.model or (inner.model if inner else None) or ""
 
 
 async def _stream(
@@ -142,7 +156,7 @@ async def _stream(
 ) -> None:
     """Pass a stream on line by line; `[DONE]` waits until the outbox has the whole of it."""
     limits, timeouts = gateway.settings.limits, gateway.settings.timeouts
-    passage = SsePassage(limits.line_bytes)
+    passage = SsePassage(limits.line_bytes, turn.dialect.ends)
     failure: Unanswered | None = None
     try:
         async with aclosing(chunks(response, limits.upstream_bytes, timeouts.idle)) as incoming:
@@ -169,10 +183,7 @@ async def _send_part(
     if not turn.status:
         turn.status = response.status
         for frame in passage.frames[:1]:
-            try:
-                turn.model = _model.decode(frame).model or turn.model
-            except (ValueError, RecursionError):
-                continue
+            turn.model = _named(frame) or turn.model
         headers = [*back(response.headers.items()), *_SSE_HEADERS, *headers_of(turn)]
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": part, "more_body": True})
@@ -186,7 +197,7 @@ async def _end(
     failure: Unanswered | None,
     send: Send,
 ) -> None:
-    said = assemble(passage.frames)
+    said = turn.dialect.summed(passage.frames)
     rest = passage.rest()
     if failure is None and not passage.done and not said.finished and said.error is None:
         failure = Unanswered(
@@ -201,7 +212,7 @@ async def _end(
     await gateway.capture.keep(line)
     if failure is not None:
         # An empty line first: the last event may not have been closed.
-        rest = b"\n" + error_frame(str(failure), failure.code)
+        rest = b"\n" + turn.dialect.error_frame(str(failure), failure.code)
     await _send_part(turn, response, passage, rest, send)
     await send({"type": "http.response.body", "body": b""})
 
@@ -209,10 +220,11 @@ async def _end(
 async def _left(gateway: Gateway, turn: Turn, passage: SsePassage, send: Send) -> None:
     """Keep what had come when the caller left, or when the gateway's time to drain was over."""
     error = {"status": 499, "message": "The caller left before the end of the stream."}
-    partial = assemble(passage.frames).completion
+    partial = turn.dialect.summed(passage.frames).completion
     gateway.capture.keep_later(exchange_of(turn, _since(turn), None, error, partial))
     if gateway.draining:
-        end = b"\n" + error_frame("The gateway is shutting down; ask again.", "shutting_down")
+        message = "The gateway is shutting down; ask again."
+        end = b"\n" + turn.dialect.error_frame(message, "shutting_down")
         await send({"type": "http.response.body", "body": end})
 
 
@@ -222,7 +234,7 @@ async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
         async with gateway.upstream.answer(
             turn.method,
             turn.path,
-            forwarded(turn.headers, gateway.settings.api_key),
+            forwarded(turn.headers, gateway.settings.api_key, turn.dialect.key_header),
             turn.body,
             first_byte_s=timeouts.answer,
         ) as response:
@@ -246,7 +258,7 @@ async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
             # Too late for a status: an answer without its end closes the connection.
             raise
         turn.status = failure.status
-        await send_reply(send, _reply_to(failure), headers_of(turn))
+        await send_reply(send, in_dialect(_reply_to(failure), turn.dialect), headers_of(turn))
 
 
 def _reply_to(failure: Unanswered) -> Reply:

@@ -5,10 +5,22 @@ from typing import Any
 
 import msgspec
 
+from stepdown.serve.dialects import Dialect
 from stepdown.serve.headers import Headers
 from stepdown.wire.openai_answers import error_body
 
-__all__ = ["Receive", "Reply", "Scope", "Send", "json_reply", "problem", "read_body", "send_reply"]
+__all__ = [
+    "Problem",
+    "Receive",
+    "Reply",
+    "Scope",
+    "Send",
+    "in_dialect",
+    "json_reply",
+    "problem",
+    "read_body",
+    "send_reply",
+]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -18,12 +30,24 @@ JSON = (b"content-type", b"application/json")
 _NO_RETRY = (b"x-should-retry", b"false")
 
 
+class Problem(msgspec.Struct, frozen=True):
+    """An error of our own, in no dialect."""
+
+    message: str
+    code: str | None = None
+    param: str | None = None
+
+
 class Reply(msgspec.Struct, frozen=True):
-    """A whole answer; content-length is added when it is sent."""
+    """A whole answer; content-length is added when it is sent.
+
+    One that is an error of our own says so in `problem`; its body is in OpenAI's shape.
+    """
 
     status: int
     body: bytes
     headers: Headers
+    problem: Problem | None = None
 
 
 def json_reply(value: Any, status: int = 200) -> Reply:
@@ -49,7 +73,17 @@ def problem(
         headers.append((b"retry-after", str(retry_after_s).encode()))
     if tried:
         headers.append(_NO_RETRY)
-    return Reply(status, error_body(message, code, param), headers)
+    body = error_body(message, code, param)
+    return Reply(status, body, headers, Problem(message, code, param))
+
+
+def in_dialect(reply: Reply, dialect: Dialect) -> Reply:
+    """Return the reply as the dialect's clients read it: errors of our own in its shape."""
+    found = reply.problem
+    if found is None:
+        return reply
+    body = dialect.error(reply.status, found.message, found.code, found.param)
+    return msgspec.structs.replace(reply, body=body)
 
 
 async def read_body(receive: Receive) -> bytes | None:

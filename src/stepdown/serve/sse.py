@@ -1,8 +1,8 @@
-"""An SSE stream as it passes: whole lines go on at once, `[DONE]` and what follows is held back."""
+"""An SSE stream as it passes: whole lines go on at once, its end and what follows is held back."""
+
+from collections.abc import Callable
 
 __all__ = ["LineTooLong", "SsePassage"]
-
-_DONE = b"[DONE]"
 
 
 class LineTooLong(ValueError):
@@ -10,14 +10,15 @@ class LineTooLong(ValueError):
 
 
 class SsePassage:
-    """Splits a stream into lines; `frames` collects the data of each.
+    """Splits a stream into lines; `frames` collects the data of each, up to what `ends` it.
 
     Only whole lines are forwarded, so a stream that breaks off never breaks off inside one. The
     bytes of `feed` and of `rest`, one after another, are the bytes of the stream.
     """
 
-    def __init__(self, longest_line: int) -> None:
+    def __init__(self, longest_line: int, ends: Callable[[bytes], bool]) -> None:
         self._longest_line = longest_line
+        self._ends = ends
         self._held = bytearray()
         self._open = bytearray()
         self.frames: list[bytes] = []
@@ -45,7 +46,7 @@ class SsePassage:
         return passed
 
     def rest(self) -> bytes:
-        """Return what was held back: `[DONE]` and what came after it, or an unfinished line."""
+        """Return what was held back: the end and what came after it, or an unfinished line."""
         return bytes(self._held + self._open)
 
     def _pass(self, lines: bytes) -> bytes:
@@ -54,8 +55,9 @@ class SsePassage:
             end = lines.index(b"\n", at) + 1
             if lines.startswith(b"data:", at):
                 data = lines[at + 5 : end].strip()
-                if data == _DONE:
+                if self._ends(data):
                     self.done = True
+                    self.frames.append(data)
                     self._held += lines[at:]
                     return lines[:at]
                 self.frames.append(data)

@@ -137,7 +137,7 @@ def _content(answer: Answer) -> str | None:
 
 
 def _finish_reason(answer: Answer) -> str:
-    return "tool_calls" if answer.tool_calls else "stop"
+    return answer.finish_reason or ("tool_calls" if answer.tool_calls else "stop")
 
 
 def _tool_calls(answer: Answer, stamp: Stamp) -> list[dict[str, Any]]:

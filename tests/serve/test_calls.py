@@ -11,7 +11,7 @@ import pydantic
 import pytest
 
 from stepdown.core.calls import Answer, ToolCall
-from stepdown.serve import chat as serve_chat
+from stepdown.serve import calls as serve_calls
 from stepdown.serve.settings import Timeouts
 
 TOOLS = [
@@ -393,7 +393,7 @@ def test_a_file_that_can_not_be_read_goes_to_the_teacher(start, world, complete,
 
 
 def test_reading_files_that_takes_too_long_goes_to_the_teacher(start, complete, body, monkeypatch):
-    monkeypatch.setattr(serve_chat, "_DOCUMENTS_S", 0.0)
+    monkeypatch.setattr(serve_calls, "_DOCUMENTS_S", 0.0)
     start()
     data = base64.b64encode(b"hello").decode()
     reply = complete(with_file(body, file_data=f"data:text/plain;base64,{data}"))

@@ -1,4 +1,4 @@
-"""`/v1/chat/completions` and `/v1/route`: from a body to a decision, and from that to an answer."""
+"""A call in any dialect, and `/v1/route`: from a body to a decision, from that to an answer."""
 
 import asyncio
 import random
@@ -13,6 +13,7 @@ from stepdown.errors import InputError
 from stepdown.serve.behind import BehindAnswer, ask_behind
 from stepdown.serve.capture import Turn, exchange_of
 from stepdown.serve.decide import Verdict, decide
+from stepdown.serve.dialects import CHAT, Said
 from stepdown.serve.gateway import Gateway, new_turn
 from stepdown.serve.headers import header
 from stepdown.serve.relay import headers_of, relay, relay_quietly, while_there
@@ -21,21 +22,16 @@ from stepdown.serve.replies import (
     Receive,
     Reply,
     Send,
+    in_dialect,
     json_reply,
     problem,
     read_body,
     send_reply,
 )
 from stepdown.wire.openai import ChatBody, parse_request
-from stepdown.wire.openai_answers import (
-    DONE,
-    Stamp,
-    completion_body,
-    completion_frames,
-    estimated_usage,
-)
+from stepdown.wire.openai_answers import Stamp, completion_body, estimated_usage
 
-__all__ = ["chat", "route"]
+__all__ = ["answer_call", "route"]
 
 BYPASSED = Decision("bypassed", "forced", "frontier")
 OWN_MODELS = "stepdown/"
@@ -52,16 +48,18 @@ _LEGACY = ("functions", "function_call")
 _body = msgspec.json.Decoder(ChatBody)
 
 
-async def chat(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
-    """Answer a chat completion, from a student or from upstream."""
+async def answer_call(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
+    """Answer a call in the turn's dialect, from a student or from upstream."""
     body = await read_body(receive)
     if body is None:
         return
     turn.body = body
-    turn.path = "/chat/completions" + turn.path.partition("completions")[2]
+    _, query, rest = turn.path.partition("?")
+    turn.path = turn.dialect.path + query + rest
     bypassed = header(turn.headers, b"x-stepdown-bypass").lower() in ("true", "1")
     try:
-        turn.request = await _parsed(gateway, body, bypassed)
+        turn.chat = turn.dialect.chat(body)
+        turn.request = await _parsed(gateway, turn.chat, bypassed)
     except InputError as wrong:
         await _refuse(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
         return
@@ -220,19 +218,22 @@ async def _answer(
     request = turn.request
     assert request is not None
     usage = usage or estimated_usage(request, answer)
-    stamp = Stamp(f"chatcmpl-{turn.id}", int(turn.time), request.model or turn.model)
+    dialect = turn.dialect
+    stamp = Stamp(f"{dialect.prefix}{turn.id}", int(turn.time), request.model or turn.model)
     body = completion_body(answer, stamp, usage)
     latency_ms = (time.monotonic() - turn.begun) * 1000
     await gateway.capture.keep(exchange_of(turn, latency_ms, body))
     headers = [*headers_of(turn), (b"x-request-id", turn.id.encode())]
     turn.status = 200
+    options = request.params.get("stream_options")
+    counted = isinstance(options, dict) and options.get("include_usage") is True
+    said = Said(answer, stamp, usage, turn.body, counted)
     if request.stream:
-        options = request.params.get("stream_options")
-        counted = isinstance(options, dict) and options.get("include_usage") is True
-        frames = completion_frames(answer, stamp, usage if counted else None)
-        await send_reply(send, Reply(200, frames + DONE, [*_SSE]), headers)
+        await send_reply(send, Reply(200, dialect.stream(said), [*_SSE]), headers)
     else:
-        await send_reply(send, Reply(200, body, [JSON]), headers)
+        # What was captured is what a chat caller gets: it is not written twice.
+        sent = body if dialect is CHAT else dialect.body(said)
+        await send_reply(send, Reply(200, sent, [JSON]), headers)
 
 
 async def _upstream(
@@ -282,6 +283,7 @@ def _audit(gateway: Gateway, turn: Turn, verdict: Verdict) -> None:
         return
     audit = new_turn(turn.method, turn.path, turn.headers)
     audit.body, audit.request, audit.hint = turn.body, turn.request, turn.hint
+    audit.chat, audit.dialect = turn.chat, turn.dialect
     audit.task_name, audit.prediction, audit.audit_of = turn.task_name, turn.prediction, turn.id
     decision = verdict.decision
     audit.decision = Decision(
@@ -294,4 +296,4 @@ def _audit(gateway: Gateway, turn: Turn, verdict: Verdict) -> None:
 
 async def _refuse(turn: Turn, send: Send, reply: Reply) -> None:
     turn.status = reply.status
-    await send_reply(send, reply, headers_of(turn))
+    await send_reply(send, in_dialect(reply, turn.dialect), headers_of(turn))

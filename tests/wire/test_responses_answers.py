@@ -1,0 +1,82 @@
+"""Answers as responses and as their events; what comes out comes in again."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.wire.test_anthropic_answers import ANSWERS, data_of
+
+from stepdown.core.calls import Answer, Usage
+from stepdown.errors import InputError
+from stepdown.wire.openai_answers import Stamp
+from stepdown.wire.responses_answers import (
+    last_response,
+    parse_response,
+    response_body,
+    response_error_event,
+    response_events,
+)
+
+STAMP = Stamp("resp_abc", 1, "gpt-x")
+USAGE = Usage(10, 4, 3)
+SENT = b'{"model": "gpt-x", "input": "hi", "temperature": 0, "metadata": null}'
+
+
+@given(ANSWERS)
+def test_a_body_is_read_as_the_answer_it_says(answer):
+    found, usage, model = parse_response(response_body(answer, STAMP, USAGE, SENT))
+    assert (found.text, usage, model) == (answer.text, USAGE, "gpt-x")
+    assert found.tool_calls == answer.tool_calls
+
+
+@given(ANSWERS)
+def test_the_last_event_has_the_body_and_numbers_rise(answer):
+    frames = data_of(response_events(answer, STAMP, USAGE, SENT))
+    body = json.loads(response_body(answer, STAMP, USAGE, SENT))
+    assert last_response(frames) == (body, None)
+    assert [json.loads(one)["sequence_number"] for one in frames] == list(range(len(frames)))
+    assert last_response(frames[:-1]) == (None, None)
+
+
+def test_what_was_asked_is_repeated_and_nothing_is_stored():
+    body = json.loads(response_body(Answer("x"), STAMP, USAGE, SENT))
+    assert (body["temperature"], body["metadata"], body["store"]) == (0, {}, False)
+    assert (body["tool_choice"], body["tools"]) == ("auto", [])
+
+
+def test_a_refusal_is_one():
+    answer = Answer(None, refusal="I can't.")
+    found = parse_response(response_body(answer, STAMP, USAGE, SENT))[0]
+    assert (found.text, found.refusal) == (None, "I can't.")
+    kinds = [
+        json.loads(one)["type"] for one in data_of(response_events(answer, STAMP, USAGE, SENT))
+    ]
+    assert "response.refusal.delta" in kinds
+
+
+def test_cut_short_answers_say_so():
+    body = json.loads(response_body(Answer("x"), STAMP, USAGE, SENT)) | {"status": "incomplete"}
+    assert parse_response(json.dumps(body).encode())[0].finish_reason == "length"
+    body["incomplete_details"] = {"reason": "content_filter"}
+    assert parse_response(body)[0].finish_reason == "content_filter"
+
+
+@given(st.lists(st.binary(max_size=30)))
+def test_r5_nonsense_frames_raise_nothing(frames):
+    assert last_response(frames)[0] is None
+
+
+def test_an_error_in_the_stream_is_found():
+    (data,) = data_of(response_error_event("no", "upstream_broke_off"))
+    response, error = last_response([data])
+    assert response is None
+    assert error["message"] == "no"
+    failed = json.dumps({"type": "response.failed", "response": {"error": {"code": "x"}}})
+    assert last_response([failed.encode()])[1] == {"code": "x"}
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"output": 7}', b'{"output": [{}]}', b"[1]"])
+def test_what_is_no_response_is_said(body):
+    with pytest.raises(InputError, match="not a response"):
+        parse_response(body)
