@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := check
 
-.PHONY: demo test test-nightly check lint types layers budget lock bench models clean
+.PHONY: demo test test-nightly check lint types layers budget lock bench models clients conformance clean
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	python3 -m venv .venv
@@ -18,6 +18,17 @@ BIN := .venv/bin
 	touch $@
 
 models: .venv/models
+
+# Clients that are only tried: without them their conformance tests are skipped.
+.venv/clients: .venv/ready requirements/clients.txt tests/conformance/node/package-lock.json
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/clients.txt
+	if command -v npm >/dev/null; then cd tests/conformance/node && npm ci --silent; fi
+	touch $@
+
+clients: .venv/clients
+
+conformance: .venv/clients
+	$(PY) -m pytest tests/conformance --matrix docs/conformance.md
 
 demo: .venv/ready
 	$(BIN)/stepdown demo
@@ -48,6 +59,7 @@ bench: .venv/ready
 lock:
 	uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements/base.txt
 	uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --extra static --extra demo --extra encoder --extra documents --group dev pyproject.toml -o requirements/dev.txt
+	printf 'langchain-openai\nlitellm\n' | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 -c requirements/dev.txt - -o requirements/clients.txt
 	echo "torch==2.13.0+cpu" | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --find-links "$(PIP_FIND_LINKS)" --extra train --extra generate --extra needle -c requirements/dev.txt -c - pyproject.toml -o requirements/models.txt
 
 clean:

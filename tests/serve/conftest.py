@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, suppress
 import msgspec
 import pytest
 from aiohttp import web
-from tests.serve.speakers import SPEAKERS, frames
+from tests.serve.speakers import SPEAKERS, embeddings, frames
 
 from stepdown.core.anatomy import Anatomy
 from stepdown.core.calls import Answer
@@ -82,6 +82,8 @@ class FakeUpstream:
         for path, speaker in SPEAKERS.items():
             if request.path.endswith(path):
                 return await self._spoken(request, json.loads(body), *speaker)
+        if request.path.endswith("/embeddings") and b'"model"' in body:
+            return web.json_response(embeddings(json.loads(body)))
         if not request.path.endswith("/chat/completions"):
             return web.json_response({"path": request.path, "object": "list", "data": []})
         asked = json.loads(body)

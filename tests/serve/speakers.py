@@ -1,6 +1,8 @@
 """What providers say in messages and responses, written out by hand: bodies and stream events."""
 
+import base64
 import json
+import struct
 from typing import Any
 
 USAGE = {"input_tokens": 5, "output_tokens": 3}
@@ -67,6 +69,15 @@ def response_events(model, words):
     yield {"type": "response.content_part.done", **at, "part": part}
     yield {"type": "response.output_item.done", "output_index": 0, "item": item}
     yield {"type": "response.completed", "response": whole}
+
+
+def embeddings(asked):
+    vector: Any = [0.25, -0.5]
+    if asked.get("encoding_format") == "base64":
+        vector = base64.b64encode(struct.pack("<2f", *vector)).decode()
+    usage = {"prompt_tokens": 1, "total_tokens": 1}
+    row = {"object": "embedding", "index": 0, "embedding": vector}
+    return {"object": "list", "data": [row], "model": asked["model"], "usage": usage}
 
 
 def frames(events):
