@@ -55,7 +55,8 @@ def openai_sync(what: str, url: str, system: str, user: str) -> Any:
             return "".join(c.choices[0].delta.content or "" for c in chunks)
         if what == "tool_stream":
             with chat.stream(**asked, tools=[TOOL]) as stream:
-                (call,) = stream.get_final_completion().choices[0].message.tool_calls or ()
+                last: Any = stream.get_final_completion()
+            call = last.choices[0].message.tool_calls[0]
             return _called(call.function.name, call.function.arguments)
         if what == "tool":
             made: Any = chat.create(**asked, tools=[TOOL]).choices[0].message.tool_calls
@@ -80,13 +81,13 @@ def openai_async(what: str, url: str, system: str, user: str) -> Any:
                 return "".join([c.choices[0].delta.content or "" async for c in stream])
             if what == "tool_stream":
                 async with chat.stream(**asked, tools=[TOOL]) as events:
-                    last = await events.get_final_completion()
-                (call,) = last.choices[0].message.tool_calls or ()
+                    last: Any = await events.get_final_completion()
+                call = last.choices[0].message.tool_calls[0]
                 return _called(call.function.name, call.function.arguments)
             if what == "tool":
                 made: Any = (await chat.create(**asked, tools=[TOOL])).choices[0].message
-                call = made.tool_calls[0].function
-                return _called(call.name, call.arguments)
+                called = made.tool_calls[0].function
+                return _called(called.name, called.arguments)
             if what == "parsed":
                 done = (await chat.parse(**asked, response_format=Label)).choices[0].message
                 return done.parsed and done.parsed.model_dump()
@@ -158,10 +159,10 @@ def langchain(what: str, url: str, system: str, user: str) -> Any:
     if what == "stream":
         return "".join(chunk.text for chunk in model.stream(turns))
     if what == "tool_stream":
-        whole = None
+        whole: Any = None
         for chunk in model.bind_tools([TOOL]).stream(turns):
             whole = chunk if whole is None else whole + chunk
-        (call,) = whole.tool_calls if whole is not None else ()
+        (call,) = whole.tool_calls
         return {"name": call["name"], "input": call["args"]}
     if what == "tool":
         (call,) = model.bind_tools([TOOL]).invoke(turns).tool_calls

@@ -9,6 +9,7 @@ from stepdown.serve.capture import Turn
 from stepdown.serve.dialects import dialect_of
 from stepdown.serve.gateway import Gateway, log, new_turn
 from stepdown.serve.headers import header
+from stepdown.serve.metrics import CONTENT_TYPE
 from stepdown.serve.models import list_models, one_model
 from stepdown.serve.relay import headers_of, pass_through
 from stepdown.serve.replies import (
@@ -45,6 +46,7 @@ def make_app(gateway: Gateway) -> App:
             scope["method"], f"{raw}?{query.decode('latin-1')}" if query else raw, scope["headers"]
         )
         turn.dialect = dialect_of(path)
+        gateway.metrics.began()
         try:
             await _handler(path, turn.method)(gateway, turn, receive, send)
         except Exception as bug:
@@ -55,6 +57,8 @@ def make_app(gateway: Gateway) -> App:
             message = "The gateway failed on this request; its log has the details."
             await _send(turn, send, problem(500, message, "internal_error"))
         finally:
+            seconds = time.monotonic() - turn.begun
+            gateway.metrics.ended(turn.decision, turn.task_name, turn.status, seconds)
             if gateway.settings.verbose:
                 _log(turn, path)
 
@@ -144,6 +148,15 @@ async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) ->
     await _send(turn, send, json_reply(shown, 200 if status == "ready" else 503))
 
 
+async def _metrics(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
+    if not gateway.may_watch(turn.headers):
+        message = "Metrics are for callers on this machine, or with one of the client keys."
+        await _send(turn, send, problem(401, message, "invalid_api_key"))
+        return
+    headers = [(b"content-type", CONTENT_TYPE)]
+    await _send(turn, send, Reply(200, gateway.metrics.page(), headers))
+
+
 async def _not_found(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
     message = "There is nothing at this path; the API is below /v1."
     await _send(turn, send, problem(404, message, "not_found"))
@@ -173,6 +186,7 @@ _PATHS: Mapping[str, Mapping[str, Handler]] = {
     "/v1/models": {"GET": _members_only(list_models)},
     "/v1/route": {"POST": _members_only(route)},
     "/healthz": {"GET": _healthz, "HEAD": _healthz},
+    "/metrics": {"GET": _metrics},
     "/readyz": {"GET": _readyz, "HEAD": _readyz},
 }
 

@@ -10,11 +10,14 @@ from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import Any
 
+import msgspec
+
 from stepdown.errors import StepdownError
 from stepdown.serve.capture import Capture, Outbox, Turn
 from stepdown.serve.headers import Headers, header
 from stepdown.serve.live import Load, Loaded
-from stepdown.serve.settings import Settings
+from stepdown.serve.metrics import Metrics
+from stepdown.serve.settings import Settings, is_loopback
 from stepdown.serve.shapes import Shapes
 from stepdown.serve.students import StudentRunner, warm_up
 from stepdown.serve.upstream import Upstream
@@ -55,6 +58,25 @@ class Gateway:
         self._client_keys = [_key_hash(key) for key in settings.client_keys]
         self._known_keys: OrderedDict[bytes, float] = OrderedDict()
         self._background: set[asyncio.Task[None]] = set()
+        self.metrics = Metrics(self._state)
+
+    def may_watch(self, headers: Headers) -> bool:
+        """Say whether the caller may read the metrics: on this machine, or with a client key."""
+        return is_loopback(self.settings.host) or (
+            bool(self._client_keys) and self.may_enter(headers)
+        )
+
+    def _state(self) -> dict[str, float]:
+        """Return the gauges that nobody has to keep."""
+        capture = msgspec.structs.asdict(self.capture.health())
+        return {
+            "generation": self.loaded.generation,
+            "draining": float(self.draining),
+            "students_off": len(self.students.switched_off()),
+            "upstream_held_back": float(self.upstream.breaker.open),
+            "capture_waiting": capture.get("waiting", 0),
+            "capture_dropped": capture.get("dropped", 0),
+        }
 
     async def open(self) -> None:
         """Start what needs the running loop."""

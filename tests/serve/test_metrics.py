@@ -1,0 +1,59 @@
+"""Metrics say what became of requests, with labels that no caller can make up."""
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+
+@pytest.fixture
+def counted(ask):
+    """counted(name) → the samples of a metric, by their labels' values (by the labels' names)."""
+
+    def go(name, **how):
+        page = ask("GET", "/metrics", **how).body.decode()
+        return {
+            tuple(sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(page)
+            for sample in family.samples
+            if sample.name == name
+        }
+
+    return go
+
+
+def test_requests_are_counted_by_what_became_of_them(start, complete, body, counted, world):
+    start()
+    complete(body())
+    complete(body())
+    complete(body("hm"))
+    complete(body(system="Another one."))
+    world.upstream.fault = "status:429"
+    complete(body("hm"))
+    found = counted("stepdown_requests_total")
+    assert found == {
+        ("answered", "confident", "200", "intents", "small"): 2,
+        ("escalated", "low_confidence", "200", "intents", "frontier"): 1,
+        ("escalated", "low_confidence", "429", "intents", "frontier"): 1,
+        ("relayed", "no_route", "200", "", "frontier"): 1,
+    }
+    assert counted("stepdown_request_seconds_count")["answered", "small"] == 2
+    assert counted("stepdown_requests_under_way") == {(): 1}
+    assert counted("stepdown_generation") == {(): 1}
+
+
+def test_p4_no_text_key_or_name_of_a_caller_is_in_it(start, complete, body, ask):
+    start()
+    secret = {"authorization": "Bearer sk-very-secret", "x-stepdown-task": "made-up"}
+    for number in range(30):
+        complete(body(f"my password is {number}", model=f"model-{number}"), secret)
+        ask("GET", f"/v1/made/up/{number}")
+    page = ask("GET", "/metrics").body
+    for word in (b"password", b"very-secret", b"made", b"model-"):
+        assert word not in page
+    assert page.count(b"\n") < 150
+
+
+def test_s1_elsewhere_than_on_loopback_metrics_need_a_client_key(start, world, ask):
+    start(host="0.0.0.0", client_keys=("k1",))
+    world.url = world.url.replace("0.0.0.0", "127.0.0.1")
+    assert ask("GET", "/metrics").status == 401
+    assert ask("GET", "/metrics", None, {"authorization": "Bearer k1"}).status == 200
