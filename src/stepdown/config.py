@@ -94,7 +94,9 @@ class ServeConfig(_Section, frozen=True):
     """`[serve]`: the gateway's address and limits; sizes in bytes, times in seconds.
 
     `client_keys_env` names the environment variable that holds the keys that callers must present,
-    separated by commas; without it a caller's key is the upstream's business.
+    separated by commas; without it a caller's key is the upstream's business. A call that the
+    upstream answered with a passing failure is tried again up to `retries` times (0: never), and
+    `max_upstream_requests` may be under way to one upstream.
     """
 
     host: str = "127.0.0.1"
@@ -104,6 +106,8 @@ class ServeConfig(_Section, frozen=True):
     first_byte_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     idle_seconds: Annotated[float, msgspec.Meta(gt=0)] = 15.0
     drain_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 2
+    max_upstream_requests: Annotated[int, msgspec.Meta(gt=0)] = 1000
 
 
 class Config(_Section, frozen=True):

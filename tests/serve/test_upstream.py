@@ -25,8 +25,8 @@ def asked(url, times=1, first_byte_s=1.0, limits=None, breaker=None):
                 try:
                     async with upstream.answer(
                         "POST", "/chat/completions", [], b"{}", first_byte_s=first_byte_s
-                    ) as response:
-                        found.append(await whole_body(response, 10_000, first_byte_s))
+                    ) as reached:
+                        found.append(await whole_body(reached.response, 10_000, first_byte_s))
                 except Unanswered as failure:
                     found.append((failure.status, failure.code))
             return found

@@ -97,7 +97,8 @@ def settings_of(
         mid=_mid(config.tiers.get("mid")),
         client_keys=_keys(own.client_keys_env),
         audit_share=config.defaults.audit_share or 0.0,
-        limits=Limits(body_bytes=own.max_body_bytes),
+        retries=own.retries,
+        limits=Limits(body_bytes=own.max_body_bytes, upstream_requests=own.max_upstream_requests),
         timeouts=Timeouts(
             first_byte=own.first_byte_seconds, idle=own.idle_seconds, drain=own.drain_seconds
         ),

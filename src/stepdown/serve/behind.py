@@ -64,9 +64,10 @@ async def _reply(gateway: Gateway, inquiry: Inquiry, body: bytes) -> bytes | int
     try:
         async with gateway.mid.answer(
             "POST", inquiry.path, headers, body, first_byte_s=patience
-        ) as response:
-            if response.status != _OK:
-                return response.status
-            return await whole_body(response, settings.limits.upstream_bytes, patience)
+        ) as reached:
+            status = reached.response.status
+            if status != _OK:
+                return status
+            return await whole_body(reached.response, settings.limits.upstream_bytes, patience)
     except Unanswered:
         return 0

@@ -43,7 +43,7 @@ class Turn(msgspec.Struct):
     `time` is in seconds since the epoch, `begun` on the monotonic clock; `path` is the API's, with
     its query, below `/v1`, `body` the caller's own and `chat` what that is in chat completions.
     `model` is the one that really answers, `audit_of` the id of the answer
-    that this turn is the audit of.
+    that this turn is the audit of; `tries` is how often the upstream was asked.
     """
 
     id: str
@@ -63,6 +63,7 @@ class Turn(msgspec.Struct):
     prediction: Prediction | None = None
     audit_of: str = ""
     status: int = 0
+    tries: int = 0
 
 
 class Capture:

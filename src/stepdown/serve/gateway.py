@@ -74,6 +74,8 @@ class Gateway:
             "draining": float(self.draining),
             "students_off": len(self.students.switched_off()),
             "upstream_held_back": float(self.upstream.breaker.open),
+            "upstream_retries": self.upstream.retried,
+            "upstream_under_way": self.upstream.under_way,
             "capture_waiting": capture.get("waiting", 0),
             "capture_dropped": capture.get("dropped", 0),
         }

@@ -60,10 +60,10 @@ async def _upstreams(gateway: Gateway, turn: Turn) -> list[dict[str, Any]]:
     try:
         async with gateway.upstream.answer(
             "GET", "/models", headers, b"", first_byte_s=_PATIENCE_S
-        ) as response:
-            if response.status != _OK:
+        ) as reached:
+            if reached.response.status != _OK:
                 return []
-            answer = msgspec.json.decode(await whole_body(response, limit, _PATIENCE_S))
+            answer = msgspec.json.decode(await whole_body(reached.response, limit, _PATIENCE_S))
     except (Unanswered, ValueError, RecursionError):
         return []
     data = cast("dict[str, Any]", answer).get("data") if isinstance(answer, dict) else None

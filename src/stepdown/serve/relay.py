@@ -18,7 +18,7 @@ from stepdown.errors import InputError
 from stepdown.serve.capture import Turn, exchange_of, quoted
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import Headers, back, decision_headers, forwarded
-from stepdown.serve.replies import Receive, Reply, Send, in_dialect, problem, send_reply
+from stepdown.serve.replies import NO_RETRY, Receive, Reply, Send, in_dialect, problem, send_reply
 from stepdown.serve.sse import LineTooLong, SsePassage
 from stepdown.serve.upstream import Unanswered, chunks, whole_body
 
@@ -104,7 +104,10 @@ async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
             forwarded(turn.headers, gateway.settings.api_key, turn.dialect.key_header),
             body,
             first_byte_s=timeouts.first_byte if streams else timeouts.answer,
-        ) as response:
+            retries=gateway.settings.retries,
+        ) as reached:
+            response = reached.response
+            turn.tries = reached.tries
             if response.status in _SUCCESS:
                 gateway.accepted_upstream(turn.headers)
             if response.content_type == "text/event-stream":
@@ -137,7 +140,11 @@ async def _whole(
     error = None if completion else {"status": response.status, "body": quoted(body)}
     await gateway.capture.keep(exchange_of(turn, _since(turn), completion, error))
     turn.status = response.status
-    reply = Reply(response.status, body, back(response.headers.items()))
+    headers = back(response.headers.items())
+    if turn.tries > 1 and response.status not in _SUCCESS:
+        # Another try was made here; the client's own would only multiply it.
+        headers = [one for one in headers if one[0] != b"x-should-retry"] + [NO_RETRY]
+    reply = Reply(response.status, body, headers)
     await send_reply(send, reply, headers_of(turn))
 
 
@@ -237,7 +244,8 @@ async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
             forwarded(turn.headers, gateway.settings.api_key, turn.dialect.key_header),
             turn.body,
             first_byte_s=timeouts.answer,
-        ) as response:
+        ) as reached:
+            response = reached.response
             if response.status in _SUCCESS:
                 gateway.accepted_upstream(turn.headers)
             streams = response.content_type == "text/event-stream"

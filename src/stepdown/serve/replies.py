@@ -10,6 +10,7 @@ from stepdown.serve.headers import Headers
 from stepdown.wire.openai_answers import error_body
 
 __all__ = [
+    "NO_RETRY",
     "Problem",
     "Receive",
     "Reply",
@@ -27,7 +28,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
-_NO_RETRY = (b"x-should-retry", b"false")
+NO_RETRY = (b"x-should-retry", b"false")
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -72,7 +73,7 @@ def problem(
     if retry_after_s is not None:
         headers.append((b"retry-after", str(retry_after_s).encode()))
     if tried:
-        headers.append(_NO_RETRY)
+        headers.append(NO_RETRY)
     body = error_body(message, code, param)
     return Reply(status, body, headers, Problem(message, code, param))
 

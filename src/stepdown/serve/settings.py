@@ -16,7 +16,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Sizes in bytes and counts; what exceeds one is refused with a clear answer, never kept.
 
     `upstream_bytes` bounds an answer that is read whole or assembled, `relayed_bytes` one that is
-    only passed through, `line_bytes` one line of an SSE stream.
+    only passed through, `line_bytes` one line of an SSE stream. So many `upstream_requests` may be
+    under way to one upstream that a slow one does not fill the gateway.
     """
 
     body_bytes: int = 4 * MIB
@@ -27,6 +28,7 @@ class Limits(msgspec.Struct, frozen=True):
     line_bytes: int = MIB
     relayed_bytes: int = 1024 * MIB
     upstream_connections: int = 500
+    upstream_requests: int = 1000
     students_waiting: int = 64
     audits: int = 8
     known_keys: int = 10_000
@@ -70,7 +72,8 @@ class Settings(msgspec.Struct, frozen=True):
     when the caller named none (`auto`, `stepdown/<task>`). `mid` is the model behind students whose
     certificate counts on one. With `client_keys` a caller has to
     present one of them. `audit_share` of the confident answers is asked of the upstream as well,
-    after the caller has been served. `verbose` writes one line a request to stderr.
+    after the caller has been served. `verbose` writes one line a request to stderr. A call that the
+    upstream answered with a passing failure is tried again up to `retries` times.
     """
 
     host: str = "127.0.0.1"
@@ -84,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     verbose: bool = False
+    retries: int = 2
 
     @property
     def answers_known_keys_only(self) -> bool:

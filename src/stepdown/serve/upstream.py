@@ -5,13 +5,15 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from stepdown.errors import UpstreamError
 from stepdown.serve.breaker import Breaker
+from stepdown.serve.retries import RetryBudget, pause_s
 from stepdown.serve.settings import Limits, Timeouts, api_root
 
-__all__ = ["Unanswered", "Upstream", "chunks", "whole_body"]
+__all__ = ["Reached", "Unanswered", "Upstream", "chunks", "whole_body"]
 
 _REDIRECTS = range(300, 400)
 _NOT_MODIFIED = 304
@@ -29,10 +31,18 @@ class Unanswered(UpstreamError):
         self.retry_after_s = retry_after_s
 
 
+class Reached(msgspec.Struct, frozen=True):
+    """A response whose body is unread, and how often the upstream was asked for it."""
+
+    response: aiohttp.ClientResponse
+    tries: int
+
+
 class Upstream:
     """Sends requests below one API root; redirects are never followed, cookies never kept.
 
-    A key is therefore never sent anywhere but to the address that it was configured for.
+    A key is therefore never sent anywhere but to the address that it was configured for. `retried`
+    counts retries since the start, `under_way` the requests of this moment.
     """
 
     def __init__(
@@ -46,6 +56,9 @@ class Upstream:
         self._root = "" if base_url is None else api_root(base_url)
         self._limits = limits
         self._timeouts = timeouts
+        self.budget = RetryBudget()
+        self.under_way = 0
+        self.retried = 0
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -94,14 +107,74 @@ class Upstream:
         body: bytes,
         *,
         first_byte_s: float,
-    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        retries: int = 0,
+    ) -> AsyncGenerator[Reached]:
         """Give the response to one request, its body unread; leaving the block lets go of it.
 
-        `path` is below the root and may have a query.
+        `path` is below the root and may have a query. A status that may be another in a moment is
+        tried again up to `retries` times, within the budget.
 
         Raises:
-            Unanswered: there is none: no connection, none in time, or a redirect.
+            Unanswered: there is none: no connection, none in time, or a redirect; or too many
+                requests are under way already.
         """
+        if self.under_way >= self._limits.upstream_requests:
+            raise Unanswered(
+                503,
+                "upstream_crowded",
+                f"{self.under_way:,} requests to the upstream are under way; try again shortly.",
+                1,
+            )
+        self.under_way += 1
+        try:
+            async with self._reached(method, path, headers, body, first_byte_s, retries) as reached:
+                yield reached
+        finally:
+            self.under_way -= 1
+
+    @asynccontextmanager
+    async def _reached(
+        self,
+        method: str,
+        path: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        first_byte_s: float,
+        retries: int,
+    ) -> AsyncGenerator[Reached]:
+        self.budget.asked()
+        tries = 1
+        response = await self._allowed(method, path, headers, body, first_byte_s)
+        while tries <= retries:
+            pause = pause_s(response.status, response.headers, tries - 1)
+            if pause is None or not self.budget.take():
+                break
+            response.close()
+            self.retried += 1
+            await asyncio.sleep(pause)
+            response = await self._allowed(method, path, headers, body, first_byte_s)
+            tries += 1
+        try:
+            if response.status in _REDIRECTS and response.status != _NOT_MODIFIED:
+                raise Unanswered(
+                    502,
+                    "upstream_redirects",
+                    f"The upstream at {self._root} redirects; set its final address as base_url.",
+                )
+            yield Reached(response, tries)
+        finally:
+            # Released only at its end: a body that was not read to the end costs its connection.
+            response.close()
+
+    async def _allowed(
+        self,
+        method: str,
+        path: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        first_byte_s: float,
+    ) -> aiohttp.ClientResponse:
+        """Ask once, if the breaker allows it, and tell it how that went."""
         wait = self.breaker.wait_s()
         if wait is not None:
             raise _down(self._root, "it failed several times in a row", int(wait) + 1)
@@ -114,17 +187,7 @@ class Upstream:
             self.breaker.abandoned()
             raise
         self.breaker.succeeded()
-        try:
-            if response.status in _REDIRECTS and response.status != _NOT_MODIFIED:
-                raise Unanswered(
-                    502,
-                    "upstream_redirects",
-                    f"The upstream at {self._root} redirects; set its final address as base_url.",
-                )
-            yield response
-        finally:
-            # Released only at its end: a body that was not read to the end costs its connection.
-            response.close()
+        return response
 
     async def _respond(
         self,
