@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from stepdown.core.ports import Durability
 from stepdown.core.proofs import ContractKind
 from stepdown.errors import ConfigError
 
@@ -85,9 +86,17 @@ class TaskConfig(_Section, frozen=True):
 
 
 class StoreConfig(_Section, frozen=True):
-    """`[store]`: where captured calls are kept: `sqlite` is the workspace's own `calls.db`."""
+    """`[store]`: where captured calls are kept: `sqlite` is the workspace's own `calls.db`.
+
+    `durability` is what a captured call survives once its caller has the answer: `async` promises
+    nothing, `journal` that it survives the process, `sync` the machine as well. `when_full` is what
+    happens when no more can be captured: `shed` answers on and counts what is missing, `refuse`
+    answers 503.
+    """
 
     url: str = "sqlite"
+    durability: Durability = "journal"
+    when_full: Literal["shed", "refuse"] = "shed"
 
 
 class ServeConfig(_Section, frozen=True):

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing, contextmanager
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,3 +106,29 @@ def test_a_line_is_one_line_and_means_the_same(value, indent):
 @given(st.binary())
 def test_any_bytes_can_be_quoted(data):
     assert len(quoted(data * 100)) <= 2000
+
+
+@contextmanager
+def locked(path):
+    """A store that can't be written, as when the disk is full."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize(("refuses", "status"), [(True, 503), (False, 200)])
+def test_d4_what_cannot_be_captured_is_refused_or_shed(
+    start, world, complete, body, wait, refuses, status
+):
+    start(refuses_uncaptured=refuses)
+    assert complete(body()).status == 200
+    with locked(world.path):
+        # The first one finds out.
+        assert complete(body()).status == 200
+        reply = complete(body())
+        assert reply.status == status
+        if refuses:
+            assert reply.json()["error"]["code"] == "capture_unavailable"
+            assert reply.headers["retry-after"] == "2"
+    wait(lambda: complete(body()).status == 200)

@@ -12,6 +12,7 @@ from contextlib import closing
 import pytest
 
 from stepdown.core.ports import Exchange
+from stepdown.store import schema
 from stepdown.store import sqlite as module
 from stepdown.store.sqlite import SqliteOutbox, read_lines, read_tallies
 
@@ -169,7 +170,7 @@ import sys, threading
 from pathlib import Path
 from stepdown.core.ports import Exchange
 from stepdown.store.sqlite import SqliteOutbox
-outbox = SqliteOutbox(Path(sys.argv[1]))
+outbox = SqliteOutbox(Path(sys.argv[1]), durability=sys.argv[3])
 lock = threading.Lock()
 def tell(key, committed):
     with lock:
@@ -183,10 +184,10 @@ for index in range(10_000_000):
 """
 
 
-def kill_while_writing(path, round_, seconds):
+def kill_while_writing(path, round_, seconds, level):
     """Return the ids that the writer acknowledged before it was killed."""
     writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path), str(round_)], stdout=subprocess.PIPE
+        [sys.executable, "-c", WRITER, str(path), str(round_), level], stdout=subprocess.PIPE
     )
     assert writer.stdout is not None
     first = writer.stdout.readline()
@@ -199,10 +200,10 @@ def kill_while_writing(path, round_, seconds):
     return [line.removesuffix(" True") for line in lines if line.endswith(" True")]
 
 
-def lost_after_kills(path, kills):
+def lost_after_kills(path, kills, level="journal"):
     acknowledged = []
     for round_ in range(kills):
-        acknowledged += kill_while_writing(path, round_, 0.02 + 0.013 * (round_ % 7))
+        acknowledged += kill_while_writing(path, round_, 0.02 + 0.013 * (round_ % 7), level)
     stored = [line.decode() for line in read_lines(path)]
     assert len(stored) == len(set(stored))
     with closing(sqlite3.connect(path)) as connection:
@@ -211,8 +212,36 @@ def lost_after_kills(path, kills):
     return set(acknowledged) - set(stored)
 
 
-def test_d1_kill_9_loses_nothing_acknowledged(path):
-    assert lost_after_kills(path, 3) == set()
+@pytest.mark.parametrize("level", ["journal", "sync"])
+def test_d1_kill_9_loses_nothing_acknowledged(path, level):
+    assert lost_after_kills(path, 3, level) == set()
+
+
+def test_d1_sync_waits_for_the_disk_and_async_for_nothing(path):
+    path.parent.mkdir(exist_ok=True)
+    level = {}
+    for name in ("async", "journal", "sync"):
+        with closing(schema.connect(path, name)) as connection:
+            (level[name],) = connection.execute("PRAGMA synchronous").fetchone()
+    assert level == {"async": 1, "journal": 1, "sync": 2}
+    outbox = SqliteOutbox(path, durability="async")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert outbox.submit(exchange(0), pytest.fail)
+        other.execute("ROLLBACK")
+    outbox.close()
+    assert len(list(read_lines(path))) == 1
+
+
+def test_d4_a_full_queue_says_so(path):
+    outbox = SqliteOutbox(path, max_items=1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not outbox.health().full
+        put(outbox, exchange(0))
+        assert outbox.health().full
+        other.execute("ROLLBACK")
+    outbox.close()
 
 
 @pytest.mark.nightly

@@ -26,6 +26,9 @@ from stepdown.workspace.policies import read_policy
 
 __all__ = ["loader", "serve", "settings_of"]
 
+_SYNC_COMMIT_S = 5.0
+"""How long an answer waits for the disk where that is promised."""
+
 
 @click.command()
 @click.option("--host", help="Address to listen on (default 127.0.0.1).")
@@ -41,7 +44,7 @@ def serve(
     """Answer what the students are sure of; send the rest upstream, unchanged."""
     settings = settings_of(session.config, host=host, port=port, upstream=upstream)
     settings = msgspec.structs.replace(settings, verbose=verbose)
-    outbox = SqliteOutbox(session.workspace.calls)
+    outbox = SqliteOutbox(session.workspace.calls, durability=session.config.store.durability)
     seen: list[Loaded] = []
     load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
     try:
@@ -98,9 +101,13 @@ def settings_of(
         client_keys=_keys(own.client_keys_env),
         audit_share=config.defaults.audit_share or 0.0,
         retries=own.retries,
+        refuses_uncaptured=config.store.when_full == "refuse",
         limits=Limits(body_bytes=own.max_body_bytes, upstream_requests=own.max_upstream_requests),
         timeouts=Timeouts(
-            first_byte=own.first_byte_seconds, idle=own.idle_seconds, drain=own.drain_seconds
+            first_byte=own.first_byte_seconds,
+            idle=own.idle_seconds,
+            drain=own.drain_seconds,
+            commit=_SYNC_COMMIT_S if config.store.durability == "sync" else Timeouts().commit,
         ),
     )
 

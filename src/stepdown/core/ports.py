@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
 import msgspec
 
@@ -14,6 +14,7 @@ from stepdown.core.tasks import Input, Task
 __all__ = [
     "Choosy",
     "Complete",
+    "Durability",
     "Exchange",
     "Family",
     "Line",
@@ -178,6 +179,10 @@ class Provider(Protocol):
     ) -> AbstractAsyncContextManager[Complete]:
         """Connect to `source`: an API root, or whatever the provider reads from."""
         ...
+
+
+Durability = Literal["async", "journal", "sync"]
+"""What an acknowledged exchange survives: nothing for sure; the process's end; the machine's."""
 
 
 class Exchange(msgspec.Struct, frozen=True):

@@ -43,6 +43,13 @@ _SSE = (
 )
 _DOCUMENT = re.compile(rb'"(?:file|input_file|document)"')
 _DOCUMENTS_S = 10.0
+_UNCAPTURED = problem(
+    503,
+    "The gateway can't record calls just now, and is set to answer none that it does not record "
+    '(`[store] when_full = "refuse"`); try again shortly.',
+    "capture_unavailable",
+    retry_after_s=2,
+)
 _LEGACY = ("functions", "function_call")
 
 _body = msgspec.json.Decoder(ChatBody)
@@ -54,6 +61,9 @@ async def answer_call(gateway: Gateway, turn: Turn, receive: Receive, send: Send
     if body is None:
         return
     turn.body = body
+    if gateway.settings.refuses_uncaptured and not gateway.capture.works():
+        await _refuse(turn, send, _UNCAPTURED)
+        return
     _, query, rest = turn.path.partition("?")
     turn.path = turn.dialect.path + query + rest
     bypassed = header(turn.headers, b"x-stepdown-bypass").lower() in ("true", "1")

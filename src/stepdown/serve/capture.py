@@ -77,6 +77,11 @@ class Capture:
         """Return the outbox's state."""
         return self._outbox.health()
 
+    def works(self) -> bool:
+        """Say whether what comes now can be made durable."""
+        health = self.health()
+        return not (getattr(health, "error", "") or getattr(health, "full", False))
+
     async def keep(self, exchange: Exchange) -> None:
         """Submit an exchange and wait until it is durable, or for as long as is allowed."""
         loop = asyncio.get_running_loop()

@@ -73,7 +73,8 @@ class Settings(msgspec.Struct, frozen=True):
     certificate counts on one. With `client_keys` a caller has to
     present one of them. `audit_share` of the confident answers is asked of the upstream as well,
     after the caller has been served. `verbose` writes one line a request to stderr. A call that the
-    upstream answered with a passing failure is tried again up to `retries` times.
+    upstream answered with a passing failure is tried again up to `retries` times. What can't be
+    captured is answered all the same, or with `refuses_uncaptured` by a 503.
     """
 
     host: str = "127.0.0.1"
@@ -88,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True):
     timeouts: Timeouts = Timeouts()
     verbose: bool = False
     retries: int = 2
+    refuses_uncaptured: bool = False
 
     @property
     def answers_known_keys_only(self) -> bool:

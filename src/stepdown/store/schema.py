@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from stepdown.core.ports import Durability
 from stepdown.errors import InputError, UsageError
 
 __all__ = ["SCHEMA_VERSION", "connect", "not_a_store", "open_store", "take_lock"]
@@ -47,8 +48,11 @@ def take_lock(path: Path) -> int:
     return held
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, durability: Durability = "journal") -> sqlite3.Connection:
     """Open the one read-write connection; checkpoints are the caller's.
+
+    With `sync` every commit waits for the disk; else what was committed survives the process, and
+    the last of it may be lost with the machine.
 
     Raises:
         sqlite3.Error: it can't be opened, or it is no database.
@@ -56,7 +60,8 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        level = "FULL" if durability == "sync" else "NORMAL"
+        connection.execute(f"PRAGMA synchronous = {level}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
     except sqlite3.Error:
         connection.close()
@@ -64,7 +69,7 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def open_store(path: Path) -> sqlite3.Connection:
+def open_store(path: Path, durability: Durability = "journal") -> sqlite3.Connection:
     """Open the database, private to its owner, with its schema in place.
 
     Raises:
@@ -73,7 +78,7 @@ def open_store(path: Path) -> sqlite3.Connection:
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
-        connection = connect(path)
+        connection = connect(path, durability)
     except sqlite3.Error as problem:
         raise not_a_store(path, problem) from problem
     try:

@@ -29,7 +29,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from stepdown.core.ports import Exchange
+from stepdown.core.ports import Durability, Exchange
 from stepdown.store.schema import connect, not_a_store, open_store, take_lock
 
 __all__ = ["Health", "SqliteOutbox", "Tally", "read_lines", "read_tallies"]
@@ -65,13 +65,14 @@ _Step = _Waiting | Literal["checkpoint", "close"]
 
 
 class Health(msgspec.Struct, frozen=True):
-    """How capture is doing; `error` is "" while it works."""
+    """How capture is doing; `error` is "" while it works, `full` says that it drops what comes."""
 
     committed: int
     dropped: int
     waiting: int
     waiting_bytes: int
     error: str
+    full: bool = False
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -89,15 +90,23 @@ class Tally(msgspec.Struct, frozen=True):
 class SqliteOutbox:
     """The one writer of a workspace's `calls.db`; `close` commits what waits.
 
+    `async` acknowledges what is in the queue, `journal` what is committed, `sync` what is on disk.
+
     Raises:
         UsageError: another process writes to the file, or it can't be opened.
         InputError: the file is not a store of calls, or of a newer version.
     """
 
     def __init__(
-        self, path: Path, *, max_items: int = 10_000, max_bytes: int = 64 * 1024 * 1024
+        self,
+        path: Path,
+        *,
+        durability: Durability = "journal",
+        max_items: int = 10_000,
+        max_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self._path = path
+        self._durability: Durability = durability
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._queue: SimpleQueue[_Step] = SimpleQueue()
@@ -112,7 +121,7 @@ class SqliteOutbox:
         self._closing = threading.Event()
         self._lock_file = take_lock(path)
         try:
-            self._connection: sqlite3.Connection | None = open_store(path)
+            self._connection: sqlite3.Connection | None = open_store(path, durability)
         except BaseException:
             os.close(self._lock_file)
             raise
@@ -139,9 +148,9 @@ class SqliteOutbox:
                 return True
             self._waiting += 1
             self._waiting_bytes += size
-        hopeless = bool(self._error) or self._stalled()
-        self._queue.put(_Waiting(exchange, _nobody if hopeless else done))
-        return hopeless
+        settled = self._durability == "async" or bool(self._error) or self._stalled()
+        self._queue.put(_Waiting(exchange, _nobody if settled else done))
+        return settled
 
     def health(self) -> Health:
         """Return the counts since start, and what is wrong if anything is."""
@@ -152,6 +161,7 @@ class SqliteOutbox:
             self._waiting,
             self._waiting_bytes,
             self._error or stalled,
+            self._waiting >= self._max_items or self._waiting_bytes >= self._max_bytes,
         )
 
     def close(self, timeout: float = 5.0) -> None:
@@ -170,7 +180,12 @@ class SqliteOutbox:
         return since is not None and time.monotonic() - since > _STALL_S
 
     def _commit_at_once(self, exchange: Exchange) -> bool:
-        """Commit on the caller's thread, if nothing waits and the last times were quick."""
+        """Commit on the caller's thread, if nothing waits and the last times were quick.
+
+        Neither without a promise to keep, nor where a commit waits for the disk.
+        """
+        if self._durability != "journal":
+            return False
         started = time.monotonic()
         if self._waiting or self._error or started < self._no_hurry_until:
             return False
@@ -259,7 +274,7 @@ class SqliteOutbox:
         try:
             connection = self._connection
             if connection is None:
-                connection = self._connection = connect(self._path)
+                connection = self._connection = connect(self._path, self._durability)
             missing = self._unmarked
             if len(exchanges) == 1 and not missing:
                 connection.execute(_INSERT, _row(exchanges[0]))  # commits by itself
