@@ -91,12 +91,13 @@ class StoreConfig(_Section, frozen=True):
     `durability` is what a captured call survives once its caller has the answer: `async` promises
     nothing, `journal` that it survives the process, `sync` the machine as well. `when_full` is what
     happens when no more can be captured: `shed` answers on and counts what is missing, `refuse`
-    answers 503.
+    answers 503. `redact` is what is taken out of a call before it is kept.
     """
 
     url: str = "sqlite"
     durability: Durability = "journal"
     when_full: Literal["shed", "refuse"] = "shed"
+    redact: tuple[Literal["credentials", "emails", "cards"], ...] = ("credentials",)
 
 
 class ServeConfig(_Section, frozen=True):

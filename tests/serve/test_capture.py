@@ -13,6 +13,7 @@ from stepdown.core.ports import Exchange
 from stepdown.core.routes import Decision
 from stepdown.serve.capture import Capture, exchange_of, one_line, quoted
 from stepdown.serve.gateway import new_turn
+from stepdown.serve.redaction import redactor
 
 
 def test_the_line_of_an_answer(start, world, complete, body):
@@ -65,7 +66,7 @@ def test_the_answer_waits_for_the_outbox_but_not_for_long():
     exchange = Exchange("1", 0.0, b"{}")
 
     async def go(commit_s, settle):
-        keeping = asyncio.ensure_future(Capture(outbox, commit_s).keep(exchange))
+        keeping = asyncio.ensure_future(Capture(outbox, commit_s, redactor([])).keep(exchange))
         await asyncio.sleep(0)
         waited = not keeping.done()
         if settle:

@@ -101,6 +101,7 @@ def settings_of(
         client_keys=_keys(own.client_keys_env),
         audit_share=config.defaults.audit_share or 0.0,
         retries=own.retries,
+        redact=config.store.redact,
         refuses_uncaptured=config.store.when_full == "refuse",
         limits=Limits(body_bytes=own.max_body_bytes, upstream_requests=own.max_upstream_requests),
         timeouts=Timeouts(

@@ -15,6 +15,7 @@ from stepdown.core.ports import Exchange, Prediction
 from stepdown.core.routes import Decision
 from stepdown.serve.dialects import CHAT, Dialect
 from stepdown.serve.headers import Headers
+from stepdown.serve.redaction import Redactor
 
 __all__ = ["Capture", "Outbox", "Turn", "exchange_of", "one_line", "quoted"]
 
@@ -67,11 +68,16 @@ class Turn(msgspec.Struct):
 
 
 class Capture:
-    """Writes turns to the outbox; a broken outbox is never a broken answer."""
+    """Writes turns to the outbox, redacted; a broken outbox is never a broken answer.
 
-    def __init__(self, outbox: Outbox, commit_s: float) -> None:
+    `withheld` counts the exchanges whose content was dropped, since the redactor failed on them.
+    """
+
+    def __init__(self, outbox: Outbox, commit_s: float, redactor: Redactor) -> None:
+        self.withheld = 0
         self._outbox = outbox
         self._commit_s = commit_s
+        self._redactor = redactor
 
     def health(self) -> msgspec.Struct:
         """Return the outbox's state."""
@@ -96,14 +102,23 @@ class Capture:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle)
 
-        if not self._outbox.submit(exchange, done):
+        if not self._outbox.submit(self._clean(exchange), done):
             timer = loop.call_later(self._commit_s, settle)
             await settled
             timer.cancel()
 
     def keep_later(self, exchange: Exchange) -> None:
         """Submit an exchange that nobody waits for: its caller has left."""
-        self._outbox.submit(exchange, _nobody)
+        self._outbox.submit(self._clean(exchange), _nobody)
+
+    def _clean(self, exchange: Exchange) -> Exchange:
+        """Return the exchange redacted; without any content where that fails."""
+        try:
+            line = self._redactor.clean(exchange.line)
+        except Exception as problem:  # noqa: BLE001 - whatever fails, what was not cleaned is not kept
+            self.withheld += 1
+            return msgspec.structs.replace(exchange, line=_withheld(exchange, problem))
+        return msgspec.structs.replace(exchange, line=line)
 
 
 def exchange_of(
@@ -136,7 +151,7 @@ def exchange_of(
         about["partial"] = partial
     line: dict[str, Any] = {
         "id": turn.id,
-        "time": datetime.fromtimestamp(turn.time, UTC).isoformat().replace("+00:00", "Z"),
+        "time": _stamp(turn.time),
         "request": one_line(turn.chat or turn.body),
         "response": None if response is None else one_line(response),
         "latency_ms": round(latency_ms, 3),
@@ -156,6 +171,31 @@ def exchange_of(
         about["reason"],
         about["confidence"],
     )
+
+
+def _withheld(exchange: Exchange, problem: Exception) -> bytes:
+    """Return a line that says what became of a call, and nothing of what was said in it."""
+    why = f"Its content was dropped: redaction failed ({type(problem).__name__})."
+    about = {
+        "tier": exchange.tier,
+        "task": exchange.task,
+        "decision": exchange.decision,
+        "reason": exchange.reason,
+        "confidence": exchange.confidence,
+    }
+    line: dict[str, Any] = {
+        "id": exchange.id,
+        "time": _stamp(exchange.time),
+        "request": None,
+        "response": None,
+        "error": {"message": why},
+        "stepdown": about,
+    }
+    return _encoder.encode(line)
+
+
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
 def quoted(body: bytes) -> str:

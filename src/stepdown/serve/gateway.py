@@ -17,6 +17,7 @@ from stepdown.serve.capture import Capture, Outbox, Turn
 from stepdown.serve.headers import Headers, header
 from stepdown.serve.live import Load, Loaded
 from stepdown.serve.metrics import Metrics
+from stepdown.serve.redaction import redactor
 from stepdown.serve.settings import Settings, is_loopback
 from stepdown.serve.shapes import Shapes
 from stepdown.serve.students import StudentRunner, warm_up
@@ -44,7 +45,9 @@ class Gateway:
         self.mid = Upstream(mid, limits, timeouts)
         self.students = StudentRunner(settings.timeouts.student, settings.limits.students_waiting)
         self.shapes = Shapes()
-        self.capture = Capture(outbox, settings.timeouts.commit)
+        own = (settings.api_key, settings.mid and settings.mid.api_key, *settings.client_keys)
+        clean = redactor(settings.redact, [key for key in own if key])
+        self.capture = Capture(outbox, settings.timeouts.commit, clean)
         self.draining = False
         self.load_problem = ""
         self.upstream_problem = ""
@@ -78,6 +81,7 @@ class Gateway:
             "upstream_under_way": self.upstream.under_way,
             "capture_waiting": capture.get("waiting", 0),
             "capture_dropped": capture.get("dropped", 0),
+            "capture_withheld": self.capture.withheld,
         }
 
     async def open(self) -> None:

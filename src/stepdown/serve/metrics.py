@@ -48,6 +48,7 @@ _HELP = {
     "upstream_under_way": "Requests to the upstream that are not finished.",
     "capture_waiting": "Captured exchanges that are not on disk yet.",
     "capture_dropped": "Exchanges that could not be captured since the start.",
+    "capture_withheld": "Exchanges whose content was dropped, since redaction failed on them.",
 }
 
 

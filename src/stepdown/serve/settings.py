@@ -74,7 +74,8 @@ class Settings(msgspec.Struct, frozen=True):
     present one of them. `audit_share` of the confident answers is asked of the upstream as well,
     after the caller has been served. `verbose` writes one line a request to stderr. A call that the
     upstream answered with a passing failure is tried again up to `retries` times. What can't be
-    captured is answered all the same, or with `refuses_uncaptured` by a 503.
+    captured is answered all the same, or with `refuses_uncaptured` by a 503. `redact` names the
+    kinds of text that are taken out of what is captured.
     """
 
     host: str = "127.0.0.1"
@@ -90,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True):
     verbose: bool = False
     retries: int = 2
     refuses_uncaptured: bool = False
+    redact: tuple[str, ...] = ("credentials",)
 
     @property
     def answers_known_keys_only(self) -> bool:

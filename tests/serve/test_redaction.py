@@ -1,0 +1,160 @@
+"""P-1, P-2: what no store may hold is not in it, and what can't be cleaned is not kept."""
+
+import base64
+import json
+import string
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepdown.serve.redaction import KINDS, Redactor, redactor
+from stepdown.serve.settings import MidTier
+
+TAIL = "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5z"
+CREDENTIALS = {
+    "openai": f"sk-proj-{TAIL}",
+    "anthropic": f"sk-ant-api03-{TAIL}",
+    "aws": "AKIAIOSFODNN7EXAMPLE",
+    "aws session": "ASIAIOSFODNN7EXAMPLE",
+    "github": f"ghp_{TAIL}",
+    "github fine": f"github_pat_{TAIL}",
+    "gitlab": "glpat-aB3dE5fG7hI9jK1lM3nO",
+    "slack": "xoxb-123456789012-abcdefghij",
+    "stripe": "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
+    "google": "AIza" + (TAIL * 2)[:35],
+    "google oauth": f"ya29.{TAIL}",
+    "hugging face": f"hf_{TAIL}",
+    "npm": "npm_" + (TAIL * 2)[:36],
+    "pypi": f"pypi-{TAIL}{TAIL}",
+    "sendgrid": f"SG.{TAIL[:22]}.{TAIL}",
+    "jwt": f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.{TAIL}",
+    "bearer": f"{TAIL}{TAIL}",
+    "database": "s3cr3t-Passw0rd",
+    "assigned": "hunter2hunter2",
+    "private key": "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7",
+}
+WRITTEN = {
+    "bearer": "authorization: Bearer {}",
+    "database": "postgres://app:{}@db.internal/x",
+    "assigned": 'password = "{}"',
+    "private key": "-----BEGIN RSA PRIVATE KEY-----\n{}\nabc=\n-----END RSA PRIVATE KEY-----",
+}
+ALL = redactor(tuple(KINDS))
+
+
+def written(name):
+    return WRITTEN.get(name, "My key is {}, keep it.").format(CREDENTIALS[name])
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_p1_credentials_are_taken_out_and_json_stays_json(name):
+    line = json.dumps({"text": written(name), "n": 1}).encode()
+    found = redactor(["credentials"]).clean(line)
+    assert CREDENTIALS[name].encode() not in found
+    assert b"[redacted" in found
+    assert json.loads(found)["n"] == 1
+
+
+@pytest.mark.parametrize("name", ["openai", "github", "aws", "slack"])
+def test_p1_whole_keys_in_base64_are_taken_out(name):
+    packed = base64.b64encode(CREDENTIALS[name].encode())
+    assert packed not in ALL.clean(b'{"text": "see %b"}' % packed)
+
+
+def test_p1_emails_and_cards_on_request_alone():
+    line = b'{"text": "ann@example.org paid with 4111 1111 1111 1111, order 1234567890123456"}'
+    assert redactor(["credentials"]).clean(line) == line
+    found = ALL.clean(line)
+    assert b"ann@" not in found
+    assert b"4111" not in found
+    assert b"1234567890123456" in found  # no card has that check digit
+
+
+ORDINARY = (
+    "The task-management risk-assessment is due; ask for the api key at the desk.",
+    "Reset my password please, I forgot the secret word",
+    "https://example.org/a:b?c=d and ftp://example.org",
+    "The ASIA market, SG. and ghost-writers; 2026-11-24 12:00, +44 20 7946 0958",
+    '{"prompt_tokens": 120, "completion_tokens": 8}',
+)
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_text_stays(text):
+    line = json.dumps({"text": text}).encode()
+    assert redactor(["credentials"]).clean(line) == line
+
+
+@given(st.text(max_size=200))
+def test_json_stays_json(text):
+    line = json.dumps({"text": text, "key": written("openai")}).encode()
+    assert json.loads(ALL.clean(line))["key"] == "My key is [redacted key], keep it."
+
+
+def test_our_own_keys_are_known_word_for_word():
+    odd = redactor([], ["an odd key of ours", "short"])
+    assert odd.clean(b'"an odd key of ours, short"') == b'"[redacted key], short"'
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "a" * 100_000,
+        "sk-" * 33_000,
+        "://" + "a" * 100_000,
+        ("://a:" * 20_000),
+        "-----BEGIN PRIVATE KEY-----" * 3_700,
+        "password" + "=" * 100_000,
+        "a.@" * 33_000,
+        "1 " * 50_000,
+        "eyJ" + "a" * 50_000 + ".eyJ" + "b" * 50_000,
+        (string.ascii_letters + "c2st") * 1_800,
+    ],
+)
+def test_s12_hostile_text_takes_no_longer_than_other_text(hostile):
+    line = json.dumps({"text": hostile}).encode()
+    began = time.process_time()
+    ALL.clean(line)
+    # Ten times what the plan allows for one pattern: a guard against backtracking, not a timing.
+    assert time.process_time() - began < 2.0
+
+
+def test_p1_nothing_of_them_is_in_the_store(start, world, complete, body):
+    start(api_key="gateway-own-upstream-key", mid=MidTier("http://h", "gateway-own-mid-key"))
+    said = " ".join(written(name) for name in CREDENTIALS)
+    world.upstream.words = said.split(" ")
+    for stream in (False, True):
+        complete(body(f"{said} gateway-own-upstream-key gateway-own-mid-key", stream=stream))
+    assert len(world.lines()) == 2
+    kept = b"".join(path.read_bytes() for path in world.path.parent.glob("calls.db*"))
+    for name, secret in CREDENTIALS.items():
+        assert secret.encode() not in kept, name
+    assert b"gateway-own" not in kept
+
+
+def test_p1_the_answer_itself_is_untouched(start, world, complete, body):
+    start()
+    world.upstream.words = [CREDENTIALS["openai"]]
+    assert CREDENTIALS["openai"].encode() in complete(body("hm")).body
+
+
+def test_p2_what_cannot_be_cleaned_is_not_kept(start, world, complete, body, ask, monkeypatch):
+    def broken(self, line):
+        raise RecursionError
+
+    monkeypatch.setattr(Redactor, "clean", broken)
+    start()
+    assert complete(body("hm")).status == 200
+    (line,) = world.lines()
+    assert (line["request"], line["response"]) == (None, None)
+    assert "redaction failed" in line["error"]["message"]
+    assert line["stepdown"]["tier"] == "frontier"
+    assert b"stepdown_capture_withheld 1.0" in ask("GET", "/metrics").body
+
+
+def test_off_it_takes_nothing_out(start, world, complete, body):
+    start(redact=())
+    complete(body(written("openai")))
+    assert CREDENTIALS["openai"] in world.lines()[0]["request"]["messages"][1]["content"]
