@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import openai
 import pytest
@@ -100,6 +101,15 @@ def test_a_second_gateway_on_the_workspace_and_a_port_in_use_are_exit_2(gateway,
         assert done.returncode == 2
         assert done.stderr.startswith("stepdown: ")
         assert done.stderr.count("\n") == 1
+
+
+def test_p5_secrets_are_nowhere_that_others_look(gateway):
+    _, process, space = gateway
+    limits = Path(f"/proc/{process.pid}/limits").read_text("utf-8")
+    (core,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
+    assert core.split()[4:6] == ["0", "0"]
+    modes = {path.stat().st_mode & 0o777 for path in space.glob("calls.db*")}
+    assert modes == {0o600}
 
 
 def test_a_corrupt_student_is_reported_and_its_task_escalates(space):

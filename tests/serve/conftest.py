@@ -150,6 +150,10 @@ class FakeUpstream:
             error, status=int(argument), headers={"retry-after": "7", "set-cookie": "a=b"}
         )
 
+    async def _busy(self, request, body, argument):
+        error = {"error": {"message": "busy", "type": "t", "param": None, "code": None}}
+        return web.json_response(error, status=503, headers={"retry-after-ms": "1"})
+
     async def _released(self, *nothing):
         while not self.release.is_set():
             await asyncio.sleep(0.02)

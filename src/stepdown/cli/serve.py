@@ -1,6 +1,7 @@
 """`stepdown serve`: the gateway on the workspace's policy, until it is told to stop."""
 
 import os
+import resource
 from collections.abc import Callable
 
 import click
@@ -42,6 +43,8 @@ def serve(
     session: Session, host: str | None, port: int | None, upstream: str | None, verbose: bool
 ) -> None:
     """Answer what the students are sure of; send the rest upstream, unchanged."""
+    # A core dump would hold keys and prompts.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     settings = settings_of(session.config, host=host, port=port, upstream=upstream)
     settings = msgspec.structs.replace(settings, verbose=verbose)
     outbox = SqliteOutbox(session.workspace.calls, durability=session.config.store.durability)

@@ -1,0 +1,163 @@
+"""Every guard is proven from a configuration file over HTTP: on, it fires; off, it does not.
+
+A gateway of its own process stands before a double of an upstream; each guard has a setting that
+turns it on, one that turns it off (or makes it wide), and an attack that says whether it fired.
+"""
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from tests.serve.conftest import FakeUpstream
+
+KEY = "sk-aB3dE5fG7hI9jK1lM3nO5pQ7"
+
+
+class Place(NamedTuple):
+    """Where a guard is tried."""
+
+    address: str
+    upstream: FakeUpstream
+    workspace: Path
+
+
+class Guard(NamedTuple):
+    """A guard's two settings, and the attack: True when the guard fired."""
+
+    on: str
+    off: str
+    fires: Callable[[Place], bool]
+
+
+def ask(place, text="hello", **headers):
+    """Return the status of one call and its body."""
+    turns = [{"role": "user", "content": text}]
+    body = json.dumps({"model": "gpt-4o", "messages": turns}).encode()
+    request = urllib.request.Request(
+        f"{place.address}/chat/completions", body, {"content-type": "application/json", **headers}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            return reply.status, reply.read()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read()
+
+
+def retries(place):
+    place.upstream.fault = "busy"
+    ask(place)
+    return len(place.upstream.seen) > 1
+
+
+def large_body(place):
+    return ask(place, "x" * 20_000)[0] == 413
+
+
+def no_key(place):
+    return ask(place)[0] == 401
+
+
+def slow_upstream(place):
+    place.upstream.fault = "blackhole"
+    threading.Timer(2.0, place.upstream.release.set).start()
+    began = time.monotonic()
+    turns = [{"role": "user", "content": "x"}]
+    body = json.dumps({"model": "m", "messages": turns, "stream": True}).encode()
+    request = urllib.request.Request(f"{place.address}/chat/completions", body)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            reply.read()
+    except urllib.error.HTTPError as refused:
+        return refused.code == 504 and time.monotonic() - began < 1.8
+    return False
+
+
+def crowd(place):
+    place.upstream.fault = "blackhole"
+    first = threading.Thread(target=ask, args=(place,))
+    first.start()
+    while not place.upstream.seen:
+        time.sleep(0.01)
+    threading.Timer(1.0, place.upstream.release.set).start()
+    status, _ = ask(place)
+    first.join()
+    return status == 503
+
+
+def credentials(place):
+    ask(place, f"my key is {KEY}")
+    kept = b"".join(path.read_bytes() for path in place.workspace.glob("calls.db*"))
+    assert b"my key is" in kept
+    return KEY.encode() not in kept
+
+
+def broken_store(place):
+    with closing(sqlite3.connect(place.workspace / "calls.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        statuses = [ask(place)[0] for _ in range(3)]
+        other.execute("ROLLBACK")
+    return 503 in statuses
+
+
+GUARDS = {
+    "retries": Guard("[serve]\nretries = 1", "[serve]\nretries = 0", retries),
+    "max_body_bytes": Guard(
+        "[serve]\nmax_body_bytes = 10000", "[serve]\nmax_body_bytes = 100000", large_body
+    ),
+    "client_keys_env": Guard('[serve]\nclient_keys_env = "GUARD_KEYS"', "", no_key),
+    "first_byte_seconds": Guard(
+        "[serve]\nfirst_byte_seconds = 0.5", "[serve]\nfirst_byte_seconds = 10", slow_upstream
+    ),
+    "max_upstream_requests": Guard(
+        "[serve]\nmax_upstream_requests = 1", "[serve]\nmax_upstream_requests = 10", crowd
+    ),
+    "redact": Guard('[store]\nredact = ["credentials"]', "[store]\nredact = []", credentials),
+    "when_full": Guard(
+        '[store]\nwhen_full = "refuse"', '[store]\nwhen_full = "shed"', broken_store
+    ),
+}
+
+
+@contextmanager
+def gateway(tmp_path, settings):
+    """A gateway on a configuration file, in a process of its own."""
+    (tmp_path / "stepdown.toml").write_text(settings + "\n")
+    with closing(FakeUpstream()) as upstream:
+        command = [sys.executable, "-m", "stepdown", "serve", "--port", "0"]
+        process = subprocess.Popen(
+            [*command, "--upstream", upstream.url],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | {"STEPDOWN_WORKSPACE": str(tmp_path / "w"), "GUARD_KEYS": "k1"},
+        )
+        assert process.stderr is not None
+        try:
+            told = re.search(r"Ready on (\S+);", process.stderr.readline())
+            assert told is not None
+            yield Place(told[1], upstream, tmp_path / "w")
+        finally:
+            upstream.release.set()
+            process.kill()
+            process.stderr.close()
+            process.wait()
+
+
+@pytest.mark.parametrize("name", GUARDS)
+@pytest.mark.parametrize("fires", [True, False], ids=["on", "off"])
+def test_o8_on_it_fires_and_off_it_does_not(name, fires, tmp_path):
+    guard = GUARDS[name]
+    with gateway(tmp_path, guard.on if fires else guard.off) as place:
+        assert guard.fires(place) is fires
