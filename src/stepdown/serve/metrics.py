@@ -73,6 +73,7 @@ class Metrics:
         self._under_way = Gauge(
             "stepdown_requests_under_way", "Requests that are not answered.", registry=self.registry
         )
+        self._counted: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
         self.registry.register(_Looked(look))
         ProcessCollector(registry=self.registry)
 
@@ -87,8 +88,15 @@ class Metrics:
             return
         shown = str(status or 499)
         labels = (task, decision.tier, decision.kind, decision.reason, shown)
-        self._requests.labels(*labels).inc()
-        self._seconds.labels(decision.tier, decision.kind).observe(seconds)
+        counted = self._counted.get(labels)
+        if counted is None:
+            # Looking a child up by its labels costs more than counting with it.
+            counted = self._counted[labels] = (
+                self._requests.labels(*labels),
+                self._seconds.labels(decision.tier, decision.kind),
+            )
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def page(self) -> bytes:
         """Return all of it as text."""
