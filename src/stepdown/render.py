@@ -292,6 +292,8 @@ def _money_and_time(proof: Proof) -> Iterator[tuple[str, str]]:
     )
     if not latency.count:
         measured = display.UNKNOWN
+    if proof.behind:
+        measured += f", and what {proof.behind} takes where it is asked"
     yield "latency", f"{measured}; now p50 {display.milliseconds(latency.teacher_p50_ms)}"
     yield (
         "saving a month",

@@ -217,6 +217,8 @@ def test_behind_a_student_it_answers_the_rest_under_one_certificate(unclear, tie
     assert call("prove", task.name, "--json", *told) == 0
     proof = json.loads(capsys.readouterr().out)
     assert proof["family"] == "linear → cheap-1"
+    assert proof["behind"] == "cheap-1"
+    assert "student, cheap-1 behind" in [row["name"] for row in proof["economics"]["rows"]]
     assert proof["certificate"]["bound"] <= 0.02
     assert proof["test"]["coverage"]["estimate"] > 0.95
     assert any("cheap-1" in one for one in proof["not_covered"])

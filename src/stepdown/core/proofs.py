@@ -229,3 +229,9 @@ class Proof(msgspec.Struct, frozen=True):
     student_bytes: int = 0
     not_covered: tuple[str, ...] = ()
     extra: dict[str, Any] = {}
+    behind: str = ""
+
+    @property
+    def answerer(self) -> str:
+        """Who answers: the small model, or that and the hosted model behind it."""
+        return f"small model with {self.behind} behind it" if self.behind else "small model"

@@ -49,7 +49,7 @@ def proof_headline(proof: Proof) -> str:
         )
     coverage = display.share(proof.test.coverage.estimate)
     return (
-        f"Certified: a small model can answer {coverage} of the calls of “{name}”; "
+        f"Certified: a {proof.answerer} can answer {coverage} of the calls of “{name}”; "
         "the others go where they went before."
     )
 
@@ -62,13 +62,13 @@ def promise(proof: Proof) -> str:
     level, budget = display.percent(certificate.confidence), display.percent(certificate.budget)
     if certificate.graded:
         return (
-            f"With {level} confidence, the small model's summaries lose at most {budget} on "
-            "average over all calls: what they invent, miss of what the reference has, or are too "
+            f"With {level} confidence, the summaries of the {proof.answerer} lose at most {budget} "
+            "on average over all calls: what they invent, miss of what the reference has, or are too "
             "long by."
         )
     whose = (
-        "of all calls of this task are answered by the small model with something else than"
+        f"of all calls of this task are answered by the {proof.answerer} with something else than"
         if certificate.contract == "joint"
-        else "of the calls that the small model answers get something else than"
+        else f"of the calls that the {proof.answerer} answers get something else than"
     )
     return f"With {level} confidence, at most {budget} {whose} the reference answer."

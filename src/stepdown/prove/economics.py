@@ -30,7 +30,7 @@ def economics(task: Task, terms: ProofTerms, test: TestResult, passed: bool) -> 
     rows = (
         CostRow("teacher", teacher, 1.0, _priced(task)),
         *terms.cheaper,
-        CostRow("student alone", own, test.agreement.estimate, "our own CPU, as configured"),
+        _answering_all(terms, test),
         CostRow(
             "cascade",
             cascade,
@@ -47,6 +47,15 @@ def economics(task: Task, terms: ProofTerms, test: TestResult, passed: bool) -> 
         break_even_days=_break_even(saving, terms.labelling_usd),
         note=_note(teacher, month, saving),
     )
+
+
+def _answering_all(terms: ProofTerms, test: TestResult) -> CostRow:
+    """Return the row of what would answer every call: the student, and what is behind it."""
+    own, agreement, behind = terms.student_usd_per_1000, test.agreement.estimate, terms.behind
+    if behind is None:
+        return CostRow("student alone", own, agreement, "our own CPU, as configured")
+    price = None if behind.usd_per_1000 is None else own + behind.usd_per_1000
+    return CostRow(f"student, {behind.name} behind", price, agreement, behind.note)
 
 
 def _who(terms: ProofTerms) -> str:

@@ -92,6 +92,7 @@ def prove(
             made_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             self_agreement=task.self_agreement,
             student_bytes=student_bytes,
+            behind=terms.behind.name if terms.behind else "",
             not_covered=_not_covered(terms),
             extra={"test_opened": sealed.opened, "test_predictions_that_raised": raised},
         )

@@ -74,7 +74,7 @@ def _shown(value: Any) -> str:
 def _quality(proof: Proof) -> list[tuple[str, str, Interval]]:
     test = proof.test
     return [
-        ("Coverage", "calls that the small model answers by itself", test.coverage),
+        ("Coverage", f"calls that the {proof.answerer} answers by itself", test.coverage),
         ("Agreement", "if it answered every call", test.agreement),
         ("Joint risk", _risk_words(proof)[0], test.joint_risk),
         ("Selective risk", _risk_words(proof)[1], test.selective_risk),
