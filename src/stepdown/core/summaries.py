@@ -62,9 +62,9 @@ def promise(proof: Proof) -> str:
     level, budget = display.percent(certificate.confidence), display.percent(certificate.budget)
     if certificate.graded:
         return (
-            f"With {level} confidence, the summaries of the {proof.answerer} lose at most {budget} "
-            "on average over all calls: what they invent, miss of what the reference has, or are too "
-            "long by."
+            f"With {level} confidence, the summaries of the {proof.answerer} lose at most "
+            f"{budget} on average over all calls: what they invent, miss of what the reference "
+            "has, or are too long by."
         )
     whose = (
         f"of all calls of this task are answered by the {proof.answerer} with something else than"
