@@ -187,7 +187,8 @@ class FakeUpstream:
         return web.Response(text="<html>\nhello</html>", content_type="text/html")
 
     async def _bomb(self, request, body, argument):
-        squeezed = gzip.compress(b"0" * (64 * 2**20))
+        # Quick to make: a busy machine would else be late before it is hostile.
+        squeezed = gzip.compress(b"0" * (64 * 2**20), compresslevel=1)
         return web.Response(
             body=squeezed,
             headers={"content-encoding": "gzip", "content-type": "application/json"},
