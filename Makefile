@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := check
 
-.PHONY: demo test test-nightly check lint types layers budget lock bench models clients conformance clean
+.PHONY: demo test reliability test-nightly check lint types layers budget lock bench models clients conformance clean
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	python3 -m venv .venv
@@ -37,6 +37,10 @@ test: .venv/ready
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report --include='src/stepdown/core/*' --fail-under=95
 	$(PY) tests/budget.py
+
+# The plan's tests, with those that are too slow for `make test`; their table is docs/reliability.md.
+reliability: .venv/ready
+	$(PY) -m pytest tests -m "not nightly" --reliability docs/reliability.md
 
 test-nightly: .venv/ready
 	$(PY) -m pytest -m nightly -s

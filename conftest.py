@@ -1,10 +1,18 @@
-"""Run the Python code of the README and of docs/ as tests, each document in a folder of its own."""
+"""Run the Python code of the README and of docs/ as tests, each document in a folder of its own;
+and tell how the reliability plan's promises fare, where `--reliability PAGE` asks for it."""
 
 import os
+import platform
+from datetime import date
+from pathlib import Path
 from typing import Any
 
+import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
+from tests.plan import promise_of, table
+
+_BEGIN, _END = "<!-- promises -->", "<!-- /promises -->"
 
 
 def _enter(namespace: dict[str, Any]) -> None:
@@ -26,3 +34,47 @@ pytest_collect_file = Sybil(
     setup=_enter,
     teardown=_leave,
 ).pytest()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option; it picks the tests of the plan and names the page for their table."""
+    parser.addoption("--reliability", type=Path, help="Run the plan's tests; write their table.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the plan's tests alone, where their table is asked for."""
+    if config.getoption("--reliability", None) is None:
+        return
+    kept = [item for item in items if promise_of(item.name)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+@pytest.fixture
+def figure(record_property: Any) -> Any:
+    """Note what a test of the plan has measured, for its line: figure("40 kills, 0 lost")."""
+
+    def note(text: str) -> None:
+        record_property("figure", text)
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Write the table between its marks; the rest of the page stays as it is."""
+    path = config.getoption("--reliability", None)
+    if path is None:
+        return
+    results: list[tuple[str, str, list[str]]] = []
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            promise = promise_of(report.nodeid.rpartition("::")[2])
+            if promise:
+                figures = [str(text) for key, text in report.user_properties if key == "figure"]
+                results.append((promise, outcome, figures))
+    page = path.read_text(encoding="utf-8") if path.exists() else f"{_BEGIN}\n{_END}\n"
+    before, _, rest = page.partition(_BEGIN)
+    after = rest.partition(_END)[2]
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {date.today().isoformat()}"
+    told = "\n".join(["", f"Printed by `make reliability` on {machine}.", "", *table(results), ""])
+    path.write_text(f"{before}{_BEGIN}{told}{_END}{after}", encoding="utf-8")
