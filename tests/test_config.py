@@ -2,7 +2,8 @@
 
 import pytest
 
-from stepdown.config import Config, load_config, terms_for
+from stepdown.config import Config, load_config, terms_for, thresholds
+from stepdown.core.tiering import Thresholds
 from stepdown.errors import ConfigError
 
 WHOLE = """
@@ -85,4 +86,31 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
     path = tmp_path / "stepdown.toml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="can't be read"):
+        load_config(path)
+
+
+def test_routing_is_off_and_its_thresholds_can_differ_by_task_type(tmp_path):
+    path = tmp_path / "stepdown.toml"
+    path.write_text("[routing]\nmid = 0.5\n[routing.types.code]\nfrontier = 0.6\n")
+    routing = load_config(path).routing
+    assert not routing.enabled
+    usual, types = thresholds(routing)
+    assert usual == Thresholds(0.5, 0.75)
+    assert types == {"code": Thresholds(0.5, 0.6)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[routing]\nmid = 0.9\n",
+        "[routing]\nmid = 1.5\n",
+        "[routing.types.poem]\nmid = 0.1\n",
+        "[routing.types.code]\nmid = 0.8\n",
+        "[routing.types.code]\nsmall = 0.8\n",
+    ],
+)
+def test_routing_that_parts_no_tiers_is_refused(tmp_path, text):
+    path = tmp_path / "stepdown.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"stepdown\.toml"):
         load_config(path)

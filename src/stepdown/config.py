@@ -12,19 +12,23 @@ import msgspec
 
 from stepdown.core.ports import Durability
 from stepdown.core.proofs import ContractKind
-from stepdown.errors import ConfigError
+from stepdown.core.tiering import TaskType, Thresholds
+from stepdown.errors import ConfigError, UsageError
 
 __all__ = [
     "AUDIT_SHARE",
     "Config",
     "Defaults",
+    "RoutingConfig",
     "ServeConfig",
     "StoreConfig",
     "TaskConfig",
     "Terms",
     "TierConfig",
+    "TypeConfig",
     "load_config",
     "terms_for",
+    "thresholds",
 ]
 
 AUDIT_SHARE = 0.02
@@ -120,6 +124,30 @@ class ServeConfig(_Section, frozen=True):
     max_upstream_requests: Annotated[int, msgspec.Meta(gt=0)] = 1000
 
 
+Unit = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class TypeConfig(_Section, frozen=True):
+    """`[routing.types.<type>]`: one task type's own thresholds; None falls back to `[routing]`."""
+
+    mid: Unit | None = None
+    frontier: Unit | None = None
+
+
+class RoutingConfig(_Section, frozen=True):
+    """`[routing]`: calls of no known task go to a tier by their complexity score; off unless asked.
+
+    The score is what `stepdown routing` fitted: a call below `mid` goes to the small tier, one from
+    `frontier` on to the frontier, and what lies between to mid. `types` states it differently for
+    one task type: labels, schema, tools, code or prose.
+    """
+
+    enabled: bool = False
+    mid: Unit = 0.4
+    frontier: Unit = 0.75
+    types: dict[TaskType, TypeConfig] = {}
+
+
 class Config(_Section, frozen=True):
     """The whole file."""
 
@@ -128,6 +156,7 @@ class Config(_Section, frozen=True):
     tasks: dict[str, TaskConfig] = {}
     store: StoreConfig = StoreConfig()
     serve: ServeConfig = ServeConfig()
+    routing: RoutingConfig = RoutingConfig()
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -170,7 +199,27 @@ def _checked(config: Config, path: Path) -> Config:
             f"{path}: store.url {config.store.url!r} is not supported by this version; "
             'use "sqlite", the workspace\'s own calls.db.'
         )
+    try:
+        thresholds(config.routing)
+    except UsageError as error:
+        raise ConfigError(f"{path}: [routing] {error}") from error
     return config
+
+
+def thresholds(routing: RoutingConfig) -> tuple[Thresholds, dict[TaskType, Thresholds]]:
+    """Return the usual thresholds, and those of each task type that has its own.
+
+    Raises:
+        UsageError: some don't part the tiers.
+    """
+    usual = Thresholds(mid=routing.mid, frontier=routing.frontier)
+    return usual, {
+        name: Thresholds(
+            mid=usual.mid if own.mid is None else own.mid,
+            frontier=usual.frontier if own.frontier is None else own.frontier,
+        )
+        for name, own in routing.types.items()
+    }
 
 
 def terms_for(

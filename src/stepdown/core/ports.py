@@ -7,13 +7,14 @@ from typing import Any, BinaryIO, Literal, Protocol
 
 import msgspec
 
-from stepdown.core.calls import Answer, Call
+from stepdown.core.calls import Answer, Call, Request
 from stepdown.core.datasets import Example
 from stepdown.core.tasks import Input, Task
 
 __all__ = [
     "Choosy",
     "Complete",
+    "Complexity",
     "Durability",
     "Exchange",
     "Family",
@@ -180,6 +181,10 @@ class Provider(Protocol):
         """Connect to `source`: an API root, or whatever the provider reads from."""
         ...
 
+
+Complexity = Callable[[Request], float | None]
+"""complexity(request) → the calibrated probability, in [0, 1], that a cheaper tier's answer is not
+good enough; None when that can't be said. It is quick (< 0.2 ms) and raises nothing."""
 
 Durability = Literal["async", "journal", "sync"]
 """What an acknowledged exchange survives: nothing for sure; the process's end; the machine's."""
