@@ -3,6 +3,7 @@
 import os
 import resource
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import msgspec
@@ -24,6 +25,7 @@ from stepdown.wire.asking import inquiry_of
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import verify_student
 from stepdown.workspace.policies import read_policy
+from stepdown.workspace.presence import announce
 
 __all__ = ["loader", "serve", "settings_of"]
 
@@ -50,9 +52,17 @@ def serve(
     outbox = SqliteOutbox(session.workspace.calls, durability=session.config.store.durability)
     seen: list[Loaded] = []
     load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
+    notes: list[Path] = []
+
+    def ready(address: str) -> None:
+        notes.append(announce(session.workspace.root, address))
+        _tell(settings, seen, address)
+
     try:
-        run_gateway(settings, load, outbox, on_ready=_ready(settings, seen))
+        run_gateway(settings, load, outbox, on_ready=ready)
     finally:
+        for note in notes:
+            note.unlink(missing_ok=True)
         outbox.close()
 
 
@@ -66,20 +76,17 @@ def _remembered(load: Load, seen: list[Loaded]) -> Load:
     return remember
 
 
-def _ready(settings: Settings, seen: list[Loaded]) -> Callable[[str], None]:
-    def ready(address: str) -> None:
-        (loaded,) = seen
-        tasks = {task.id: task.name for task in loaded.tasks.tasks()}
-        names = [name for task, name in tasks.items() if task in loaded.routes]
-        say(f"Ready on {address}/v1; upstream: {settings.base_url or 'none, students only'}.")
-        nothing = "nothing" if loaded.problems else "nothing yet; `stepdown run LOG` does it"
-        say(f"Routed to students: {', '.join(names) or nothing}.")
-        for task, problem in loaded.problems.items():
-            say(f"{tasks.get(task, task)} goes upstream: {problem}")
-        for task, note in loaded.notes.items():
-            say(f"{tasks[task]}: {note}")
-
-    return ready
+def _tell(settings: Settings, seen: list[Loaded], address: str) -> None:
+    (loaded,) = seen
+    tasks = {task.id: task.name for task in loaded.tasks.tasks()}
+    names = [name for task, name in tasks.items() if task in loaded.routes]
+    say(f"Ready on {address}/v1; upstream: {settings.base_url or 'none, students only'}.")
+    nothing = "nothing" if loaded.problems else "nothing yet; `stepdown run LOG` does it"
+    say(f"Routed to students: {', '.join(names) or nothing}.")
+    for task, problem in loaded.problems.items():
+        say(f"{tasks.get(task, task)} goes upstream: {problem}")
+    for task, note in loaded.notes.items():
+        say(f"{tasks[task]}: {note}")
 
 
 def settings_of(

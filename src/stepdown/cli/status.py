@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from stepdown.cli import steps
+from stepdown.cli.gateways import find_gateways, tell_gateways
 from stepdown.cli.options import Session, common, print_json
 from stepdown.core import display
 from stepdown.core.routes import Route
@@ -42,9 +43,10 @@ class TaskStatus(msgspec.Struct, frozen=True):
 @click.command()
 @common
 def status(session: Session) -> None:
-    """Print each task's dataset, student, proof and route, and its captured calls."""
+    """Print each task's dataset, student, proof and route, its calls, and the running gateway."""
     tasks = session.workspace.tasks()
-    if not tasks:
+    gateways = find_gateways(session)
+    if not tasks and not gateways:
         raise Refusal(
             f"Workspace {session.workspace.root} has no tasks yet; run `stepdown audit LOG` first."
         )
@@ -59,6 +61,7 @@ def status(session: Session) -> None:
                 "captured": total,
                 "tasks": rows,
                 "decisions": captured,
+                "gateways": gateways,
             }
         )
     else:
@@ -68,8 +71,10 @@ def status(session: Session) -> None:
             if row.problem:
                 say(f"{row.name} goes upstream: {row.problem}")
         say(f"{display.count(total)} calls captured; policy generation {policy.generation}.")
+        tell_gateways(gateways)
     waiting = next((row for row in rows if row.verdict == "distil" and not row.mode), None)
-    next_step(session.typed(f"stepdown label {waiting.name}" if waiting else "stepdown serve"))
+    idle = "stepdown models" if gateways else "stepdown serve"
+    next_step(session.typed(f"stepdown label {waiting.name}" if waiting else idle))
 
 
 def _status(session: Session, task: Task, captured: list[Tally]) -> TaskStatus:

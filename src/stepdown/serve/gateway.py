@@ -52,6 +52,7 @@ class Gateway:
         self.load_problem = ""
         self.upstream_problem = ""
         self.started_at = int(time.time())
+        self._began = time.monotonic()
         self._load = load
         first = self._load_warm(None)
         if first is None:
@@ -74,6 +75,7 @@ class Gateway:
         capture = msgspec.structs.asdict(self.capture.health())
         return {
             "generation": self.loaded.generation,
+            "uptime_seconds": time.monotonic() - self._began,
             "draining": float(self.draining),
             "students_off": len(self.students.switched_off()),
             "upstream_held_back": float(self.upstream.breaker.open),

@@ -41,6 +41,7 @@ class _Looked(Collector):
 
 _HELP = {
     "generation": "Generation of the policy that is served.",
+    "uptime_seconds": "Seconds since the gateway's start.",
     "draining": "1 while the gateway is shutting down.",
     "students_off": "Students that are switched off for their faults.",
     "upstream_held_back": "1 while the breaker keeps requests from the upstream.",
