@@ -50,7 +50,7 @@ class TierConfig(_Section, frozen=True):
     is asked for when the caller named none of its own (`auto`, `stepdown/<task>`). `api` is what it
     speaks: chat completions, or a decisions endpoint (closed choices with probabilities).
     `usd_per_1000` is what 1,000 calls cost where no price list knows the model: 0 for a machine of
-    your own.
+    your own. `allow_private` lets a name of the public DNS lead to a private address.
     """
 
     base_url: str
@@ -58,6 +58,7 @@ class TierConfig(_Section, frozen=True):
     model: str | None = None
     api: Literal["chat", "decisions"] = "chat"
     usd_per_1000: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    allow_private: bool = False
 
 
 class Defaults(_Section, frozen=True):

@@ -111,6 +111,23 @@ def broken_store(place):
     return 503 in statuses
 
 
+def public_name(place):
+    return ask(place)[0] == 503 and place.upstream.seen == []
+
+
+_LEADS_HERE = '[tiers.frontier]\nbase_url = "http://api.example.com:{port}"\n'
+"""The gateway's process finds 127.0.0.1 under this name: see `_RESOLVER`."""
+
+_RESOLVER = """
+import uvloop, socket
+
+class Loop(uvloop.Loop):
+    async def getaddrinfo(self, host, port, **options):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+uvloop.Loop.getaddrinfo = Loop.getaddrinfo
+"""
+
 GUARDS = {
     "retries": Guard("[serve]\nretries = 1", "[serve]\nretries = 0", retries),
     "max_body_bytes": Guard(
@@ -127,21 +144,30 @@ GUARDS = {
     "when_full": Guard(
         '[store]\nwhen_full = "refuse"', '[store]\nwhen_full = "shed"', broken_store
     ),
+    "allow_private": Guard(_LEADS_HERE, f"{_LEADS_HERE}allow_private = true", public_name),
 }
 
 
 @contextmanager
 def gateway(tmp_path, settings):
     """A gateway on a configuration file, in a process of its own."""
-    (tmp_path / "stepdown.toml").write_text(settings + "\n")
+    (tmp_path / "sitecustomize.py").write_text(_RESOLVER)
     with closing(FakeUpstream()) as upstream:
+        (tmp_path / "stepdown.toml").write_text(
+            f"{settings.replace('{port}', str(upstream.port))}\n"
+        )
         command = [sys.executable, "-m", "stepdown", "serve", "--port", "0"]
+        leads_here = "{port}" in settings
+        named = [] if leads_here else ["--upstream", upstream.url]
+        places = [str(tmp_path)] if leads_here else []
+        paths = os.pathsep.join([*places, *filter(None, [os.environ.get("PYTHONPATH")])])
         process = subprocess.Popen(
-            [*command, "--upstream", upstream.url],
+            [*command, *named],
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
-            env=os.environ | {"STEPDOWN_WORKSPACE": str(tmp_path / "w"), "GUARD_KEYS": "k1"},
+            env=os.environ
+            | {"STEPDOWN_WORKSPACE": str(tmp_path / "w"), "GUARD_KEYS": "k1", "PYTHONPATH": paths},
         )
         assert process.stderr is not None
         try:

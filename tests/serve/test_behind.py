@@ -166,3 +166,25 @@ def test_a_caller_who_leaves_is_noted(backed, world, mid, raw, body, wait):
     wait(lambda: len(world.lines()) == 1)
     assert world.lines()[0]["error"]["status"] == 499
     assert world.upstream.seen == []
+
+
+def test_s6_it_is_asked_what_is_on_a_list(backed, mid, complete, body):
+    backed()
+    # What a log held of other fields may be asked for again; it goes no further than upstream.
+    unknown = {"metadata": {"api_base": "http://127.0.0.1:9"}, "store": False}
+    sent = {"x-upstream-base-url": "http://127.0.0.1:9", "user-agent": "probe/1"}
+    assert complete(body("hm", temperature=0, seed=7, **unknown), sent).status == 200
+    ((_, path, headers, asked),) = mid.seen
+    assert path == "/v1/chat/completions"
+    assert json.loads(asked) == body("hm", temperature=0, seed=7) | {
+        "model": "cheap-1",
+        "logprobs": True,
+    }
+    assert {name.lower(): value for name, value in headers.items()} == {
+        "host": mid.url.removeprefix("http://"),
+        "content-type": "application/json",
+        "accept-encoding": "identity",
+        "authorization": "Bearer sk-mid",
+        "content-length": str(len(asked)),
+        **{k.lower(): v for k, v in headers.items() if k.lower() in ("accept", "user-agent")},
+    }

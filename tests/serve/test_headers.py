@@ -1,5 +1,8 @@
 """S-6: what goes upstream and what comes back are lists of what is allowed."""
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE
@@ -102,3 +105,82 @@ def test_s12_any_name_is_a_sound_header_value(text):
     value = printable(text).encode("ascii")
     assert not HEADER_VALUE_RE.search(value)
     assert len(value) <= 200
+
+
+OVERRIDES = {
+    "api_base": "http://127.0.0.1:9/v1",
+    "base_url": "http://127.0.0.1:9/v1",
+    "api_key": "sk-other",
+    "custom_host": "evil.example",
+    "custom_llm_provider": "x",
+    "user_config": {"model_list": [{"litellm_params": {"api_base": "http://127.0.0.1:9"}}]},
+    "extra_headers": {"x-a": "b", "authorization": "Bearer sk-other"},
+    "extra_body": {"a": 1},
+    "proxy": "http://127.0.0.1:9",
+    "metadata": {"api_base": "http://127.0.0.1:9", "headers": {"a": "b"}},
+    "callbacks": ["http://127.0.0.1:9"],
+    "mock_response": "x",
+    "_unknown": [1],
+}
+HEADERS = {
+    "x-portkey-custom-host": "http://127.0.0.1:9",
+    "x-upstream-base-url": "http://127.0.0.1:9",
+    "x-forwarded-host": "evil.example",
+    "x-forwarded-proto": "gopher",
+    "x-forwarded-for": "127.0.0.1",
+    "x-original-url": "/admin",
+    "x-rewrite-url": "/admin",
+    "x-http-method-override": "DELETE",
+    "x-forward-authorization": "a",
+    "x-openai-forward-x": "a",
+    "forwarded": "host=evil.example",
+    "proxy": "http://127.0.0.1:9",
+    "proxy-authorization": "Basic eA==",
+    "via": "1.1 x",
+    "cookie": "a=b",
+    "referer": "http://evil.example",
+    "origin": "http://evil.example",
+    "te": "trailers",
+    "upgrade": "h2c",
+    "api-key": "sk-third",
+    "x-api-key": "sk-second",
+    "authorization": "Bearer sk-caller",
+    "user-agent": "probe/1",
+    "content-type": "application/json",
+    "accept": "application/json",
+}
+
+
+def sent_upstream(world):
+    _, path, headers, body = world.upstream.seen[-1]
+    return path, {name.lower(): value for name, value in headers.items()}, body
+
+
+def test_s6_the_exact_headers_over_http(start, world, complete, body):
+    start(api_key="sk-gateway")
+    assert complete(body("hm"), HEADERS).status == 200
+    sent = json.dumps(body("hm")).encode()
+    path, headers, arrived = sent_upstream(world)
+    assert (path, arrived) == ("/v1/chat/completions", sent)
+    assert headers == {
+        "host": world.upstream.url.removeprefix("http://"),
+        "user-agent": "probe/1",
+        "content-type": "application/json",
+        "accept": "application/json",
+        "authorization": "Bearer sk-gateway",
+        "accept-encoding": "identity",
+        "content-length": str(len(sent)),
+    }
+
+
+@pytest.mark.parametrize("field", OVERRIDES)
+def test_s6_no_field_of_a_body_redirects_it(start, world, complete, body, field):
+    start(api_key="sk-gateway")
+    asked = body("hm", **{field: OVERRIDES[field]})
+    reply = complete(asked)
+    # The upstream that was configured gets the caller's own bytes, and decides what they mean.
+    path, headers, arrived = sent_upstream(world)
+    assert (reply.status, path) == (200, "/v1/chat/completions")
+    assert arrived == json.dumps(asked).encode()
+    assert headers["authorization"] == "Bearer sk-gateway"
+    assert len(world.upstream.seen) == 1

@@ -68,3 +68,10 @@ def test_what_does_not_shape_the_answer_is_left_out_and_extras_are_added():
         "temperature": 0,
         "logprobs": True,
     }
+
+
+def test_s6_unknown_fields_stay_behind():
+    odd = {"api_base": "http://x", "base_url": "http://x", "extra_headers": {"a": "b"}, "x": 1}
+    sent = {"model": "dear", **BODIES["plain"], **odd}
+    body = json.loads(request_body(parse_request(json.dumps(sent).encode()), "m"))
+    assert set(body) == {"model", "messages", "temperature"}

@@ -113,6 +113,7 @@ def settings_of(
         retries=own.retries,
         redact=config.store.redact,
         refuses_uncaptured=config.store.when_full == "refuse",
+        allow_private=named is not None and named.allow_private,
         limits=Limits(body_bytes=own.max_body_bytes, upstream_requests=own.max_upstream_requests),
         timeouts=Timeouts(
             first_byte=own.first_byte_seconds,
@@ -126,7 +127,8 @@ def settings_of(
 def _mid(tier: TierConfig | None) -> MidTier | None:
     if tier is None:
         return None
-    return MidTier(tier.base_url, _secret(tier.api_key_env) if tier.api_key_env else None)
+    key = _secret(tier.api_key_env) if tier.api_key_env else None
+    return MidTier(tier.base_url, key, tier.allow_private)
 
 
 def _secret(variable: str) -> str:

@@ -92,7 +92,8 @@ def _handler(path: str, method: str) -> Handler:
     if methods is None:
         if path.startswith("/v1/models/") and method == "GET":
             return _members_only(one_model)
-        return _relayed if path.startswith("/v1/") else _not_found
+        # A dot segment would lead out of the API's root, where the gateway's key is good too.
+        return _relayed if path.startswith("/v1/") and "/.." not in path else _not_found
     return methods.get(method) or _not_allowed(methods)
 
 

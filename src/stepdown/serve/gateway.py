@@ -18,7 +18,7 @@ from stepdown.serve.headers import Headers, header
 from stepdown.serve.live import Load, Loaded
 from stepdown.serve.metrics import Metrics
 from stepdown.serve.redaction import redactor
-from stepdown.serve.settings import Settings, is_loopback
+from stepdown.serve.settings import MidTier, Settings, is_loopback
 from stepdown.serve.shapes import Shapes
 from stepdown.serve.students import StudentRunner, warm_up
 from stepdown.serve.upstream import Upstream
@@ -40,9 +40,11 @@ class Gateway:
     def __init__(self, settings: Settings, load: Load, outbox: Outbox) -> None:
         self.settings = settings
         limits, timeouts = settings.limits, settings.timeouts
-        self.upstream = Upstream(settings.base_url, limits, timeouts)
-        mid = settings.mid.base_url if settings.mid else None
-        self.mid = Upstream(mid, limits, timeouts)
+        self.upstream = Upstream(
+            settings.base_url, limits, timeouts, allow_private=settings.allow_private
+        )
+        mid = settings.mid or MidTier("")
+        self.mid = Upstream(mid.base_url or None, limits, timeouts, allow_private=mid.allow_private)
         self.students = StudentRunner(settings.timeouts.student, settings.limits.students_waiting)
         self.shapes = Shapes()
         own = (settings.api_key, settings.mid and settings.mid.api_key, *settings.client_keys)

@@ -1,11 +1,13 @@
 """What a gateway can be told: addresses, keys, and a bound for every size, count and duration."""
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 import msgspec
 
 from stepdown.errors import UsageError
+from stepdown.serve.addresses import host_problem
 
 __all__ = ["Limits", "MidTier", "Settings", "Timeouts", "api_root", "checked", "is_loopback"]
 
@@ -58,10 +60,14 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 
 class MidTier(msgspec.Struct, frozen=True):
-    """Where the model behind students is reached: an API root, and the key for it, if any."""
+    """Where the model behind students is reached: an API root, and the key for it, if any.
+
+    `allow_private` lets a public name lead to a private address.
+    """
 
     base_url: str
     api_key: str | None = None
+    allow_private: bool = False
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -75,7 +81,8 @@ class Settings(msgspec.Struct, frozen=True):
     after the caller has been served. `verbose` writes one line a request to stderr. A call that the
     upstream answered with a passing failure is tried again up to `retries` times. What can't be
     captured is answered all the same, or with `refuses_uncaptured` by a 503. `redact` names the
-    kinds of text that are taken out of what is captured.
+    kinds of text that are taken out of what is captured. `allow_private` lets the upstream's name,
+    though a public one, lead to a private address.
     """
 
     host: str = "127.0.0.1"
@@ -92,6 +99,7 @@ class Settings(msgspec.Struct, frozen=True):
     retries: int = 2
     refuses_uncaptured: bool = False
     redact: tuple[str, ...] = ("credentials",)
+    allow_private: bool = False
 
     @property
     def answers_known_keys_only(self) -> bool:
@@ -110,9 +118,9 @@ def checked(settings: Settings) -> Settings:
             gateway without a key.
     """
     if settings.base_url is not None:
-        api_root(settings.base_url)
+        api_root(settings.base_url, settings.allow_private)
     if settings.mid is not None:
-        api_root(settings.mid.base_url)
+        api_root(settings.mid.base_url, settings.mid.allow_private)
     passes_keys_on = settings.base_url is not None and settings.api_key is None
     if not (is_loopback(settings.host) or settings.client_keys or passes_keys_on):
         raise UsageError(
@@ -122,23 +130,31 @@ def checked(settings: Settings) -> Settings:
     return settings
 
 
-def api_root(base_url: str) -> str:
+_API_ADDRESS = re.compile(r"(?i:https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?(/[!-~]*)?")
+
+
+def api_root(base_url: str, allow_private: bool = False) -> str:
     """Return the root that API paths are appended to: `/v1` is added to an address without a path.
 
     Raises:
-        UsageError: it is not an http(s) address, or it holds a user, a query or a fragment.
+        UsageError: it is not an http(s) address, it holds a user, a query or a fragment, or no
+            upstream can be there.
     """
+    sound = _API_ADDRESS.fullmatch(base_url) is not None
     try:
         parts = urlsplit(base_url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        sound = sound and bool(parts.hostname) and parts.port != 0
     except ValueError:
         sound = False
         parts = urlsplit("")
-    if not sound or "@" in parts.netloc or parts.query or parts.fragment or " " in base_url:
+    if not sound or parts.query or parts.fragment or "\\" in base_url or "/.." in parts.path:
         raise UsageError(
             f"The upstream {base_url[:200]!r} is not an API address; "
             "give one such as https://api.openai.com/v1."
         )
+    problem = host_problem(parts.hostname or "", allow_private)
+    if problem:
+        raise UsageError(f"The upstream {base_url[:200]!r} is refused: {problem}.")
     path = parts.path.rstrip("/") or "/v1"
     return f"{parts.scheme}://{parts.netloc}{path}"
 

@@ -9,6 +9,7 @@ import msgspec
 from yarl import URL
 
 from stepdown.errors import UpstreamError
+from stepdown.serve.addresses import AddressRefused, CheckedResolver
 from stepdown.serve.breaker import Breaker
 from stepdown.serve.retries import RetryBudget, pause_s
 from stepdown.serve.settings import Limits, Timeouts, api_root
@@ -51,9 +52,12 @@ class Upstream:
         limits: Limits,
         timeouts: Timeouts,
         breaker: Breaker | None = None,
+        *,
+        allow_private: bool = False,
     ) -> None:
         self.breaker = breaker or Breaker()
-        self._root = "" if base_url is None else api_root(base_url)
+        self._root = "" if base_url is None else api_root(base_url, allow_private)
+        self._resolver = CheckedResolver(allow_private)
         self._limits = limits
         self._timeouts = timeouts
         self.budget = RetryBudget()
@@ -74,7 +78,10 @@ class Upstream:
     async def open(self) -> None:
         """Make the client; it needs a running loop."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._limits.upstream_connections),
+            connector=aiohttp.TCPConnector(
+                limit=self._limits.upstream_connections,
+                resolver=self._resolver,
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect),
             skip_auto_headers=("User-Agent", "Content-Type", "Accept"),
@@ -90,13 +97,21 @@ class Upstream:
     async def unreachable(self) -> str:
         """Try to connect: "" when it works, else a sentence."""
         url = URL(self._root)
+        host, port = url.host or "", url.port or 0
+        last: OSError = OSError()
         try:
             async with asyncio.timeout(self._timeouts.connect):
-                _, writer = await asyncio.open_connection(url.host, url.port)
-        except OSError:
-            return str(_down(self._root, "it can't be reached", 2))
-        writer.close()
-        return ""
+                for found in await self._resolver.resolve(host, port):
+                    try:
+                        _, writer = await asyncio.open_connection(found["host"], port)
+                    except OSError as problem:
+                        last = problem
+                        continue
+                    writer.close()
+                    return ""
+        except OSError as problem:
+            last = problem
+        return str(_unreached(self._root, last))
 
     @asynccontextmanager
     async def answer(
@@ -205,8 +220,10 @@ class Upstream:
                     return await self._session.request(
                         method, url, headers=headers, data=body or None, allow_redirects=False
                     )
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as problem:
-                raise _down(self._root, "it can't be reached", 2) from problem
+            except aiohttp.ClientConnectorError as problem:
+                raise _unreached(self._root, problem.os_error) from problem
+            except aiohttp.ConnectionTimeoutError as problem:
+                raise _unreached(self._root, OSError()) from problem
             except (TimeoutError, aiohttp.ServerTimeoutError) as problem:
                 raise Unanswered(
                     504,
@@ -267,6 +284,11 @@ def _down(root: str, why: str, retry_after_s: int) -> Unanswered:
         f"The upstream at {root} does not answer ({why}); check its address, or try again later.",
         retry_after_s,
     )
+
+
+def _unreached(root: str, problem: OSError) -> Unanswered:
+    refused = isinstance(problem, AddressRefused)
+    return _down(root, str(problem) if refused else "it can't be reached", 2)
 
 
 def _broken(root: str) -> Unanswered:

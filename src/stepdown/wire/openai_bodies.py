@@ -1,7 +1,7 @@
 """A core request written as the JSON body of a chat-completions request, for another model.
 
-What it is for: putting a logged request to a cheaper model. Streaming, storing and the caller's own
-marks are left out; everything that shapes the answer is kept.
+What it is for: putting a logged request to a cheaper model. What shapes the answer is kept, by a
+list; streaming, storing, the caller's own marks and unknown fields are left out.
 """
 
 from typing import Any
@@ -15,7 +15,32 @@ __all__ = ["request_body"]
 
 _encode = msgspec.json.Encoder().encode
 
-_LEFT_OUT = frozenset(("stream_options", "store", "user", "service_tier", "safety_identifier"))
+_KEPT = frozenset(
+    (
+        "chat_template_kwargs",
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "max_completion_tokens",
+        "max_tokens",
+        "min_p",
+        "modalities",
+        "n",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "reasoning_effort",
+        "repetition_penalty",
+        "seed",
+        "stop",
+        "temperature",
+        "top_k",
+        "top_logprobs",
+        "top_p",
+        "verbosity",
+    )
+)
+"""What shapes an answer. Nothing else goes to a model that the caller did not name: a field unknown
+here may mean something there."""
 
 
 def request_body(request: Request, model: str, **extra: Any) -> bytes:
@@ -34,7 +59,7 @@ def request_body(request: Request, model: str, **extra: Any) -> bytes:
         body["response_format"] = {"type": wanted.kind, "json_schema": schema}
     elif wanted.kind != "text":
         body["response_format"] = {"type": wanted.kind}
-    kept = {name: value for name, value in request.params.items() if name not in _LEFT_OUT}
+    kept = {name: value for name, value in request.params.items() if name in _KEPT}
     return _encode(body | kept | extra)
 
 
