@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from stepdown.serve.hints import Hints, hints_of
+
 __all__ = ["KINDS", "Redactor", "redactor"]
 
 _WORD = rb"[A-Za-z0-9_-]"
@@ -100,18 +102,18 @@ _RUN = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
 class Redactor(msgspec.Struct, frozen=True):
     """Takes patterns and exact `secrets` (the gateway's own keys) out of lines of JSON.
 
-    A line without any `hint` holds none of the patterns.
+    A line without any of the `hints` holds none of the patterns.
     """
 
     patterns: tuple[_Pattern, ...]
-    hint: re.Pattern[bytes]
+    hints: Hints
     secrets: tuple[bytes, ...] = ()
 
     def clean(self, line: bytes) -> bytes:
         """Return the line without what was found; it stays JSON if it was."""
         for secret in self.secrets:
             line = line.replace(secret, b"[redacted key]")
-        if self.hint.search(line) is None:
+        if not self.hints.stand_in(line):
             return line
         for pattern in self.patterns:
             if pattern.letters in line:
@@ -139,10 +141,8 @@ def redactor(kinds: Sequence[str], secrets: Sequence[str] = ()) -> Redactor:
         KeyError: there is no such kind.
     """
     patterns = tuple(pattern for kind in kinds for pattern in KINDS[kind])
-    # Without patterns nothing is a hint of one; an empty alternative would be found everywhere.
-    letters = [*(re.escape(one.letters) for one in patterns), *(_ENCODED if patterns else ())]
-    hint = re.compile(b"|".join(letters) if letters else rb"(?!)")
-    return Redactor(patterns, hint, tuple(s.encode() for s in secrets if len(s) >= 8))
+    hints = hints_of([*(one.letters for one in patterns), *(_ENCODED if patterns else ())])
+    return Redactor(patterns, hints, tuple(s.encode() for s in secrets if len(s) >= 8))
 
 
 def _without(line: bytes, pattern: _Pattern) -> bytes:
