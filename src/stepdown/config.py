@@ -109,7 +109,9 @@ class ServeConfig(_Section, frozen=True):
     """`[serve]`: the gateway's address and limits; sizes in bytes, times in seconds.
 
     `client_keys_env` names the environment variable that holds the keys that callers must present,
-    separated by commas; without it a caller's key is the upstream's business. A call that the
+    separated by commas; without it a caller's key is the upstream's business. With `keys =
+    "required"` callers must present one of these or a virtual key (`stepdown keys add`), as they
+    must anyway once there are some. A call that the
     upstream answered with a passing failure is tried again up to `retries` times (0: never), and
     `max_upstream_requests` may be under way to one upstream.
     """
@@ -117,6 +119,7 @@ class ServeConfig(_Section, frozen=True):
     host: str = "127.0.0.1"
     port: int = 8787
     client_keys_env: str | None = None
+    keys: Literal["required"] | None = None
     max_body_bytes: Annotated[int, msgspec.Meta(gt=0)] = 4 * 1024 * 1024
     first_byte_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     idle_seconds: Annotated[float, msgspec.Meta(gt=0)] = 15.0

@@ -134,6 +134,7 @@ GUARDS = {
         "[serve]\nmax_body_bytes = 10000", "[serve]\nmax_body_bytes = 100000", large_body
     ),
     "client_keys_env": Guard('[serve]\nclient_keys_env = "GUARD_KEYS"', "", no_key),
+    "keys": Guard('[serve]\nkeys = "required"', "", no_key),
     "first_byte_seconds": Guard(
         "[serve]\nfirst_byte_seconds = 0.5", "[serve]\nfirst_byte_seconds = 10", slow_upstream
     ),

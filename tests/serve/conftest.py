@@ -16,6 +16,7 @@ from tests.serve.speakers import SPEAKERS, embeddings, frames
 from stepdown.core.anatomy import Anatomy
 from stepdown.core.calls import Answer
 from stepdown.core.contracts import contract_of
+from stepdown.core.keys import Allowance, KeyRing, VirtualKey, digest_of
 from stepdown.core.ports import Prediction
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Signature, Task, TaskIndex, Verdict, input_text
@@ -267,6 +268,26 @@ class World:
         self.routed = True
         self.load_error = None
         self.url = ""
+        self.ring = KeyRing()
+
+    def keys(self, generation):
+        return None if generation == self.ring.generation else self.ring
+
+    def issue(self, name="team", *, usd=None, period="total", **more):
+        """Make a virtual key that the gateway takes up; returns the key itself."""
+        number = len(self.ring.keys)
+        whole = f"sd-{number:012x}-{name}-{'s' * 40}"
+        own = {k: more.pop(k) for k in ("tasks", "expires", "revoked") if k in more}
+        allowance = Allowance(usd=usd, period=period, **more)
+        digest = digest_of(whole.encode())
+        key = VirtualKey(f"{number:012x}", name, digest, 1.0, allowance=allowance, **own)
+        self.ring = KeyRing(self.ring.generation + 1, (*self.ring.keys, key))
+        return whole
+
+    def revoke(self, number):
+        keys = list(self.ring.keys)
+        keys[number] = msgspec.structs.replace(keys[number], revoked=2.0)
+        self.ring = KeyRing(self.ring.generation + 1, tuple(keys))
 
     def loaded(self):
         routes = {}
@@ -311,7 +332,9 @@ def start(world):
             timeouts = changes.pop("timeouts", FAST)
             given = {"port": 0, "base_url": world.upstream.url, "timeouts": timeouts, **changes}
             outbox = stack.enter_context(closing(SqliteOutbox(world.path)))
-            world.url = stack.enter_context(serving(Settings(**given), world.load, outbox))
+            world.url = stack.enter_context(
+                serving(Settings(**given), world.load, outbox, keys=world.keys)
+            )
             world.stop = stack.close
             world.student.asked = 0  # warming up does not count
             return world.url

@@ -1,9 +1,12 @@
-"""The gateway's memory: keys, ids, and work beside the requests."""
+"""The gateway's memory: known keys, ids, and work beside the requests."""
 
 import asyncio
 
 import pytest
 
+from stepdown.errors import UsageError
+from stepdown.serve.callers import Caller
+from stepdown.serve.capture import Turn
 from stepdown.serve.gateway import Gateway, new_turn
 from stepdown.serve.settings import Limits, Settings
 
@@ -16,34 +19,30 @@ def made(world, **settings):
     return Gateway(Settings(**settings), world.load, None)
 
 
-def test_s3_only_the_whole_key_counts(world):
-    gateway = made(world, client_keys=("secret-key", "other"))
-    for key, allowed in (
-        ("secret-key", True),
-        ("other", True),
-        ("secret-ke", False),
-        ("secret-key2", False),
-        ("Secret-key", False),
-        ("", False),
-        ("\u00fc", False),
-    ):
-        assert gateway.may_enter(keyed(key)) == allowed
-    assert gateway.may_enter([(b"x-api-key", b"other")])
-    assert not gateway.may_enter([])
-    assert made(world).may_enter([])
+def turn(key, **more):
+    return Turn("1", 0.0, 0.0, "POST", "/", keyed(key), **more)
 
 
 def test_known_keys_expire_and_are_bounded(world, monkeypatch):
     gateway = made(world, host="0.0.0.0", base_url="http://u", limits=Limits(known_keys=3))
     for number in range(5):
         gateway.accepted_upstream(keyed(number))
-    assert [gateway.may_be_answered(keyed(n)) for n in range(5)] == [False] * 2 + [True] * 3
-    monkeypatch.setattr("stepdown.serve.gateway.time.monotonic", lambda: 10**9)
-    assert not gateway.may_be_answered(keyed(4))
+    assert [gateway.may_be_answered(turn(n)) for n in range(5)] == [False] * 2 + [True] * 3
+    monkeypatch.setattr("stepdown.serve.callers.time.monotonic", lambda: 10**9)
+    assert not gateway.may_be_answered(turn(4))
+    assert gateway.may_be_answered(turn(4, caller=Caller(known=True)))
 
 
 def test_on_loopback_every_key_may_be_answered(world):
-    assert made(world, base_url="http://u").may_be_answered(keyed("any"))
+    assert made(world, base_url="http://u").may_be_answered(turn("any"))
+
+
+def test_virtual_keys_need_a_key_of_the_gateways_own_upstream(world):
+    world.issue()
+    with pytest.raises(UsageError, match="api_key_env"):
+        Gateway(Settings(base_url="http://u"), world.load, None, world.keys)
+    Gateway(Settings(base_url="http://u", api_key="k"), world.load, None, world.keys)
+    Gateway(Settings(), world.load, None, world.keys)
 
 
 def test_ids_are_unique_and_sort_by_time(monkeypatch):

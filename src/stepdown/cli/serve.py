@@ -24,6 +24,7 @@ from stepdown.students.backed import Backed
 from stepdown.wire.asking import inquiry_of
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import verify_student
+from stepdown.workspace.keys import key_reader, read_keys
 from stepdown.workspace.policies import read_policy
 from stepdown.workspace.presence import announce
 
@@ -48,7 +49,8 @@ def serve(
     # A core dump would hold keys and prompts.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     settings = settings_of(session.config, host=host, port=port, upstream=upstream)
-    settings = msgspec.structs.replace(settings, verbose=verbose)
+    required = settings.keys_required or bool(read_keys(session.workspace.keys).keys)
+    settings = msgspec.structs.replace(settings, verbose=verbose, keys_required=required)
     outbox = SqliteOutbox(session.workspace.calls, durability=session.config.store.durability)
     seen: list[Loaded] = []
     load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
@@ -59,7 +61,8 @@ def serve(
         _tell(settings, seen, address)
 
     try:
-        run_gateway(settings, load, outbox, on_ready=ready)
+        keys = key_reader(session.workspace.keys)
+        run_gateway(settings, load, outbox, on_ready=ready, keys=keys)
     finally:
         for note in notes:
             note.unlink(missing_ok=True)
@@ -109,6 +112,7 @@ def settings_of(
         frontier_model=frontier.model if frontier else None,
         mid=_mid(config.tiers.get("mid")),
         client_keys=_keys(own.client_keys_env),
+        keys_required=own.keys == "required",
         audit_share=config.defaults.audit_share or 0.0,
         retries=own.retries,
         redact=config.store.redact,

@@ -23,8 +23,9 @@ from stepdown.serve.replies import (
     read_body,
     send_reply,
 )
+from stepdown.serve.roles import ANY, CALLS, Role, admitted_as
 
-__all__ = ["make_app"]
+__all__ = ["HANDLERS", "make_app"]
 
 Handler = Callable[[Gateway, Turn, Receive, Send], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -34,6 +35,8 @@ _RELAYED = Decision("relayed", "no_route", "frontier")
 
 def make_app(gateway: Gateway) -> App:
     """Return the ASGI application of a gateway."""
+
+    table = _table()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,7 +51,7 @@ def make_app(gateway: Gateway) -> App:
         turn.dialect = dialect_of(path)
         gateway.metrics.began()
         try:
-            await _handler(path, turn.method)(gateway, turn, receive, send)
+            await _found(table, path, turn.method)(gateway, turn, receive, send)
         except Exception as bug:
             if turn.status:
                 # The answer has begun: all that is left is to close the connection.
@@ -87,36 +90,57 @@ def _api_path(path: str) -> str:
     return f"/v1{path}" if path[1:].partition("/")[0] in _ROOTS else path
 
 
-def _handler(path: str, method: str) -> Handler:
-    methods = _PATHS.get(path)
+def _table() -> dict[str, dict[str, Handler]]:
+    """Return every path's handlers behind the role that the table of roles gives each.
+
+    Raises:
+        LookupError: one has no entry there.
+    """
+    return {
+        path: {
+            method: _guard(admitted_as(CALLS, path, method), handler)
+            for method, handler in methods.items()
+        }
+        for path, methods in HANDLERS.items()
+    }
+
+
+def _guard(role: Role, handler: Handler) -> Handler:
+    """Return the handler for callers of that role alone."""
+    if role == "anyone":
+        return handler
+
+    async def guarded(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
+        caller = gateway.callers.of(turn.headers)
+        if role == "caller" and caller is not None:
+            turn.caller = caller
+            await handler(gateway, turn, receive, send)
+        elif role == "watcher" and gateway.may_watch(turn.headers):
+            await handler(gateway, turn, receive, send)
+        else:
+            await _send(turn, send, _WATCHERS if role == "watcher" else _STRANGER)
+
+    return guarded
+
+
+def _found(table: Mapping[str, Mapping[str, Handler]], path: str, method: str) -> Handler:
+    methods = table.get(path)
     if methods is None:
         if path.startswith("/v1/models/") and method == "GET":
-            return _members_only(one_model)
+            return table["/v1/models/*"]["GET"]
         # A dot segment would lead out of the API's root, where the gateway's key is good too.
-        return _relayed if path.startswith("/v1/") and "/.." not in path else _not_found
+        within = path.startswith("/v1/") and "/.." not in path
+        return table["/v1/*"][ANY] if within else _not_found
     return methods.get(method) or _not_allowed(methods)
 
 
 async def _relayed(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
-    if not gateway.may_enter(turn.headers):
-        await _send(turn, send, _stranger())
-        return
     body = await read_body(receive)
     if body is None:
         return
     turn.body = body
     turn.decision = _RELAYED
     await pass_through(gateway, turn, receive, send)
-
-
-def _members_only(handler: Handler) -> Handler:
-    async def guarded(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
-        if gateway.may_enter(turn.headers):
-            await handler(gateway, turn, receive, send)
-        else:
-            await _send(turn, send, _stranger())
-
-    return guarded
 
 
 async def _healthz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
@@ -129,6 +153,9 @@ async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) ->
     can_answer = upstream.configured or bool(loaded.routes)
     status = "draining" if gateway.draining else "ready" if can_answer else "nothing to serve"
     down = gateway.upstream_problem
+    if not gateway.may_watch(turn.headers):
+        await _send(turn, send, json_reply({"status": status}, 200 if status == "ready" else 503))
+        return
     shown = {
         "status": status,
         "generation": loaded.generation,
@@ -137,6 +164,7 @@ async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) ->
         "problems": loaded.problems,
         "notes": loaded.notes,
         "policy_problem": gateway.load_problem,
+        "keys_problem": gateway.keys_problem,
         "students_off": gateway.students.switched_off(),
         "upstream": {
             "address": upstream.address or None,
@@ -150,10 +178,6 @@ async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) ->
 
 
 async def _metrics(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
-    if not gateway.may_watch(turn.headers):
-        message = "Metrics are for callers on this machine, or with one of the client keys."
-        await _send(turn, send, problem(401, message, "invalid_api_key"))
-        return
     headers = [(b"content-type", CONTENT_TYPE)]
     await _send(turn, send, Reply(200, gateway.metrics.page(), headers))
 
@@ -174,21 +198,26 @@ def _not_allowed(methods: Mapping[str, Handler]) -> Handler:
     return refuse
 
 
-def _stranger() -> Reply:
-    return problem(
-        401, "This gateway needs one of its client keys as the bearer token.", "invalid_api_key"
-    )
+_STRANGER = problem(
+    401, "This gateway needs one of its own keys as the bearer token.", "invalid_api_key"
+)
+_WATCHERS = problem(
+    401,
+    "Metrics are for callers on this machine, or with one of the client keys.",
+    "invalid_api_key",
+)
 
-
-_PATHS: Mapping[str, Mapping[str, Handler]] = {
-    "/v1/chat/completions": {"POST": _members_only(answer_call)},
-    "/v1/messages": {"POST": _members_only(answer_call)},
-    "/v1/responses": {"POST": _members_only(answer_call)},
-    "/v1/models": {"GET": _members_only(list_models)},
-    "/v1/route": {"POST": _members_only(route)},
+HANDLERS: Mapping[str, Mapping[str, Handler]] = {
+    "/v1/chat/completions": {"POST": answer_call},
+    "/v1/messages": {"POST": answer_call},
+    "/v1/responses": {"POST": answer_call},
+    "/v1/models": {"GET": list_models},
+    "/v1/models/*": {"GET": one_model},
+    "/v1/route": {"POST": route},
+    "/v1/*": {ANY: _relayed},
     "/healthz": {"GET": _healthz, "HEAD": _healthz},
-    "/metrics": {"GET": _metrics},
     "/readyz": {"GET": _readyz, "HEAD": _readyz},
+    "/metrics": {"GET": _metrics},
 }
 
 

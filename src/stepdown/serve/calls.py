@@ -161,7 +161,7 @@ async def _decided(gateway: Gateway, turn: Turn, request: Request) -> Verdict | 
                 param="model",
             )
         turn.hint = turn.hint or named
-    if not gateway.may_be_answered(turn.headers):
+    if not gateway.may_be_answered(turn):
         detail = "The upstream has not accepted this key lately; it is asked first."
         verdict = Verdict(Decision("relayed", "forced", "frontier"), detail=detail)
     else:

@@ -13,6 +13,7 @@ import msgspec
 from stepdown.core.calls import Request
 from stepdown.core.ports import Exchange, Prediction
 from stepdown.core.routes import Decision
+from stepdown.serve.callers import ANYONE, Caller
 from stepdown.serve.dialects import CHAT, Dialect
 from stepdown.serve.headers import Headers
 from stepdown.serve.redaction import Redactor
@@ -65,6 +66,7 @@ class Turn(msgspec.Struct):
     audit_of: str = ""
     status: int = 0
     tries: int = 0
+    caller: Caller = ANYONE
 
 
 class Capture:
@@ -145,6 +147,9 @@ def exchange_of(
     }
     if turn.prediction is not None and about["tier"] != "small":
         about["student_answer"] = turn.prediction.answer
+    key = turn.caller.key
+    if key is not None:
+        about["key"], about["key_name"] = key.id, key.name
     if turn.audit_of:
         about["audit_of"] = turn.audit_of
     if partial is not None:

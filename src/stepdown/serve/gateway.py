@@ -1,20 +1,19 @@
 """The gateway's state: what it serves now, whom it knows, and what it still has to finish."""
 
 import asyncio
-import hashlib
-import hmac
 import logging
 import os
 import time
-from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
 
-from stepdown.errors import StepdownError
+from stepdown.core.keys import KeyRing
+from stepdown.errors import StepdownError, UsageError
+from stepdown.serve.callers import Callers, KnownKeys
 from stepdown.serve.capture import Capture, Outbox, Turn
-from stepdown.serve.headers import Headers, header
+from stepdown.serve.headers import Headers
 from stepdown.serve.live import Load, Loaded
 from stepdown.serve.metrics import Metrics
 from stepdown.serve.redaction import redactor
@@ -23,21 +22,36 @@ from stepdown.serve.shapes import Shapes
 from stepdown.serve.students import StudentRunner, warm_up
 from stepdown.serve.upstream import Upstream
 
-__all__ = ["Gateway", "new_turn"]
+__all__ = ["Gateway", "LoadKeys", "new_turn", "no_keys"]
 
 _LOOK_UPSTREAM_S = 10.0
+_NO_OWN_KEY = (
+    "There are virtual keys, and they never go upstream, so the gateway needs a key of its own "
+    "there; name its variable as [tiers.frontier] api_key_env in stepdown.toml."
+)
 
 log = logging.getLogger("stepdown.serve")
+
+LoadKeys = Callable[[int | None], KeyRing | None]
+"""load(generation) → the virtual keys, or None where there are none newer than that generation."""
+
+
+def no_keys(generation: int | None) -> KeyRing | None:
+    """Load the keys of a gateway that has none."""
+    return KeyRing() if generation is None else None
 
 
 class Gateway:
     """Everything that requests share. It runs on one event loop.
 
     Raises:
-        StepdownError: what `load` raises at start.
+        StepdownError: what `load` and `keys` raise at start; there are virtual keys, and no key of
+            the upstream's to go on with.
     """
 
-    def __init__(self, settings: Settings, load: Load, outbox: Outbox) -> None:
+    def __init__(
+        self, settings: Settings, load: Load, outbox: Outbox, keys: LoadKeys = no_keys
+    ) -> None:
         self.settings = settings
         limits, timeouts = settings.limits, settings.timeouts
         self.upstream = Upstream(
@@ -60,17 +74,23 @@ class Gateway:
         if first is None:
             raise TypeError("load(None) has to return what to serve")
         self.loaded: Loaded = first
+        self._load_keys = keys
+        self.keys_problem = ""
+        ring = keys(None) or KeyRing()
+        self.callers = Callers(settings.client_keys, ring, settings.keys_required)
+        if self.callers.virtual and settings.base_url and settings.api_key is None:
+            raise UsageError(_NO_OWN_KEY)
         self._known_keys_only = settings.answers_known_keys_only
-        self._client_keys = [_key_hash(key) for key in settings.client_keys]
-        self._known_keys: OrderedDict[bytes, float] = OrderedDict()
+        self._known_keys = KnownKeys(limits.known_keys, timeouts.known_key)
         self._background: set[asyncio.Task[None]] = set()
         self.metrics = Metrics(self._state)
 
     def may_watch(self, headers: Headers) -> bool:
         """Say whether the caller may read the metrics: on this machine, or with a client key."""
-        return is_loopback(self.settings.host) or (
-            bool(self._client_keys) and self.may_enter(headers)
-        )
+        if is_loopback(self.settings.host):
+            return True
+        caller = self.callers.identified(headers)
+        return caller is not None and caller.key is None
 
     def _state(self) -> dict[str, float]:
         """Return the gauges that nobody has to keep."""
@@ -105,28 +125,14 @@ class Gateway:
         await self.mid.close()
         self.students.close()
 
-    def may_enter(self, headers: Headers) -> bool:
-        """Say whether the caller presents one of the client keys, where there are any."""
-        if not self._client_keys:
-            return True
-        presented = _key_hash(_key(headers))
-        return any([hmac.compare_digest(presented, key) for key in self._client_keys])
-
-    def may_be_answered(self, headers: Headers) -> bool:
-        """Say whether a student may answer this caller: its key was accepted upstream lately."""
-        if not self._known_keys_only:
-            return True
-        known_until = self._known_keys.get(_key_hash(_key(headers)), 0.0)
-        return known_until > time.monotonic()
+    def may_be_answered(self, turn: Turn) -> bool:
+        """Say whether a student may answer: the caller's key is ours, or was accepted upstream."""
+        return not self._known_keys_only or turn.caller.known or self._known_keys.has(turn.headers)
 
     def accepted_upstream(self, headers: Headers) -> None:
         """Remember that the upstream accepted this caller's key."""
         if self._known_keys_only:
-            key = _key_hash(_key(headers))
-            self._known_keys[key] = time.monotonic() + self.settings.timeouts.known_key
-            self._known_keys.move_to_end(key)
-            if len(self._known_keys) > self.settings.limits.known_keys:
-                self._known_keys.popitem(last=False)
+            self._known_keys.add(headers)
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run work that no caller waits for, or skip it when there is enough of it already."""
@@ -145,6 +151,7 @@ class Gateway:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self.settings.timeouts.poll)
+            await self._take_up_keys()
             try:
                 newer = await loop.run_in_executor(None, self._load_warm, self.loaded.generation)
             except Exception as problem:  # noqa: BLE001 - whatever is wrong with the new policy, the old one stands
@@ -155,6 +162,18 @@ class Gateway:
                 self.loaded = newer
                 self.students.keep_only({live.student.id for live in newer.routes.values()})
 
+    async def _take_up_keys(self) -> None:
+        loop = asyncio.get_running_loop()
+        generation = self.callers.generation
+        try:
+            newer = await loop.run_in_executor(None, self._load_keys, generation)
+        except Exception as problem:  # noqa: BLE001 - whatever is wrong with the file, the keys that are known stand
+            self.keys_problem = _told(problem)
+            return
+        self.keys_problem = ""
+        if newer is not None:
+            self.callers.take_up(newer)
+
     def _load_warm(self, generation: int | None) -> Loaded | None:
         newer = self._load(generation)
         for live in newer.routes.values() if newer else ():
@@ -162,7 +181,7 @@ class Gateway:
         return newer
 
     def _note(self, problem: Exception) -> None:
-        text = str(problem) if isinstance(problem, StepdownError) else repr(problem)
+        text = _told(problem)
         if text != self.load_problem:
             log.warning("The new policy can't be loaded; the old one stands: %s", text)
         self.load_problem = text
@@ -184,9 +203,5 @@ def new_turn(method: str, path: str, headers: Headers) -> Turn:
     return Turn(request_id, now, time.monotonic(), method, path, headers)
 
 
-def _key(headers: Headers) -> str:
-    return header(headers, b"authorization") or header(headers, b"x-api-key")
-
-
-def _key_hash(key: str) -> bytes:
-    return hashlib.sha256(key.removeprefix("Bearer ").encode("utf-8", "replace")).digest()
+def _told(problem: Exception) -> str:
+    return str(problem) if isinstance(problem, StepdownError) else repr(problem)

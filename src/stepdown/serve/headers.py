@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from stepdown.core.keys import is_virtual
 from stepdown.core.routes import Decision
 
 __all__ = [
+    "KEY_HEADERS",
     "Headers",
     "back",
     "decision_headers",
@@ -34,7 +36,8 @@ _UPSTREAM = frozenset(
     )
 )
 _UPSTREAM_PREFIXES = (b"openai-", b"x-stainless-")
-_KEYS = frozenset((b"authorization", b"x-api-key", b"api-key"))
+KEY_HEADERS = frozenset((b"authorization", b"x-api-key", b"api-key"))
+"""Where callers put a key."""
 
 _BACK = frozenset(
     (
@@ -67,14 +70,15 @@ def forwarded(
 ) -> list[tuple[str, str]]:
     """Return what goes upstream: the allowed headers and one key, ours or the caller's own.
 
-    Ours stands in `key_header`: as a bearer token in `authorization`, as it is in any other.
+    Ours stands in `key_header`: as a bearer token in `authorization`, as it is in any other. A
+    virtual key is this gateway's alone and never goes on.
     """
     passed = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in headers
         if name in _UPSTREAM
         or name.startswith(_UPSTREAM_PREFIXES)
-        or (api_key is None and name in _KEYS)
+        or (api_key is None and name in KEY_HEADERS and not is_virtual(value))
     ]
     if api_key is not None:
         bearer = key_header == "authorization"

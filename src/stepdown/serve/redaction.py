@@ -34,6 +34,7 @@ def _pattern(name: str, letters: bytes, form: bytes) -> _Pattern:
 
 _KEYS = (
     _pattern("key", b"sk-", _EDGE + rb"sk-" + _WORD + rb"{16,}"),
+    _pattern("key", b"sd-", _EDGE + rb"sd-[0-9a-f]{12}[-_]" + _WORD + rb"{16,}"),
     _pattern("key", b"AKIA", rb"(?<![A-Z0-9])AKIA[A-Z0-9]{16}(?![A-Z0-9])"),
     _pattern("key", b"ASIA", rb"(?<![A-Z0-9])ASIA[A-Z0-9]{16}(?![A-Z0-9])"),
     *(

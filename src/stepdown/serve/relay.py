@@ -25,6 +25,13 @@ from stepdown.serve.upstream import Unanswered, chunks, whole_body
 __all__ = ["headers_of", "no_upstream", "pass_through", "relay", "relay_quietly", "while_there"]
 
 _SUCCESS = range(200, 300)
+_NO_KEY = problem(
+    503,
+    "A virtual key never goes upstream, and this gateway has no key of its own there; name its "
+    "variable as [tiers.frontier] api_key_env in the gateway's stepdown.toml.",
+    "no_upstream_key",
+    tried=True,
+)
 _SSE_HEADERS: Headers = [(b"x-accel-buffering", b"no")]
 
 
@@ -44,8 +51,9 @@ _model = msgspec.json.Decoder(_Model)
 
 async def relay(gateway: Gateway, turn: Turn, body: bytes, receive: Receive, send: Send) -> None:
     """Relay a chat completion and capture it; `body` is what goes upstream."""
-    if not gateway.upstream.configured:
-        await send_reply(send, in_dialect(no_upstream(), turn.dialect), headers_of(turn))
+    refusal = _no_way(gateway, turn)
+    if refusal is not None:
+        await send_reply(send, in_dialect(refusal, turn.dialect), headers_of(turn))
         return
     await while_there(_relay(gateway, turn, body, send), receive)
 
@@ -57,10 +65,20 @@ async def relay_quietly(gateway: Gateway, turn: Turn, body: bytes) -> None:
 
 async def pass_through(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
     """Relay any other API call as it is, uncaptured."""
-    if not gateway.upstream.configured:
-        await send_reply(send, in_dialect(no_upstream(), turn.dialect), headers_of(turn))
+    refusal = _no_way(gateway, turn)
+    if refusal is not None:
+        await send_reply(send, in_dialect(refusal, turn.dialect), headers_of(turn))
         return
     await while_there(_pass_through(gateway, turn, send), receive)
+
+
+def _no_way(gateway: Gateway, turn: Turn) -> Reply | None:
+    """Return why nothing can go upstream for this caller, if that is so."""
+    if not gateway.upstream.configured:
+        return no_upstream()
+    if turn.caller.key is not None and gateway.settings.api_key is None:
+        return _NO_KEY
+    return None
 
 
 def headers_of(turn: Turn) -> Headers:

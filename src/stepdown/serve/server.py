@@ -18,7 +18,7 @@ import uvicorn
 from stepdown.errors import UsageError
 from stepdown.serve.app import make_app
 from stepdown.serve.capture import Outbox
-from stepdown.serve.gateway import Gateway, log
+from stepdown.serve.gateway import Gateway, LoadKeys, log, no_keys
 from stepdown.serve.live import Load
 from stepdown.serve.protocol import guarded
 from stepdown.serve.settings import Settings, checked
@@ -30,34 +30,43 @@ _BACKLOG = 2048
 _LAST_PORT = 65535
 
 
-def serve(settings: Settings, load: Load, outbox: Outbox, on_ready: OnReady | None = None) -> None:
+def serve(
+    settings: Settings,
+    load: Load,
+    outbox: Outbox,
+    on_ready: OnReady | None = None,
+    *,
+    keys: LoadKeys = no_keys,
+) -> None:
     """Serve until SIGTERM or SIGINT; `on_ready` gets the gateway's address once it accepts.
 
     The first signal ends it cleanly: not ready at once, what is under way finishes (or is ended
     with an error after `timeouts.drain`). The second ends it now. The outbox is the caller's to
-    close.
+    close; `keys` loads the virtual keys.
 
     Raises:
         UsageError: the port is in use, the host is not ours, or the settings make no sense.
-        StepdownError: what `load` raises at start.
+        StepdownError: what `load` and `keys` raise at start.
     """
     checked(settings)
     if settings.verbose:
         _log_to_stderr()
-    gateway = Gateway(settings, load, outbox)
+    gateway = Gateway(settings, load, outbox, keys)
     with _listening(settings) as listener:
         _run(gateway, listener, on_ready, None)
 
 
 @contextmanager
-def serving(settings: Settings, load: Load, outbox: Outbox) -> Generator[str]:
+def serving(
+    settings: Settings, load: Load, outbox: Outbox, *, keys: LoadKeys = no_keys
+) -> Generator[str]:
     """Serve from a thread and give the gateway's address; the end of the block drains it.
 
     Raises:
         UsageError, StepdownError: as `serve` does.
     """
     checked(settings)
-    gateway = Gateway(settings, load, outbox)
+    gateway = Gateway(settings, load, outbox, keys)
     with _listening(settings) as listener:
         ready = threading.Event()
         stop = threading.Event()

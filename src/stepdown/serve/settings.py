@@ -77,7 +77,8 @@ class Settings(msgspec.Struct, frozen=True):
     `api_key` that key is sent upstream, otherwise the caller's own. `frontier_model` is asked for
     when the caller named none (`auto`, `stepdown/<task>`). `mid` is the model behind students whose
     certificate counts on one. With `client_keys` a caller has to
-    present one of them. `audit_share` of the confident answers is asked of the upstream as well,
+    present one of them, or a virtual key; with `keys_required` as well, even when there are none
+    yet. `audit_share` of the confident answers is asked of the upstream as well,
     after the caller has been served. `verbose` writes one line a request to stderr. A call that the
     upstream answered with a passing failure is tried again up to `retries` times. What can't be
     captured is answered all the same, or with `refuses_uncaptured` by a 503. `redact` names the
@@ -92,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True):
     frontier_model: str | None = None
     mid: MidTier | None = None
     client_keys: tuple[str, ...] = ()
+    keys_required: bool = False
     audit_share: float = 0.0
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
@@ -107,7 +109,9 @@ class Settings(msgspec.Struct, frozen=True):
 
         Otherwise anyone on the network could read out what the students know.
         """
-        return not (is_loopback(self.host) or self.client_keys or self.api_key)
+        return not (
+            is_loopback(self.host) or self.client_keys or self.keys_required or self.api_key
+        )
 
 
 def checked(settings: Settings) -> Settings:
@@ -121,11 +125,12 @@ def checked(settings: Settings) -> Settings:
         api_root(settings.base_url, settings.allow_private)
     if settings.mid is not None:
         api_root(settings.mid.base_url, settings.mid.allow_private)
+    has_keys = settings.client_keys or settings.keys_required
     passes_keys_on = settings.base_url is not None and settings.api_key is None
-    if not (is_loopback(settings.host) or settings.client_keys or passes_keys_on):
+    if not (is_loopback(settings.host) or has_keys or passes_keys_on):
         raise UsageError(
-            f"On {settings.host} anyone could use this gateway; give it client keys, let callers "
-            "send their own upstream keys, or bind it to 127.0.0.1."
+            f"On {settings.host} anyone could use this gateway; give it keys (`stepdown keys add "
+            "NAME`), let callers send their own upstream keys, or bind it to 127.0.0.1."
         )
     return settings
 

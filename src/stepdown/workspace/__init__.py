@@ -1,7 +1,8 @@
 """A workspace: the folder that holds a team's tasks, datasets, students, proofs and policy.
 
 ```
-calls.db · policy.json · tasks/<id>/{task.json, dataset-<id>.jsonl, students/<id>/, proofs/<id>.*}
+calls.db · policy.json · keys.json
+tasks/<id>/{task.json, dataset-<id>.jsonl, students/<id>/, proofs/<id>.*}
 ```
 """
 
@@ -31,6 +32,11 @@ class Workspace(msgspec.Struct, frozen=True):
     def policy(self) -> Path:
         """The routes."""
         return self.root / "policy.json"
+
+    @property
+    def keys(self) -> Path:
+        """The virtual keys, hashed."""
+        return self.root / "keys.json"
 
     @property
     def spool(self) -> Path:

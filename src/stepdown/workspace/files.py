@@ -61,7 +61,7 @@ def publish_folder(parent: Path, fill: Callable[[Path], str]) -> Path:
 def locked(path: Path) -> Generator[None]:
     """Hold the advisory lock of `path` (made if missing); another process waits for it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open(path, "a", encoding="utf-8") as file:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -1,0 +1,38 @@
+"""Virtual keys as values: their states, their digests, and their form in a header."""
+
+import pytest
+
+from stepdown.core.keys import Allowance, VirtualKey, digest_of, is_key, is_virtual
+
+KEY = b"sd-0123456789ab-" + b"x" * 43
+
+
+@pytest.mark.parametrize(
+    ("more", "now", "state"),
+    [
+        ({}, 1e12, "active"),
+        ({"expires": 10.0}, 9.9, "active"),
+        ({"expires": 10.0}, 10.0, "expired"),
+        ({"revoked": 5.0}, 0.0, "revoked"),
+        ({"revoked": 5.0, "expires": 10.0}, 20.0, "revoked"),
+    ],
+)
+def test_a_keys_state(more, now, state):
+    assert VirtualKey("i", "n", "d", 0.0, **more).state(now) == state
+
+
+def test_a_key_is_known_by_all_of_it():
+    digest = digest_of(KEY)
+    assert is_key(KEY, digest)
+    assert not any(is_key(other, digest) for other in (KEY[:-1], KEY + b"x", KEY.upper(), b""))
+
+
+@pytest.mark.parametrize("before", [b"", b"Bearer ", b"bearer  "])
+def test_a_virtual_key_is_seen_in_a_header(before):
+    assert is_virtual(before + KEY)
+    assert not is_virtual(before + b"sk-proj-abc")
+
+
+def test_money_is_counted_in_whole_nanodollars():
+    assert Allowance(usd=0.1).nanodollars == 100_000_000
+    assert Allowance().nanodollars is None
