@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from stepdown.serve.joined import JoinedWrites
@@ -87,7 +88,7 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         # Bytes since the parser last gave something out: what it hoards must not grow either.
         self._unparsed += len(data)
-        super().data_received(data)
+        self._feed(data)
         if self._lingering or self.transport.is_closing():
             return
         if self._phase == "complete":
@@ -97,6 +98,26 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(_LARGE_HEADERS)
         else:
             self._arm()
+
+    def _feed(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stopped:
+            self._go_on(data[stopped.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(self._refusal or _NOT_HTTP)
+
+    def _go_on(self, rest: bytes) -> None:
+        """Read a request that offers another protocol as if it did not.
+
+        The parser stops after its head, and would take the body for the next request: smuggling.
+        """
+        kept = [b"%b: %b\r\n" % one for one in self.headers if one[0] != b"upgrade"]
+        line = b"%b %b HTTP/1.1\r\n" % (self.parser.get_method(), self.url)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+        self._feed(b"%b%b\r\n%b" % (line, b"".join(kept), rest))
 
     def on_message_begin(self) -> None:
         """Count anew for each request."""
@@ -122,6 +143,10 @@ class GuardedProtocol(HttpToolsProtocol):
         refusal = self._header_problem()
         if refusal is not None:
             self._stop(refusal)
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self._stop(_NOT_HTTP)
+            return  # `_go_on` reads it again
         self._phase = "body"
         self._body_since = self.loop.time()
         super().on_headers_complete()
@@ -139,12 +164,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """All is here: no deadline runs any more."""
+        if self._phase == "headers":
+            return  # the head of an upgrade
         self._phase = "complete"
         super().on_message_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what can't be parsed, or what a callback refused."""
-        self._refuse(self._refusal or _NOT_HTTP)
 
     def pause_writing(self) -> None:
         """Give a caller who does not read a while, and no longer."""
@@ -166,7 +189,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _header_problem(self) -> Refusal | None:
         hosts = 0
-        parser: Any = self.parser
+        version = self.parser.get_http_version()
         for name, value in self.headers:
             check = _CHECKS.get(name)
             if check == "host":
@@ -175,9 +198,11 @@ class GuardedProtocol(HttpToolsProtocol):
                 return self._large_body()
             elif check == "encoding" and value.strip().lower() not in (b"", b"identity"):
                 return _ENCODED
-        if hosts != 1 and parser.get_http_version() == "1.1":
-            return _HOST
-        return None
+            elif check == "coding" and (value.strip().lower() != b"chunked" or version != "1.1"):
+                return _NOT_HTTP
+        if version not in _VERSIONS:
+            return _NOT_HTTP
+        return _HOST if hosts != 1 and (version == "1.1" or hosts) else None
 
     def _large_body(self) -> Refusal:
         limit = self.limits.body_bytes
@@ -251,10 +276,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._timer = self.loop.call_later(_LINGER_S, self.transport.close)
 
 
-_CHECKS: Mapping[bytes, Literal["host", "length", "encoding"]] = {
+_VERSIONS = frozenset(("1.1", "1.0"))
+_CHECKS: Mapping[bytes, Literal["host", "length", "encoding", "coding"]] = {
     b"host": "host",
     b"content-length": "length",
     b"content-encoding": "encoding",
+    b"transfer-encoding": "coding",
 }
 
 
