@@ -114,3 +114,28 @@ def test_equal_lines_without_ids_stay_apart(log):
     row = log.line(None)
     calls: list[Any] = list(FORMAT.read([Line(row, "x", number) for number in (1, 2)]))
     assert len({call.id for call in calls}) == 2
+
+
+@pytest.mark.parametrize("times", [0, 1])
+def test_bodies_of_other_dialects_are_read_as_they_were_sent(log, times):
+    asked = {"model": "claude-x", "max_tokens": 9, "system": "Be brief.", "messages": []}
+    asked["messages"] = [{"role": "user", "content": "hi"}]
+    message = {"type": "message", "model": "claude-x-1", "content": [{"type": "text", "text": "y"}]}
+    response = {"output": [{"type": "message", "content": [{"type": "output_text", "text": "y"}]}]}
+    for request, answered in ((asked, message), ({"model": "m", "input": "hi"}, response)):
+        bodies: dict[str, Any] = {"request": request, "response": answered}
+        for _ in range(times):
+            bodies = {name: json.dumps(body) for name, body in bodies.items()}
+        call = read(log.line("a", time=1793534400, latency_ms=5, **bodies))
+        assert (call.answer.text, call.request.messages[-1].text) == ("y", "hi")
+        assert (call.time, call.latency_ms) == (1793534400.0, 5.0)
+
+
+def test_the_raw_text_of_a_stream_is_an_answer(log):
+    chunks = [
+        {"model": "m-1", "choices": [{"index": 0, "delta": {"content": "yes"}}]},
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+    ]
+    text = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
+    assert read(log.line("a", response=text + "data: [DONE]\n\n")).answer.text == "yes"
+    assert read(log.line("a", response=text[:60])) == reasons.NOT_CHAT

@@ -1,7 +1,8 @@
 """The native log line: one call a line, as DESIGN §3.2 and the gateway's capture write it.
 
 `{"id", "time", "request": {…}, "response": {…}, "latency_ms", "cost_usd", "metadata":
-{"stepdown_task", "group"}, "stepdown": {"tier"}}`; all but request and response may be absent.
+{"stepdown_task", "group"}, "stepdown": {"tier"}}`; all but request and response may be absent. The
+bodies may also be Anthropic's messages or OpenAI's responses, as they were sent.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,9 +14,11 @@ from stepdown.core.calls import Call
 from stepdown.core.ports import Line
 from stepdown.errors import InputError
 from stepdown.logs import reasons
+from stepdown.logs.exports import Export, call_of
 from stepdown.logs.hints import caller_hints
 from stepdown.logs.lines import line_id
 from stepdown.logs.times import parse_time
+from stepdown.wire.exchanges import unwrapped
 from stepdown.wire.openai import ChatBody, ChatCompletion, answer_from, parse_answer, request_from
 
 __all__ = ["FORMAT", "Native"]
@@ -34,7 +37,22 @@ class _NativeLine(msgspec.Struct, gc=False):
     stepdown: Any = None
 
 
+class _LooseLine(msgspec.Struct, gc=False):
+    """A line of any dialect: its bodies as they stand there."""
+
+    request: msgspec.Raw
+    response: msgspec.Raw
+    id: Any = None
+    time: Any = None
+    latency_ms: Any = None
+    cost_usd: Any = None
+    cost: Any = None
+    status: Any = None
+    metadata: Any = None
+
+
 _decode = msgspec.json.Decoder(_NativeLine).decode
+_loose = msgspec.json.Decoder(_LooseLine).decode
 _explain = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _anything = msgspec.json.Decoder().decode
 
@@ -57,7 +75,7 @@ class Native:
             try:
                 yield _call(line)
             except (InputError, ValueError, RecursionError):
-                yield _problem(line.data)
+                yield _of_another_dialect(line) or _problem(line.data)
 
 
 def _call(line: Line) -> Call:
@@ -81,6 +99,31 @@ def _call(line: Line) -> Call:
         group,
         _tier(record.stepdown),
     )
+
+
+def _of_another_dialect(line: Line) -> Call | None:
+    """Return the call of a line whose bodies are messages or responses, as they were sent."""
+    try:
+        told = _loose(line.data)
+    except (ValueError, RecursionError):
+        return None
+    if told.status is not None and not _succeeded(told.status):
+        return None
+    if not unwrapped(told.response).startswith((b"{", b'"data:', b'"event:')):
+        # A line holds bodies, or the text of a stream: words alone are a slip.
+        return None
+    cost = told.cost_usd if told.cost_usd is not None else told.cost
+    export = Export(
+        told.request,
+        told.response,
+        id=told.id,
+        begun=told.time,
+        latency_ms=told.latency_ms,
+        cost_usd=_amount(cost),
+        metadata=told.metadata,
+    )
+    found = call_of(line, export)
+    return None if isinstance(found, str) else found
 
 
 def _tier(captured: Any) -> str:

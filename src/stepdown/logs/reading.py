@@ -26,10 +26,12 @@ _SAMPLE_LINES = 200
 _SAMPLE_BYTES = 4 * 1024 * 1024
 _FIX = (
     "give JSON Lines with `request` and `response` in each line, an OpenAI batch (input and "
-    "output), stored completions or a fine-tuning file"
+    "output), stored completions, a fine-tuning file, OTLP spans, or an export of LiteLLM, "
+    "Langfuse or Helicone"
 )
 
 Advance = Callable[[int], None]
+Records = Callable[[Line], Iterator[LineOrReason]]
 
 
 class _Opened(msgspec.Struct):
@@ -167,7 +169,7 @@ def _no_log(opened: _Opened) -> str:
 def _calls(
     reader: LogFormat, lines: Iterable[LineOrReason], entry: SourceCoverage, known: set[int]
 ) -> Iterator[Call]:
-    for item in reader.read(_counted(lines, entry)):
+    for item in reader.read(_counted(reader, lines, entry)):
         if isinstance(item, str):
             _reject(entry, item)
         elif _is_new(item.id, entry, known):
@@ -177,13 +179,18 @@ def _calls(
             entry.duplicates += 1
 
 
-def _counted(lines: Iterable[LineOrReason], entry: SourceCoverage) -> Iterator[Line]:
+def _counted(
+    reader: LogFormat, lines: Iterable[LineOrReason], entry: SourceCoverage
+) -> Iterator[Line]:
+    """Yield the lines that can be read; a format of batches has `records`, each counted as one."""
+    records: Records | None = getattr(reader, "records", None)
     for line in lines:
-        entry.lines += 1
-        if isinstance(line, str):
-            _reject(entry, line)
-        else:
-            yield line
+        for record in (line,) if records is None or isinstance(line, str) else records(line):
+            entry.lines += 1
+            if isinstance(record, str):
+                _reject(entry, record)
+            else:
+                yield record
 
 
 def _reject(entry: SourceCoverage, reason: str) -> None:

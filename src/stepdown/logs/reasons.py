@@ -16,6 +16,7 @@ __all__ = [
     "NOT_CHAT",
     "NOT_JSON",
     "NO_ANSWER",
+    "NO_CONTENT",
     "NO_REQUEST",
     "ODD_JSON",
     "TOO_DEEP",
@@ -37,6 +38,7 @@ NOT_AN_OBJECT = "not a JSON object"
 NOT_CHAT = "not a chat-completions call"
 NOT_JSON = "not JSON"
 NO_ANSWER = "no answer"
+NO_CONTENT = "content was not logged"
 NO_REQUEST = "no request"
 ODD_JSON = "lone surrogate or number out of range"
 TOO_DEEP = "nested too deeply"

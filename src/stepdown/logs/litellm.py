@@ -1,0 +1,149 @@
+"""LiteLLM: rows of its spend logs, and the payloads that its file and bucket callbacks write.
+
+A spend row has `messages`, mostly empty, and the whole request in `proxy_server_request`; what it
+says of content depends on the proxy's settings, and rows without any are counted as such. A cost of
+0 for a call that used tokens is what LiteLLM writes for a model it has no price for: it is unknown,
+unless the answer came from LiteLLM's cache.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from stepdown.core.calls import Call
+from stepdown.core.ports import Line
+from stepdown.logs import reasons
+from stepdown.logs.exports import Export, amount, call_of, empty, mapping, usage_of
+
+__all__ = ["FORMAT", "LiteLlm"]
+
+_REDACTED = b"redacted-by-litellm"
+_SPEND = frozenset(("request_id", "call_type", "spend"))
+_PAYLOAD = frozenset(("id", "call_type", "response_cost"))
+_CHAT = frozenset(
+    ("", "completion", "acompletion", "anthropic_messages", "responses", "aresponses")
+)
+
+Body = dict[str, msgspec.Raw]
+
+
+class _Row(msgspec.Struct):
+    """A spend row or a payload: the fields of both that are read."""
+
+    call_type: Any = ""
+    id: Any = None
+    request_id: Any = None
+    model: Any = ""
+    messages: msgspec.Raw = msgspec.Raw(b"null")
+    response: msgspec.Raw = msgspec.Raw(b"null")
+    proxy_server_request: msgspec.Raw = msgspec.Raw(b"null")
+    model_parameters: msgspec.Raw = msgspec.Raw(b"null")
+    spend: Any = None
+    response_cost: Any = None
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
+    startTime: Any = None
+    endTime: Any = None
+    request_duration_ms: Any = None
+    status: Any = None
+    cache_hit: Any = None
+    session_id: Any = None
+    metadata: Any = None
+
+
+_row = msgspec.json.Decoder(_Row).decode
+_body = msgspec.json.Decoder(Body).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class LiteLlm:
+    """Reads LiteLLM's spend logs and standard logging payloads."""
+
+    name = "litellm"
+
+    def detect(self, sample: Sequence[dict[str, Any]]) -> bool:
+        """Say whether a line has the fields that only LiteLLM writes side by side."""
+        return any(line.keys() >= _SPEND or line.keys() >= _PAYLOAD for line in sample)
+
+    def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
+        """Yield each row's call, or why there is none."""
+        for line in lines:
+            try:
+                yield _call(line, _row(line.data))
+            except (ValueError, RecursionError):
+                yield reasons.json_problem(line.data) or reasons.MALFORMED_REQUEST
+
+
+def _call(line: Line, row: _Row) -> Call | str:
+    if row.call_type not in _CHAT:
+        return reasons.NOT_CHAT
+    if _REDACTED in bytes(row.messages) or _REDACTED in bytes(row.response):
+        return reasons.NO_CONTENT
+    usage = usage_of(row.prompt_tokens, row.completion_tokens)
+    cost = amount(row.spend if row.spend is not None else row.response_cost)
+    cached = str(row.cache_hit).lower() == "true"
+    if cost == 0 and not cached:
+        cost = None
+    return call_of(
+        line,
+        Export(
+            request=_request(row),
+            response=row.response,
+            id=row.request_id or row.id,
+            model=row.model if isinstance(row.model, str) else "",
+            begun=row.startTime,
+            ended=row.endTime,
+            latency_ms=row.request_duration_ms,
+            usage=usage,
+            cost_usd=cost,
+            metadata=_caller_metadata(row.metadata),
+            group=row.session_id if isinstance(row.session_id, str) else None,
+            failed=row.status == "failure",
+        ),
+    )
+
+
+def _request(row: _Row) -> bytes | None:
+    """Return the request's body: what the proxy received, with the messages as they were sent on.
+
+    Payloads have the parameters apart.
+    """
+    sent = _fields(row.proxy_server_request)
+    # In some versions the body stands below "body", with the URL and headers beside it.
+    sent = _fields(sent["body"]) if "body" in sent and "messages" not in sent else sent
+    asked = sent or _fields(row.model_parameters)
+    if not empty(row.messages):
+        messages = msgspec.Raw(_list(row.messages))
+        asked = {name: raw for name, raw in asked.items() if name != "input"}
+        asked["messages"] = messages
+    if "messages" not in asked and "input" not in asked:
+        return None
+    asked.setdefault("model", msgspec.Raw(_encode(row.model or "")))
+    return _encode(asked)
+
+
+def _fields(raw: msgspec.Raw) -> Body:
+    data = bytes(raw)
+    try:
+        if data.startswith(b'"'):
+            data = msgspec.json.decode(data, type=str).encode()
+        return _body(data)
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _list(raw: msgspec.Raw) -> bytes:
+    """Return the messages' JSON; some exports hold it as a string."""
+    data = bytes(raw)
+    return msgspec.json.decode(data, type=str).encode() if data.startswith(b'"') else data
+
+
+def _caller_metadata(metadata: Any) -> dict[str, Any]:
+    """Return what the caller gave as metadata: LiteLLM keeps it inside its own."""
+    own = mapping(metadata)
+    asked = mapping(own.get("requester_metadata")) or mapping(own.get("spend_logs_metadata"))
+    return {**own, **asked}
+
+
+FORMAT = LiteLlm()

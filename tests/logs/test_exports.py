@@ -1,0 +1,78 @@
+"""What all exports share."""
+
+import json
+
+import pytest
+
+from stepdown.core.calls import Usage
+from stepdown.core.ports import Line
+from stepdown.logs import reasons
+from stepdown.logs.exports import Export, amount, call_of, count, empty, mapping, usage_of
+
+LINE = Line(b"{}", "x", 1)
+ASKED = b'{"model": "m", "messages": [{"role": "user", "content": "hi"}]}'
+SAID = b'{"choices": [{"message": {"content": "yes"}}], "model": "m-1", "created": 1793534400}'
+
+
+def test_the_records_own_words_win_over_the_answers():
+    call = call_of(LINE, Export(ASKED, SAID, usage=Usage(3, 1), begun="2026-11-02T00:00:00Z"))
+    assert not isinstance(call, str)
+    assert (call.usage, call.model, call.time) == (Usage(3, 1), "m-1", 1793577600.0)
+    assert call.latency_ms is None
+
+
+def test_latency_is_from_begin_to_end_and_never_negative():
+    call = call_of(LINE, Export(ASKED, SAID, begun=1793534400, ended=1793534401.5))
+    assert not isinstance(call, str)
+    assert call.latency_ms == 1500.0
+    call = call_of(LINE, Export(ASKED, SAID, begun=1793534400, ended=1793534300))
+    assert not isinstance(call, str)
+    assert call.latency_ms is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "reason"),
+    [
+        (None, None, reasons.NO_CONTENT),
+        (b"{}", b'"{}"', reasons.NO_CONTENT),
+        (b"null", SAID, reasons.NO_REQUEST),
+        (ASKED, b'""', reasons.NO_ANSWER),
+        (b'{"model": "m"}', SAID, reasons.MALFORMED_REQUEST),
+        (ASKED, b'{"choices": []}', reasons.MALFORMED_ANSWER),
+        (ASKED, b'{"data": [{"embedding": [1]}]}', reasons.NOT_CHAT),
+        (ASKED, b'{"error": {"message": "no"}}', reasons.ERROR_ANSWER),
+        (ASKED, b'"data: {\\"choices\\": []}\\n\\n"', reasons.MALFORMED_ANSWER),
+        (ASKED, b"[1]", reasons.MALFORMED_ANSWER),
+    ],
+)
+def test_why_there_is_no_call(asked, said, reason):
+    assert call_of(LINE, Export(asked, said)) == reason
+
+
+def test_a_failed_call_is_none():
+    assert call_of(LINE, Export(ASKED, SAID, failed=True)) == reasons.ERROR_ANSWER
+
+
+def test_plain_text_is_an_answer():
+    call = call_of(LINE, Export(ASKED, json.dumps("<html>hello").encode()))
+    assert not isinstance(call, str)
+    assert call.answer.text == "<html>hello"
+
+
+def test_numbers_are_known_or_none():
+    assert [amount(v) for v in (1, "1.5", -1, True, "x", float("nan"), None)] == [
+        1.0,
+        1.5,
+        *[None] * 5,
+    ]
+    assert [count(v) for v in (2, "3", 1.5)] == [2, 3, None]
+    assert usage_of(0, 0) is None
+    assert usage_of(3, None) is None
+    assert usage_of(3, 1, 9) == Usage(3, 1, 3)
+
+
+def test_objects_and_emptiness():
+    assert mapping('{"a": 1}') == {"a": 1}
+    assert mapping("{") == mapping(5) == {}
+    assert empty(b'"[]"')
+    assert not empty(b"[1]")
