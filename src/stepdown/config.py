@@ -35,6 +35,7 @@ AUDIT_SHARE = 0.02
 """The share of answered calls that a proof's economics set aside for checking them."""
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Part = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
@@ -42,7 +43,30 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the file: a key it doesn't name is an error, not a surprise."""
 
 
-class TierConfig(_Section, frozen=True):
+class EndpointConfig(_Section, frozen=True):
+    """`[[tiers.<tier>.fallbacks]]`: whom to ask where those before it give no usable answer.
+
+    `model` is asked for there in place of the one that the request names. The key is its own, from
+    `api_key_env`, or none: a caller's key, or another's, never goes to its address. `allow_private`
+    lets a name of the public DNS lead to a private address.
+    """
+
+    base_url: str
+    api_key_env: str | None = None
+    model: str | None = None
+    allow_private: bool = False
+
+
+class MessagesConfig(EndpointConfig, frozen=True):
+    """`[tiers.frontier.messages]`: where Anthropic's dialect goes, if not to the tier's `base_url`.
+
+    The keys are as in the tier itself.
+    """
+
+    fallbacks: tuple[EndpointConfig, ...] = ()
+
+
+class TierConfig(MessagesConfig, frozen=True):
     """`[tiers.frontier]` or `[tiers.mid]`: where that tier's model is reached.
 
     `base_url` is the API's root, with or without `/v1`. `api_key_env` names the environment
@@ -50,15 +74,15 @@ class TierConfig(_Section, frozen=True):
     is asked for when the caller named none of its own (`auto`, `stepdown/<task>`). `api` is what it
     speaks: chat completions, or a decisions endpoint (closed choices with probabilities).
     `usd_per_1000` is what 1,000 calls cost where no price list knows the model: 0 for a machine of
-    your own. `allow_private` lets a name of the public DNS lead to a private address.
+    your own. `first_byte_seconds` and `answer_seconds` are how long a stream's first byte and a
+    whole answer may take: 60 and 600, and 10 and 60 at mid.
     """
 
-    base_url: str
-    api_key_env: str | None = None
-    model: str | None = None
+    first_byte_seconds: Seconds | None = None
+    answer_seconds: Seconds | None = None
+    messages: MessagesConfig | None = None
     api: Literal["chat", "decisions"] = "chat"
     usd_per_1000: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    allow_private: bool = False
 
 
 class Defaults(_Section, frozen=True):
@@ -113,7 +137,8 @@ class ServeConfig(_Section, frozen=True):
     "required"` callers must present one of these or a virtual key (`stepdown keys add`), as they
     must anyway once there are some. A call that the
     upstream answered with a passing failure is tried again up to `retries` times (0: never), and
-    `max_upstream_requests` may be under way to one upstream.
+    `max_upstream_requests` may be under way to one upstream. All tries of a request share
+    `deadline_seconds` until its caller gets a first byte.
     """
 
     host: str = "127.0.0.1"
@@ -123,6 +148,7 @@ class ServeConfig(_Section, frozen=True):
     max_body_bytes: Annotated[int, msgspec.Meta(gt=0)] = 4 * 1024 * 1024
     first_byte_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     idle_seconds: Annotated[float, msgspec.Meta(gt=0)] = 15.0
+    deadline_seconds: Seconds = 600.0
     drain_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 2
     max_upstream_requests: Annotated[int, msgspec.Meta(gt=0)] = 1000
@@ -195,9 +221,11 @@ def load_config(path: Path) -> Config:
 
 
 def _checked(config: Config, path: Path) -> Config:
-    for name in config.tiers:
+    for name, tier in config.tiers.items():
         if name not in ("frontier", "mid"):
             raise ConfigError(f"{path}: there is no tier {name!r}; tiers are frontier and mid.")
+        if tier.messages is not None and name != "frontier":
+            raise ConfigError(f"{path}: only [tiers.frontier] has a table `messages`.")
     if config.store.url != "sqlite":
         raise ConfigError(
             f"{path}: store.url {config.store.url!r} is not supported by this version; "

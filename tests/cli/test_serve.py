@@ -14,10 +14,11 @@ from tests.cli.story import easy, flip_last_byte
 
 from stepdown.cli.options import Session
 from stepdown.cli.serve import loader, settings_of
-from stepdown.config import Config, ServeConfig, TierConfig
+from stepdown.config import Config, ServeConfig, TierConfig, load_config
 from stepdown.core.calls import Answer, Call
 from stepdown.errors import ConfigError
 from stepdown.providers.recorded import serve_recorded
+from stepdown.serve.settings import Endpoint
 from stepdown.store.sqlite import read_tallies
 from stepdown.wire.openai import parse_request
 from stepdown.workspace import Workspace
@@ -161,3 +162,34 @@ def test_settings_come_from_the_file_and_options_win(monkeypatch):
     other = settings_of(config, host=None, port=0, upstream="http://127.0.0.1:1")
     assert other.api_key is None
     assert Session(Workspace(None), config).terms("x").audit_share == 0.02
+
+
+TIERS = """
+[tiers.frontier]
+base_url = "http://f"
+first_byte_seconds = 7.0
+[[tiers.frontier.fallbacks]]
+base_url = "http://g"
+api_key_env = "SOME_KEY"
+model = "other"
+[tiers.frontier.messages]
+base_url = "http://a"
+fallbacks = [{base_url = "http://b"}]
+[tiers.mid]
+base_url = "http://m"
+"""
+
+
+def test_tiers_have_chains_and_times(monkeypatch, tmp_path):
+    (tmp_path / "stepdown.toml").write_text(TIERS)
+    config = load_config(tmp_path / "stepdown.toml")
+    monkeypatch.setenv("SOME_KEY", "secret")
+    settings = settings_of(config, host=None, port=None, upstream=None)
+    assert settings.fallbacks == (Endpoint("http://g", "secret", "other"),)
+    assert settings.messages == Endpoint("http://a", fallbacks=(Endpoint("http://b"),))
+    assert (settings.timeouts.first_byte, settings.timeouts.answer) == (7.0, 600.0)
+    assert (settings.mid.first_byte, settings.mid.answer) == (10.0, 60.0)
+    assert settings.secrets() == ["secret"]
+    # Another upstream on the command line is the only one.
+    other = settings_of(config, host=None, port=None, upstream="http://x")
+    assert [one.base_url for one in other.endpoints()] == ["http://x", "http://m"]

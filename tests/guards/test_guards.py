@@ -69,12 +69,18 @@ def no_key(place):
     return ask(place)[0] == 401
 
 
-def slow_upstream(place):
+def fall_back(place):
+    place.upstream.fault = "status:503"
+    ask(place)
+    return len(place.upstream.seen) > 1
+
+
+def slow_upstream(place, *, stream=True):
     place.upstream.fault = "blackhole"
     threading.Timer(2.0, place.upstream.release.set).start()
     began = time.monotonic()
     turns = [{"role": "user", "content": "x"}]
-    body = json.dumps({"model": "m", "messages": turns, "stream": True}).encode()
+    body = json.dumps({"model": "m", "messages": turns, "stream": stream}).encode()
     request = urllib.request.Request(f"{place.address}/chat/completions", body)
     try:
         with urllib.request.urlopen(request, timeout=20) as reply:
@@ -82,6 +88,10 @@ def slow_upstream(place):
     except urllib.error.HTTPError as refused:
         return refused.code == 504 and time.monotonic() - began < 1.8
     return False
+
+
+def late_answer(place):
+    return slow_upstream(place, stream=False)
 
 
 def crowd(place):
@@ -138,6 +148,19 @@ GUARDS = {
     "first_byte_seconds": Guard(
         "[serve]\nfirst_byte_seconds = 0.5", "[serve]\nfirst_byte_seconds = 10", slow_upstream
     ),
+    "deadline_seconds": Guard(
+        "[serve]\ndeadline_seconds = 0.5", "[serve]\ndeadline_seconds = 10", late_answer
+    ),
+    "answer_seconds": Guard(
+        '[tiers.frontier]\nbase_url = "UPSTREAM"\nanswer_seconds = 0.5',
+        '[tiers.frontier]\nbase_url = "UPSTREAM"',
+        late_answer,
+    ),
+    "fallbacks": Guard(
+        '[tiers.frontier]\nbase_url = "UPSTREAM"\nfallbacks = [{base_url = "UPSTREAM"}]',
+        '[tiers.frontier]\nbase_url = "UPSTREAM"',
+        fall_back,
+    ),
     "max_upstream_requests": Guard(
         "[serve]\nmax_upstream_requests = 1", "[serve]\nmax_upstream_requests = 10", crowd
     ),
@@ -154,6 +177,7 @@ def gateway(tmp_path, settings):
     """A gateway on a configuration file, in a process of its own."""
     (tmp_path / "sitecustomize.py").write_text(_RESOLVER)
     with closing(FakeUpstream()) as upstream:
+        settings = settings.replace("UPSTREAM", upstream.url)
         (tmp_path / "stepdown.toml").write_text(
             f"{settings.replace('{port}', str(upstream.port))}\n"
         )

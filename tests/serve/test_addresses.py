@@ -9,7 +9,7 @@ from tests.serve.conftest import FakeUpstream
 
 from stepdown.errors import UsageError
 from stepdown.serve.addresses import AddressRefused, CheckedResolver, is_ours
-from stepdown.serve.settings import MidTier, Settings, api_root, checked
+from stepdown.serve.settings import Endpoint, Settings, api_root, checked
 
 PRIVATE = (
     "127.0.0.1",
@@ -166,7 +166,7 @@ def test_s5_addresses_in_disguise_are_refused(address):
     ],
 )
 def test_s5_tricks_in_an_address_are_refused(given):
-    for settings in (Settings(base_url=given), Settings(mid=MidTier(given, "key"))):
+    for settings in (Settings(base_url=given), Settings(mid=Endpoint(given, "key"))):
         with pytest.raises(UsageError, match="not an API address"):
             checked(settings)
 
@@ -203,7 +203,7 @@ def test_a_name_that_may_be_private_is_reached(start, dns, upstream, complete, b
 
 
 def test_s5_the_model_behind_is_held_to_the_same_rule(dns):
-    mid = MidTier("http://169.254.169.254/v1", "key", allow_private=True)
+    mid = Endpoint("http://169.254.169.254/v1", "key", allow_private=True)
     with pytest.raises(UsageError, match="metadata"):
         checked(Settings(mid=mid))
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from tests.serve.conftest import FakeUpstream
 
-from stepdown.serve.settings import MidTier
+from stepdown.serve.settings import Endpoint
 from stepdown.wire.asking import inquiry_of
 
 
@@ -28,7 +28,7 @@ def backed(world, mid, start):
     world.behind = inquiry_of(world.tasks[0], "cheap-1", "chat")
 
     def go(**settings):
-        return start(mid=MidTier(mid.url, "sk-mid"), **settings)
+        return start(mid=Endpoint(mid.url, "sk-mid"), **settings)
 
     return go
 

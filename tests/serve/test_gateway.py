@@ -70,7 +70,7 @@ def test_work_beside_the_requests_is_bounded_and_ends_with_the_gateway(world):
         await gateway.close()
         return len(running)
 
-    assert asyncio.run(go()) == 3  # the poll takes one of the four places
+    assert asyncio.run(go()) == 2  # whatever else runs beside
 
 
 def test_a_loader_has_to_give_something_at_start(world):

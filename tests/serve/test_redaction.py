@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepdown.serve.redaction import KINDS, Redactor, redactor
-from stepdown.serve.settings import MidTier
+from stepdown.serve.settings import Endpoint
 
 TAIL = "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5z"
 CREDENTIALS = {
@@ -122,7 +122,7 @@ def test_s12_hostile_text_takes_no_longer_than_other_text(hostile):
 
 
 def test_p1_nothing_of_them_is_in_the_store(start, world, complete, body):
-    start(api_key="gateway-own-upstream-key", mid=MidTier("http://h", "gateway-own-mid-key"))
+    start(api_key="gateway-own-upstream-key", mid=Endpoint("http://h", "gateway-own-mid-key"))
     said = " ".join(written(name) for name in CREDENTIALS)
     world.upstream.words = said.split(" ")
     for stream in (False, True):

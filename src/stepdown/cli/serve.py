@@ -10,7 +10,7 @@ import msgspec
 
 from stepdown.cli import steps
 from stepdown.cli.options import Session, common
-from stepdown.config import Config, TierConfig
+from stepdown.config import Config, EndpointConfig, MessagesConfig, TierConfig
 from stepdown.core.contracts import Contract
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Task, TaskIndex
@@ -18,7 +18,7 @@ from stepdown.errors import ConfigError, StepdownError
 from stepdown.render import say
 from stepdown.serve.live import LiveRoute, Load, Loaded
 from stepdown.serve.server import serve as run_gateway
-from stepdown.serve.settings import Limits, MidTier, Settings, Timeouts
+from stepdown.serve.settings import Endpoint, Limits, Settings, Timeouts
 from stepdown.store.sqlite import SqliteOutbox
 from stepdown.students.backed import Backed
 from stepdown.wire.asking import inquiry_of
@@ -30,6 +30,8 @@ from stepdown.workspace.presence import announce
 
 __all__ = ["loader", "serve", "settings_of"]
 
+_MID_FIRST_BYTE_S = 10.0
+_MID_ANSWER_S = 60.0
 _SYNC_COMMIT_S = 5.0
 """How long an answer waits for the disk where that is promised."""
 
@@ -110,6 +112,8 @@ def settings_of(
         base_url=base_url,
         api_key=_secret(named.api_key_env) if named and named.api_key_env else None,
         frontier_model=frontier.model if frontier else None,
+        fallbacks=tuple(_endpoint(one) for one in named.fallbacks) if named else (),
+        messages=_chain(named.messages) if named and named.messages else None,
         mid=_mid(config.tiers.get("mid")),
         client_keys=_keys(own.client_keys_env),
         keys_required=own.keys == "required",
@@ -120,7 +124,9 @@ def settings_of(
         allow_private=named is not None and named.allow_private,
         limits=Limits(body_bytes=own.max_body_bytes, upstream_requests=own.max_upstream_requests),
         timeouts=Timeouts(
-            first_byte=own.first_byte_seconds,
+            first_byte=(named and named.first_byte_seconds) or own.first_byte_seconds,
+            answer=(named and named.answer_seconds) or Timeouts().answer,
+            deadline=own.deadline_seconds,
             idle=own.idle_seconds,
             drain=own.drain_seconds,
             commit=_SYNC_COMMIT_S if config.store.durability == "sync" else Timeouts().commit,
@@ -128,11 +134,24 @@ def settings_of(
     )
 
 
-def _mid(tier: TierConfig | None) -> MidTier | None:
+def _mid(tier: TierConfig | None) -> Endpoint | None:
     if tier is None:
         return None
-    key = _secret(tier.api_key_env) if tier.api_key_env else None
-    return MidTier(tier.base_url, key, tier.allow_private)
+    return msgspec.structs.replace(
+        _chain(tier),
+        first_byte=tier.first_byte_seconds or _MID_FIRST_BYTE_S,
+        answer=tier.answer_seconds or _MID_ANSWER_S,
+    )
+
+
+def _chain(first: MessagesConfig) -> Endpoint:
+    fallbacks = tuple(_endpoint(one) for one in first.fallbacks)
+    return msgspec.structs.replace(_endpoint(first), fallbacks=fallbacks)
+
+
+def _endpoint(one: EndpointConfig) -> Endpoint:
+    key = _secret(one.api_key_env) if one.api_key_env else None
+    return Endpoint(one.base_url, key, one.model, allow_private=one.allow_private)
 
 
 def _secret(variable: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from stepdown.core.routes import Decision
 from stepdown.serve.calls import answer_call, route
 from stepdown.serve.capture import Turn
+from stepdown.serve.chain import Chain
 from stepdown.serve.dialects import dialect_of
 from stepdown.serve.gateway import Gateway, log, new_turn
 from stepdown.serve.headers import header
@@ -172,9 +173,22 @@ async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) ->
             "held_back": upstream.breaker.open,
             "problem": down,
         },
+        "chains": {name: _chain(gateway, chain) for name, chain in gateway.chains.named().items()},
         "capture": gateway.capture.health(),
     }
     await _send(turn, send, json_reply(shown, 200 if status == "ready" else 503))
+
+
+def _chain(gateway: Gateway, chain: Chain) -> list[dict[str, object]]:
+    return [
+        {
+            "address": link.upstream.address,
+            "held_back": link.upstream.breaker.open,
+            "under_way": link.upstream.under_way,
+            "problem": gateway.problems.get(link.upstream.address, ""),
+        }
+        for link in chain
+    ]
 
 
 async def _metrics(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:

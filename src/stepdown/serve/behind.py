@@ -11,6 +11,7 @@ from stepdown.core.contracts import answer_violation
 from stepdown.core.ports import Prediction
 from stepdown.errors import InputError
 from stepdown.serve.gateway import Gateway
+from stepdown.serve.headers import forwarded
 from stepdown.serve.live import LiveRoute
 from stepdown.serve.upstream import Unanswered, whole_body
 from stepdown.wire.asking import Inquiry, asked, said
@@ -33,7 +34,7 @@ class BehindAnswer(msgspec.Struct, frozen=True):
 async def ask_behind(gateway: Gateway, live: LiveRoute, request: Request) -> BehindAnswer | None:
     """Ask for one answer; None where there is none that may be given."""
     inquiry = live.behind
-    if inquiry is None or not gateway.mid.configured:
+    if inquiry is None or not gateway.chains.mid:
         return None
     body = await _reply(gateway, inquiry, asked(inquiry, request))
     if body == _BAD_REQUEST:
@@ -56,18 +57,15 @@ async def ask_behind(gateway: Gateway, live: LiveRoute, request: Request) -> Beh
 
 async def _reply(gateway: Gateway, inquiry: Inquiry, body: bytes) -> bytes | int:
     """Return the body of the answer, or the status where there is none (0: no answer at all)."""
-    settings, tier = gateway.settings, gateway.settings.mid
-    headers = [("content-type", "application/json"), ("accept-encoding", "identity")]
-    if tier is not None and tier.api_key:
-        headers.append(("authorization", f"Bearer {tier.api_key}"))
-    patience = settings.timeouts.first_byte
+    link, limit = gateway.chains.mid[0], gateway.settings.limits.upstream_bytes
+    headers = forwarded([(b"content-type", b"application/json")], link.api_key)
     try:
-        async with gateway.mid.answer(
-            "POST", inquiry.path, headers, body, first_byte_s=patience
+        async with link.upstream.answer(
+            "POST", inquiry.path, headers, body, first_byte_s=link.answer_s
         ) as reached:
             status = reached.response.status
             if status != _OK:
                 return status
-            return await whole_body(reached.response, settings.limits.upstream_bytes, patience)
+            return await whole_body(reached.response, limit, link.answer_s)
     except Unanswered:
         return 0

@@ -12,6 +12,7 @@ from stepdown.core.routes import Decision
 from stepdown.errors import InputError
 from stepdown.serve.behind import BehindAnswer, ask_behind
 from stepdown.serve.capture import Turn, exchange_of
+from stepdown.serve.chain import held_back, renamed
 from stepdown.serve.decide import Verdict, decide
 from stepdown.serve.dialects import CHAT, Said
 from stepdown.serve.gateway import Gateway, new_turn
@@ -274,20 +275,17 @@ def _upstream_body(gateway: Gateway, turn: Turn, verdict: Verdict | None) -> byt
     if task is None and named is not None:
         task = next(iter(gateway.loaded.tasks.named(named)), None)
     taught = max(task.models, key=task.models.__getitem__) if task and task.models else None
-    model = gateway.settings.frontier_model or taught
+    model = gateway.model_of(turn.dialect) or taught
     if model is None:
         return None
     turn.model = model
-    fields = _body.decode(turn.body)
-    fields["model"] = msgspec.Raw(msgspec.json.encode(model))
-    return msgspec.json.encode(fields)
+    return renamed(turn.body, model)
 
 
 def _audit(gateway: Gateway, turn: Turn, verdict: Verdict) -> None:
     """Ask the upstream for a random share of what a student has answered: the only unbiased view
     of how it does. The caller has its answer already and does not notice."""
-    upstream = gateway.upstream
-    if not upstream.configured or upstream.breaker.open:
+    if held_back(gateway.chain_of(turn)):
         return
     if random.random() >= gateway.settings.audit_share:
         return

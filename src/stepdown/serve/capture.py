@@ -45,7 +45,7 @@ class Turn(msgspec.Struct):
     `time` is in seconds since the epoch, `begun` on the monotonic clock; `path` is the API's, with
     its query, below `/v1`, `body` the caller's own and `chat` what that is in chat completions.
     `model` is the one that really answers, `audit_of` the id of the answer
-    that this turn is the audit of; `tries` is how often the upstream was asked.
+    that this turn is the audit of; `tries` is how often an upstream was asked after the first time.
     """
 
     id: str

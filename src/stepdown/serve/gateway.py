@@ -13,11 +13,13 @@ from stepdown.core.keys import KeyRing
 from stepdown.errors import StepdownError, UsageError
 from stepdown.serve.callers import Callers, KnownKeys
 from stepdown.serve.capture import Capture, Outbox, Turn
+from stepdown.serve.chain import Chain, chains_of
+from stepdown.serve.dialects import MESSAGES, Dialect
 from stepdown.serve.headers import Headers
 from stepdown.serve.live import Load, Loaded
 from stepdown.serve.metrics import Metrics
 from stepdown.serve.redaction import redactor
-from stepdown.serve.settings import MidTier, Settings, is_loopback
+from stepdown.serve.settings import Settings, is_loopback
 from stepdown.serve.shapes import Shapes
 from stepdown.serve.students import StudentRunner, warm_up
 from stepdown.serve.upstream import Upstream
@@ -54,19 +56,18 @@ class Gateway:
     ) -> None:
         self.settings = settings
         limits, timeouts = settings.limits, settings.timeouts
-        self.upstream = Upstream(
-            settings.base_url, limits, timeouts, allow_private=settings.allow_private
-        )
-        mid = settings.mid or MidTier("")
-        self.mid = Upstream(mid.base_url or None, limits, timeouts, allow_private=mid.allow_private)
+        self.chains = chains_of(settings)
+        frontier = self.chains.frontier
+        self.upstream = frontier[0].upstream if frontier else Upstream(None, limits, timeouts)
+        self.fell_back = 0
         self.students = StudentRunner(settings.timeouts.student, settings.limits.students_waiting)
         self.shapes = Shapes()
-        own = (settings.api_key, settings.mid and settings.mid.api_key, *settings.client_keys)
-        clean = redactor(settings.redact, [key for key in own if key])
-        self.capture = Capture(outbox, settings.timeouts.commit, clean)
+        self.capture = Capture(
+            outbox, timeouts.commit, redactor(settings.redact, settings.secrets())
+        )
         self.draining = False
         self.load_problem = ""
-        self.upstream_problem = ""
+        self.problems: dict[str, str] = {}
         self.started_at = int(time.time())
         self._began = time.monotonic()
         self._load = load
@@ -78,11 +79,12 @@ class Gateway:
         self.keys_problem = ""
         ring = keys(None) or KeyRing()
         self.callers = Callers(settings.client_keys, ring, settings.keys_required)
-        if self.callers.virtual and settings.base_url and settings.api_key is None:
+        if self.callers.virtual and frontier and frontier[0].api_key is None:
             raise UsageError(_NO_OWN_KEY)
         self._known_keys_only = settings.answers_known_keys_only
         self._known_keys = KnownKeys(limits.known_keys, timeouts.known_key)
         self._background: set[asyncio.Task[None]] = set()
+        self._standing = 0
         self.metrics = Metrics(self._state)
 
     def may_watch(self, headers: Headers) -> bool:
@@ -102,6 +104,7 @@ class Gateway:
             "students_off": len(self.students.switched_off()),
             "upstream_held_back": float(self.upstream.breaker.open),
             "upstream_retries": self.upstream.retried,
+            "upstream_fallbacks": self.fell_back,
             "upstream_under_way": self.upstream.under_way,
             "capture_waiting": capture.get("waiting", 0),
             "capture_dropped": capture.get("dropped", 0),
@@ -110,24 +113,39 @@ class Gateway:
 
     async def open(self) -> None:
         """Start what needs the running loop."""
-        await self.upstream.open()
-        await self.mid.open()
+        for upstream in self.chains.upstreams():
+            await upstream.open()
         self._start(self._poll())
-        if self.upstream.configured:
-            self._start(self._look_upstream())
+        for upstream in self.chains.upstreams():
+            self._start(self._look(upstream))
+        self._standing = len(self._background)
 
     async def close(self) -> None:
         """Stop what runs beside the requests, and let go of the upstream."""
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        await self.upstream.close()
-        await self.mid.close()
+        for upstream in self.chains.upstreams():
+            await upstream.close()
         self.students.close()
 
     def may_be_answered(self, turn: Turn) -> bool:
         """Say whether a student may answer: the caller's key is ours, or was accepted upstream."""
         return not self._known_keys_only or turn.caller.known or self._known_keys.has(turn.headers)
+
+    def chain_of(self, turn: Turn) -> Chain:
+        """Return whom the turn's request is put to, one after another, as far as may be for its
+        caller: our keys are for callers whose own are known."""
+        chain = self.chains.messages if turn.dialect is MESSAGES else self.chains.frontier
+        if len(chain) > 1 and not self.may_be_answered(turn):
+            return chain[:1]
+        return chain
+
+    def model_of(self, dialect: Dialect) -> str | None:
+        """Return the frontier's model for callers who name none, where one is configured."""
+        settings = self.settings
+        own = settings.messages.model if settings.messages and dialect is MESSAGES else None
+        return own or settings.frontier_model
 
     def accepted_upstream(self, headers: Headers) -> None:
         """Remember that the upstream accepted this caller's key."""
@@ -136,10 +154,15 @@ class Gateway:
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run work that no caller waits for, or skip it when there is enough of it already."""
-        if len(self._background) < self.settings.limits.audits + 2:
+        if len(self._background) < self.settings.limits.audits + self._standing:
             self._start(work)
         else:
             work.close()
+
+    @property
+    def upstream_problem(self) -> str:
+        """Why the frontier's first upstream can't be reached, or ""."""
+        return self.problems.get(self.upstream.address, "")
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -186,13 +209,13 @@ class Gateway:
             log.warning("The new policy can't be loaded; the old one stands: %s", text)
         self.load_problem = text
 
-    async def _look_upstream(self) -> None:
-        """Watch whether the upstream can be reached, and say so when that changes."""
+    async def _look(self, upstream: Upstream) -> None:
+        """Watch whether an upstream can be reached, and say so when that changes."""
         while True:
-            problem = await self.upstream.unreachable()
-            if problem and not self.upstream_problem:
+            problem = await upstream.unreachable()
+            if problem and not self.problems.get(upstream.address):
                 log.warning("%s Students still answer.", problem)
-            self.upstream_problem = problem
+            self.problems[upstream.address] = problem
             await asyncio.sleep(_LOOK_UPSTREAM_S)
 
 

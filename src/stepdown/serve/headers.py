@@ -70,8 +70,8 @@ def forwarded(
 ) -> list[tuple[str, str]]:
     """Return what goes upstream: the allowed headers and one key, ours or the caller's own.
 
-    Ours stands in `key_header`: as a bearer token in `authorization`, as it is in any other. A
-    virtual key is this gateway's alone and never goes on.
+    Ours stands in `key_header`: as a bearer token in `authorization`, as it is in any other. ""
+    sends no key at all. A virtual key is this gateway's alone and never goes on.
     """
     passed = [
         (name.decode("latin-1"), value.decode("latin-1"))
@@ -80,7 +80,7 @@ def forwarded(
         or name.startswith(_UPSTREAM_PREFIXES)
         or (api_key is None and name in KEY_HEADERS and not is_virtual(value))
     ]
-    if api_key is not None:
+    if api_key:
         bearer = key_header == "authorization"
         passed.append((key_header, f"Bearer {api_key}" if bearer else api_key))
     # Compressed answers could not be read for the outbox without decoding them again.

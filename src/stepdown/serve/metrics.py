@@ -46,6 +46,7 @@ _HELP = {
     "students_off": "Students that are switched off for their faults.",
     "upstream_held_back": "1 while the breaker keeps requests from the upstream.",
     "upstream_retries": "Calls that the upstream was asked again since the start.",
+    "upstream_fallbacks": "Calls that a fall-back was asked since the start.",
     "upstream_under_way": "Requests to the upstream that are not finished.",
     "capture_waiting": "Captured exchanges that are not on disk yet.",
     "capture_dropped": "Exchanges that could not be captured since the start.",

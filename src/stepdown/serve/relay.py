@@ -16,6 +16,7 @@ import msgspec
 
 from stepdown.errors import InputError
 from stepdown.serve.capture import Turn, exchange_of, quoted
+from stepdown.serve.chain import Link, renamed, usable
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import Headers, back, decision_headers, forwarded
 from stepdown.serve.replies import NO_RETRY, Receive, Reply, Send, in_dialect, problem, send_reply
@@ -74,9 +75,10 @@ async def pass_through(gateway: Gateway, turn: Turn, receive: Receive, send: Sen
 
 def _no_way(gateway: Gateway, turn: Turn) -> Reply | None:
     """Return why nothing can go upstream for this caller, if that is so."""
-    if not gateway.upstream.configured:
+    chain = gateway.chain_of(turn)
+    if not chain:
         return no_upstream()
-    if turn.caller.key is not None and gateway.settings.api_key is None:
+    if turn.caller.key is not None and chain[0].api_key is None:
         return _NO_KEY
     return None
 
@@ -113,25 +115,8 @@ async def _gone(receive: Receive) -> None:
 
 
 async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
-    timeouts = gateway.settings.timeouts
-    streams = turn.request is not None and turn.request.stream
     try:
-        async with gateway.upstream.answer(
-            turn.method,
-            turn.path,
-            forwarded(turn.headers, gateway.settings.api_key, turn.dialect.key_header),
-            body,
-            first_byte_s=timeouts.first_byte if streams else timeouts.answer,
-            retries=gateway.settings.retries,
-        ) as reached:
-            response = reached.response
-            turn.tries = reached.tries
-            if response.status in _SUCCESS:
-                gateway.accepted_upstream(turn.headers)
-            if response.content_type == "text/event-stream":
-                await _stream(gateway, turn, response, send)
-            else:
-                await _whole(gateway, turn, response, send)
+        await _along(gateway, turn, body, send)
     except Unanswered as failure:
         turn.status = failure.status
         error = {"status": failure.status, "message": str(failure)}
@@ -144,12 +129,73 @@ async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
         raise
 
 
+async def _along(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
+    """Ask along the chain until an answer has begun, or there is nobody left to ask.
+
+    Raises:
+        Unanswered: the last of them gave no answer, or time is up.
+    """
+    chain, named = gateway.chain_of(turn), turn.model
+    until = turn.begun + gateway.settings.timeouts.deadline
+    for left in range(len(chain), 0, -1):
+        link = chain[-left]
+        turn.model = link.model or named
+        if turn.decision is not None and turn.decision.tier != link.tier:
+            turn.decision = msgspec.structs.replace(turn.decision, tier=link.tier)
+        # An even part of what is left: one that hangs leaves the others time to answer.
+        now = time.monotonic()
+        attempt = Attempt(link, body, now + (until - now) / left, left == 1)
+        try:
+            if await _asked(gateway, turn, attempt, send):
+                return
+        except Unanswered:
+            if turn.status or left == 1:
+                raise
+        turn.tries += 1
+        gateway.fell_back += 1
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One upstream's turn to answer: until when, and whether it is the last."""
+
+    link: Link
+    body: bytes
+    until: float
+    last: bool
+
+
+async def _asked(gateway: Gateway, turn: Turn, attempt: Attempt, send: Send) -> bool:
+    """Pass on what one upstream answers; False where that is no use and another can be asked."""
+    link = attempt.link
+    streams = turn.request is not None and turn.request.stream
+    async with link.upstream.answer(
+        turn.method,
+        turn.path,
+        forwarded(turn.headers, link.api_key, turn.dialect.key_header),
+        renamed(attempt.body, link.model) if link.model else attempt.body,
+        first_byte_s=link.first_byte_s if streams else link.answer_s,
+        retries=gateway.settings.retries,
+        until=attempt.until,
+    ) as reached:
+        response = reached.response
+        turn.tries += reached.tries - 1
+        if not (attempt.last or usable(response.status)):
+            return False
+        if response.status in _SUCCESS and link.api_key is None:
+            gateway.accepted_upstream(turn.headers)
+        if response.content_type == "text/event-stream":
+            await _stream(gateway, turn, response, send)
+        else:
+            await _whole(gateway, turn, response, attempt, send)
+    return True
+
+
 async def _whole(
-    gateway: Gateway, turn: Turn, response: aiohttp.ClientResponse, send: Send
+    gateway: Gateway, turn: Turn, response: aiohttp.ClientResponse, attempt: Attempt, send: Send
 ) -> None:
-    settings = gateway.settings
     # A whole answer may begin early and pause until its last token.
-    body = await whole_body(response, settings.limits.upstream_bytes, settings.timeouts.answer)
+    idle_s, limit = attempt.link.answer_s, gateway.settings.limits.upstream_bytes
+    body = await whole_body(response, limit, idle_s, attempt.until)
     completion = None
     if response.status in _SUCCESS:
         turn.model = _named(body) or turn.model
@@ -159,7 +205,7 @@ async def _whole(
     await gateway.capture.keep(exchange_of(turn, _since(turn), completion, error))
     turn.status = response.status
     headers = back(response.headers.items())
-    if turn.tries > 1 and response.status not in _SUCCESS:
+    if turn.tries and response.status not in _SUCCESS:
         # Another try was made here; the client's own would only multiply it.
         headers = [one for one in headers if one[0] != b"x-should-retry"] + [NO_RETRY]
     reply = Reply(response.status, body, headers)
@@ -234,6 +280,8 @@ async def _end(
     else:
         error = {"status": response.status, "message": str(failure or "error in the stream")}
         line = exchange_of(turn, _since(turn), None, error, said.completion)
+    if failure is not None and not turn.status:
+        raise failure
     await gateway.capture.keep(line)
     if failure is not None:
         # An empty line first: the last event may not have been closed.
@@ -255,16 +303,19 @@ async def _left(gateway: Gateway, turn: Turn, passage: SsePassage, send: Send) -
 
 async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
     limits, timeouts = gateway.settings.limits, gateway.settings.timeouts
+    # What is kept elsewhere (files, batches) is at one address, and vectors of another model would
+    # not fit: here nobody stands in.
+    link = gateway.chain_of(turn)[0]
     try:
-        async with gateway.upstream.answer(
+        async with link.upstream.answer(
             turn.method,
             turn.path,
-            forwarded(turn.headers, gateway.settings.api_key, turn.dialect.key_header),
+            forwarded(turn.headers, link.api_key, turn.dialect.key_header),
             turn.body,
-            first_byte_s=timeouts.answer,
+            first_byte_s=link.answer_s,
         ) as reached:
             response = reached.response
-            if response.status in _SUCCESS:
+            if response.status in _SUCCESS and link.api_key is None:
                 gateway.accepted_upstream(turn.headers)
             streams = response.content_type == "text/event-stream"
             idle_s = timeouts.idle if streams else timeouts.answer

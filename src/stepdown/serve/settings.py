@@ -9,7 +9,7 @@ import msgspec
 from stepdown.errors import UsageError
 from stepdown.serve.addresses import host_problem
 
-__all__ = ["Limits", "MidTier", "Settings", "Timeouts", "api_root", "checked", "is_loopback"]
+__all__ = ["Endpoint", "Limits", "Settings", "Timeouts", "api_root", "checked", "is_loopback"]
 
 MIB = 1024 * 1024
 
@@ -40,7 +40,8 @@ class Timeouts(msgspec.Struct, frozen=True):
     """Seconds. `header` and `body_idle` hold slow senders off, `write` slow readers.
 
     `first_byte` is for streams; a whole answer comes after its last token, so `answer` is longer.
-    `student` is what one prediction may take before the request goes upstream.
+    `deadline` is what all tries of one request share before its caller gets a first byte. `student`
+    is what one prediction may take before the request goes upstream.
     """
 
     header: float = 5.0
@@ -51,6 +52,7 @@ class Timeouts(msgspec.Struct, frozen=True):
     connect: float = 2.0
     first_byte: float = 60.0
     answer: float = 600.0
+    deadline: float = 600.0
     idle: float = 15.0
     student: float = 1.0
     commit: float = 0.25
@@ -59,14 +61,20 @@ class Timeouts(msgspec.Struct, frozen=True):
     known_key: float = 3600.0
 
 
-class MidTier(msgspec.Struct, frozen=True):
-    """Where the model behind students is reached: an API root, and the key for it, if any.
+class Endpoint(msgspec.Struct, frozen=True):
+    """Where a model is reached: an API root, the key for it, and the model's name there.
 
+    Without a `model` the request's own name stands. `fallbacks` are asked in their order where this
+    one gives no usable answer. `first_byte` and `answer` are its own timeouts; None: the usual.
     `allow_private` lets a public name lead to a private address.
     """
 
     base_url: str
     api_key: str | None = None
+    model: str | None = None
+    fallbacks: tuple["Endpoint", ...] = ()
+    first_byte: float | None = None
+    answer: float | None = None
     allow_private: bool = False
 
 
@@ -75,8 +83,10 @@ class Settings(msgspec.Struct, frozen=True):
 
     `base_url` is the upstream's API root, with or without `/v1`; None: students only. With an
     `api_key` that key is sent upstream, otherwise the caller's own. `frontier_model` is asked for
-    when the caller named none (`auto`, `stepdown/<task>`). `mid` is the model behind students whose
-    certificate counts on one. With `client_keys` a caller has to
+    when the caller named none (`auto`, `stepdown/<task>`). `fallbacks` are asked, in their order,
+    where the upstream gives no usable answer; a key goes to its own address alone, so they get
+    their own or none. `messages` is where Anthropic's dialect goes, if elsewhere. `mid` is the
+    model behind students whose certificate counts on one. With `client_keys` a caller has to
     present one of them, or a virtual key; with `keys_required` as well, even when there are none
     yet. `audit_share` of the confident answers is asked of the upstream as well,
     after the caller has been served. `verbose` writes one line a request to stderr. A call that the
@@ -91,7 +101,9 @@ class Settings(msgspec.Struct, frozen=True):
     base_url: str | None = None
     api_key: str | None = None
     frontier_model: str | None = None
-    mid: MidTier | None = None
+    fallbacks: tuple[Endpoint, ...] = ()
+    messages: Endpoint | None = None
+    mid: Endpoint | None = None
     client_keys: tuple[str, ...] = ()
     keys_required: bool = False
     audit_share: float = 0.0
@@ -102,6 +114,28 @@ class Settings(msgspec.Struct, frozen=True):
     refuses_uncaptured: bool = False
     redact: tuple[str, ...] = ("credentials",)
     allow_private: bool = False
+
+    @property
+    def frontier(self) -> Endpoint | None:
+        """The frontier's first address with what belongs to it, if there is one."""
+        if self.base_url is None:
+            return None
+        return Endpoint(
+            self.base_url,
+            self.api_key,
+            fallbacks=self.fallbacks,
+            allow_private=self.allow_private,
+        )
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return every address that requests may go to."""
+        tiers = [tier for tier in (self.frontier, self.messages, self.mid) if tier is not None]
+        return [one for tier in tiers for one in (tier, *tier.fallbacks)]
+
+    def secrets(self) -> list[str]:
+        """Return every key that the gateway holds."""
+        found = [*self.client_keys, *(one.api_key for one in self.endpoints())]
+        return [key for key in found if key]
 
     @property
     def answers_known_keys_only(self) -> bool:
@@ -121,10 +155,8 @@ def checked(settings: Settings) -> Settings:
         UsageError: the upstream's address is not one, or anyone on the network could use the
             gateway without a key.
     """
-    if settings.base_url is not None:
-        api_root(settings.base_url, settings.allow_private)
-    if settings.mid is not None:
-        api_root(settings.mid.base_url, settings.mid.allow_private)
+    for one in settings.endpoints():
+        api_root(one.base_url, one.allow_private)
     has_keys = settings.client_keys or settings.keys_required
     passes_keys_on = settings.base_url is not None and settings.api_key is None
     if not (is_loopback(settings.host) or has_keys or passes_keys_on):

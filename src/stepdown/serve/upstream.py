@@ -1,6 +1,8 @@
 """The way upstream: one client, bound to one address, that says plainly how it failed."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
@@ -37,6 +39,17 @@ class Reached(msgspec.Struct, frozen=True):
 
     response: aiohttp.ClientResponse
     tries: int
+
+
+class _Question(msgspec.Struct, frozen=True):
+    """One request on its way, with the moment after which it is not worth asking."""
+
+    method: str
+    path: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    first_byte_s: float
+    until: float
 
 
 class Upstream:
@@ -123,11 +136,13 @@ class Upstream:
         *,
         first_byte_s: float,
         retries: int = 0,
+        until: float = math.inf,
     ) -> AsyncGenerator[Reached]:
         """Give the response to one request, its body unread; leaving the block lets go of it.
 
         `path` is below the root and may have a query. A status that may be another in a moment is
-        tried again up to `retries` times, within the budget.
+        tried again up to `retries` times, within the budget, and not past the moment `until` on the
+        monotonic clock.
 
         Raises:
             Unanswered: there is none: no connection, none in time, or a redirect; or too many
@@ -142,32 +157,27 @@ class Upstream:
             )
         self.under_way += 1
         try:
-            async with self._reached(method, path, headers, body, first_byte_s, retries) as reached:
+            question = _Question(method, path, headers, body, first_byte_s, until)
+            async with self._reached(question, retries) as reached:
                 yield reached
         finally:
             self.under_way -= 1
 
     @asynccontextmanager
-    async def _reached(
-        self,
-        method: str,
-        path: str,
-        headers: Sequence[tuple[str, str]],
-        body: bytes,
-        first_byte_s: float,
-        retries: int,
-    ) -> AsyncGenerator[Reached]:
+    async def _reached(self, question: _Question, retries: int) -> AsyncGenerator[Reached]:
         self.budget.asked()
         tries = 1
-        response = await self._allowed(method, path, headers, body, first_byte_s)
+        response = await self._allowed(question)
         while tries <= retries:
             pause = pause_s(response.status, response.headers, tries - 1)
-            if pause is None or not self.budget.take():
+            if pause is None or time.monotonic() + pause >= question.until:
+                break
+            if not self.budget.take():
                 break
             response.close()
             self.retried += 1
             await asyncio.sleep(pause)
-            response = await self._allowed(method, path, headers, body, first_byte_s)
+            response = await self._allowed(question)
             tries += 1
         try:
             if response.status in _REDIRECTS and response.status != _NOT_MODIFIED:
@@ -181,20 +191,13 @@ class Upstream:
             # Released only at its end: a body that was not read to the end costs its connection.
             response.close()
 
-    async def _allowed(
-        self,
-        method: str,
-        path: str,
-        headers: Sequence[tuple[str, str]],
-        body: bytes,
-        first_byte_s: float,
-    ) -> aiohttp.ClientResponse:
+    async def _allowed(self, question: _Question) -> aiohttp.ClientResponse:
         """Ask once, if the breaker allows it, and tell it how that went."""
         wait = self.breaker.wait_s()
         if wait is not None:
             raise _down(self._root, "it failed several times in a row", int(wait) + 1)
         try:
-            response = await self._respond(method, path, headers, body, first_byte_s)
+            response = await self._respond(question)
         except Unanswered:
             self.breaker.failed()
             raise
@@ -204,21 +207,19 @@ class Upstream:
         self.breaker.succeeded()
         return response
 
-    async def _respond(
-        self,
-        method: str,
-        path: str,
-        headers: Sequence[tuple[str, str]],
-        body: bytes,
-        first_byte_s: float,
-    ) -> aiohttp.ClientResponse:
+    async def _respond(self, question: _Question) -> aiohttp.ClientResponse:
         assert self._session is not None
-        url = URL(self._root + path, encoded=True)
+        url = URL(self._root + question.path, encoded=True)
+        patience = min(question.first_byte_s, question.until - time.monotonic())
         for last in (False, True):
             try:
-                async with asyncio.timeout(first_byte_s):
+                async with asyncio.timeout(patience):
                     return await self._session.request(
-                        method, url, headers=headers, data=body or None, allow_redirects=False
+                        question.method,
+                        url,
+                        headers=question.headers,
+                        data=question.body or None,
+                        allow_redirects=False,
                     )
             except aiohttp.ClientConnectorError as problem:
                 raise _unreached(self._root, problem.os_error) from problem
@@ -228,7 +229,7 @@ class Upstream:
                 raise Unanswered(
                     504,
                     "upstream_timeout",
-                    f"The upstream at {self._root} did not answer within {first_byte_s:g} s.",
+                    f"The upstream at {self._root} did not answer within {patience:.3g} s.",
                 ) from problem
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as problem:
                 # A kept connection that the upstream had closed already: a fresh one may do.
@@ -240,17 +241,18 @@ class Upstream:
 
 
 async def chunks(
-    response: aiohttp.ClientResponse, limit: int, idle_s: float
+    response: aiohttp.ClientResponse, limit: int, idle_s: float, until: float = math.inf
 ) -> AsyncGenerator[bytes]:
     """Yield the body as it comes.
 
     Raises:
-        Unanswered: it broke off, paused for longer than `idle_s`, or has more than `limit` bytes.
+        Unanswered: it broke off, paused for longer than `idle_s` or past the moment `until`, or has
+            more than `limit` bytes.
     """
     total = 0
     while True:
         try:
-            async with asyncio.timeout(idle_s):
+            async with asyncio.timeout(min(idle_s, until - time.monotonic())):
                 chunk = await response.content.readany()
         except TimeoutError as problem:
             raise Unanswered(
@@ -272,9 +274,11 @@ async def chunks(
         yield chunk
 
 
-async def whole_body(response: aiohttp.ClientResponse, limit: int, idle_s: float) -> bytes:
+async def whole_body(
+    response: aiohttp.ClientResponse, limit: int, idle_s: float, until: float = math.inf
+) -> bytes:
     """Return the whole body; raises as `chunks` does."""
-    return b"".join([chunk async for chunk in chunks(response, limit, idle_s)])
+    return b"".join([chunk async for chunk in chunks(response, limit, idle_s, until)])
 
 
 def _down(root: str, why: str, retry_after_s: int) -> Unanswered:

@@ -1,0 +1,106 @@
+"""Chains: the upstreams of a tier in the order in which they are asked.
+
+One that gives no usable answer before the caller's first byte is followed by the next. Each keeps
+its own breaker, its own bound on what is under way, its own budget of retries, and its own key.
+"""
+
+import msgspec
+
+from stepdown.core.routes import Tier
+from stepdown.serve.settings import Endpoint, Settings
+from stepdown.serve.upstream import Upstream
+from stepdown.wire.openai import ChatBody
+
+__all__ = ["Chain", "Chains", "Link", "chains_of", "held_back", "renamed", "usable"]
+
+_TOO_LATE = 408
+_TOO_MANY = 429
+_FAILED = 500
+
+_body = msgspec.json.Decoder(ChatBody)
+
+
+class Link(msgspec.Struct, frozen=True):
+    """One upstream of a chain.
+
+    `api_key` None passes the caller's own key on, "" sends none. `model` is asked for in place of
+    the one that the request names. `first_byte_s` is for streams, `answer_s` for whole answers.
+    """
+
+    tier: Tier
+    upstream: Upstream
+    api_key: str | None
+    model: str | None
+    first_byte_s: float
+    answer_s: float
+
+
+Chain = tuple[Link, ...]
+
+
+class Chains(msgspec.Struct, frozen=True):
+    """The chains of a gateway: `messages` is the frontier's for Anthropic's dialect, and the
+    frontier's own where that has none to itself. An empty chain is a tier that isn't there."""
+
+    frontier: Chain
+    messages: Chain
+    mid: Chain
+
+    def named(self) -> dict[str, Chain]:
+        """Return the chains that are there, by their names in the configuration."""
+        own = () if self.messages is self.frontier else self.messages
+        found = {"frontier": self.frontier, "frontier.messages": own, "mid": self.mid}
+        return {name: chain for name, chain in found.items() if chain}
+
+    def upstreams(self) -> list[Upstream]:
+        """Return every upstream, each once."""
+        return [link.upstream for chain in self.named().values() for link in chain]
+
+
+def chains_of(settings: Settings) -> Chains:
+    """Return the chains that the settings name."""
+    frontier: Chain = ()
+    if settings.frontier is not None:
+        frontier = _chain(settings, "frontier", settings.frontier, passes_keys_on=True)
+    messages = frontier
+    if settings.messages is not None:
+        # Its model is for callers who name none; what they do name stands.
+        first = msgspec.structs.replace(settings.messages, model=None)
+        messages = _chain(settings, "frontier", first, passes_keys_on=True)
+    mid = _chain(settings, "mid", settings.mid) if settings.mid else ()
+    return Chains(frontier, messages, mid)
+
+
+def _chain(
+    settings: Settings, tier: Tier, first: Endpoint, *, passes_keys_on: bool = False
+) -> Chain:
+    limits, timeouts = settings.limits, settings.timeouts
+    return tuple(
+        Link(
+            tier,
+            Upstream(one.base_url, limits, timeouts, allow_private=one.allow_private),
+            # Callers mean their keys for the address that they know of, and for no other.
+            one.api_key if passes_keys_on and one is first else one.api_key or "",
+            one.model,
+            one.first_byte or first.first_byte or timeouts.first_byte,
+            one.answer or first.answer or timeouts.answer,
+        )
+        for one in (first, *first.fallbacks)
+    )
+
+
+def held_back(chain: Chain) -> bool:
+    """Say whether nobody in the chain is to be asked just now."""
+    return all(link.upstream.breaker.open for link in chain)
+
+
+def usable(status: int) -> bool:
+    """Say whether an answer of that status is the caller's, also where another could be asked."""
+    return status < _FAILED and status not in (_TOO_LATE, _TOO_MANY)
+
+
+def renamed(body: bytes, model: str) -> bytes:
+    """Return the body with that model's name in it; every other field keeps its bytes."""
+    fields = _body.decode(body)
+    fields["model"] = msgspec.Raw(msgspec.json.encode(model))
+    return msgspec.json.encode(fields)
