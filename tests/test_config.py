@@ -74,6 +74,8 @@ def test_a_missing_file_is_the_built_in_configuration(tmp_path):
         ("[tiers.mid]\nbase_url = 'u'\nfirst_byte_seconds = 0\n", "first_byte_seconds"),
         ("[tiers.mid]\nbase_url = 'u'\n[[tiers.mid.fallbacks]]\nmodel = 'm'\n", "base_url"),
         ("[store]\nurl = 'mysql://'\n", "mysql"),
+        ("[store]\nurl = 'postgresql://h/d'\nurl_env = 'U'\n", "both"),
+        ("[store]\noutbox_bytes = 5\n", "outbox_bytes"),
         ("not toml", "TOML"),
         ("nonsense = 1\n", "nonsense"),
     ],
@@ -83,6 +85,14 @@ def test_a_wrong_file_is_refused_with_the_place(tmp_path, text, said):
     path.write_text(text)
     with pytest.raises(ConfigError, match=said):
         load_config(path)
+
+
+def test_p1_an_address_that_is_refused_is_not_repeated(tmp_path):
+    path = tmp_path / "stepdown.toml"
+    path.write_text("[store]\nurl = 'postgresql+psycopg://u:s3cret@h/d'\n")
+    with pytest.raises(ConfigError, match=r"postgresql\+psycopg") as told:
+        load_config(path)
+    assert "s3cret" not in str(told.value)
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path):

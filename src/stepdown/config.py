@@ -17,6 +17,7 @@ from stepdown.errors import ConfigError, UsageError
 
 __all__ = [
     "AUDIT_SHARE",
+    "DATABASES",
     "Config",
     "Defaults",
     "RoutingConfig",
@@ -33,6 +34,9 @@ __all__ = [
 
 AUDIT_SHARE = 0.02
 """The share of answered calls that a proof's economics set aside for checking them."""
+
+DATABASES = ("postgresql://", "postgres://")
+"""How the URL of a database begins."""
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -117,6 +121,11 @@ class TaskConfig(_Section, frozen=True):
 class StoreConfig(_Section, frozen=True):
     """`[store]`: where captured calls are kept: `sqlite` is the workspace's own `calls.db`.
 
+    With a `url` such as `postgresql://user@host/name` they are moved to that database, which many
+    gateways can share; `url_env` names an environment variable that holds the URL instead. What the
+    URL leaves out (a password, say) comes from libpq's own variables and files. `outbox_bytes` is
+    what may wait in the workspace while the database does not take it.
+
     `durability` is what a captured call survives once its caller has the answer: `async` promises
     nothing, `journal` that it survives the process, `sync` the machine as well. `when_full` is what
     happens when no more can be captured: `shed` answers on and counts what is missing, `refuse`
@@ -124,6 +133,8 @@ class StoreConfig(_Section, frozen=True):
     """
 
     url: str = "sqlite"
+    url_env: str | None = None
+    outbox_bytes: Annotated[int, msgspec.Meta(ge=1024 * 1024)] = 1024 * 1024 * 1024
     durability: Durability = "journal"
     when_full: Literal["shed", "refuse"] = "shed"
     redact: tuple[Literal["credentials", "emails", "cards"], ...] = ("credentials",)
@@ -226,16 +237,24 @@ def _checked(config: Config, path: Path) -> Config:
             raise ConfigError(f"{path}: there is no tier {name!r}; tiers are frontier and mid.")
         if tier.messages is not None and name != "frontier":
             raise ConfigError(f"{path}: only [tiers.frontier] has a table `messages`.")
-    if config.store.url != "sqlite":
-        raise ConfigError(
-            f"{path}: store.url {config.store.url!r} is not supported by this version; "
-            'use "sqlite", the workspace\'s own calls.db.'
-        )
+    _check_store(config.store, path)
     try:
         thresholds(config.routing)
     except UsageError as error:
         raise ConfigError(f"{path}: [routing] {error}") from error
     return config
+
+
+def _check_store(store: StoreConfig, path: Path) -> None:
+    if store.url_env is not None and store.url != "sqlite":
+        raise ConfigError(f"{path}: [store] has both url and url_env; keep one of them.")
+    if store.url != "sqlite" and not store.url.startswith(DATABASES):
+        # The rest of it is not repeated: it may hold a password.
+        scheme = store.url.partition(":")[0][:20]
+        raise ConfigError(
+            f'{path}: store.url {scheme!r} is not supported by this version; use "sqlite", the '
+            "workspace's own calls.db, or postgresql://user@host/name."
+        )
 
 
 def thresholds(routing: RoutingConfig) -> tuple[Thresholds, dict[TaskType, Thresholds]]:

@@ -44,3 +44,17 @@ def test_the_newest_file_is_the_one_published_last(tmp_path):
     (tmp_path / "x.json").write_text("1")
     (tmp_path / ".tmp-x.json").write_text("1")
     assert space.newest(tmp_path, "*.json") == tmp_path / "x.json"
+
+
+def test_outboxes_by_their_workers(tmp_path):
+    workspace = Workspace(tmp_path)
+    assert workspace.outboxes() == {}
+    for worker in (1, 2, 12):
+        workspace.outbox(worker).touch()
+    (tmp_path / "calls-old.db").touch()
+    assert [path.name for path in workspace.outboxes().values()] == [
+        "calls.db",
+        "calls-2.db",
+        "calls-12.db",
+    ]
+    assert list(workspace.outboxes()) == [1, 2, 12]

@@ -10,6 +10,7 @@ import msgspec
 
 from stepdown.cli import steps
 from stepdown.cli.options import Session, common
+from stepdown.cli.stores import open_outbox
 from stepdown.config import Config, EndpointConfig, MessagesConfig, TierConfig
 from stepdown.core.contracts import Contract
 from stepdown.core.routes import Route
@@ -19,7 +20,6 @@ from stepdown.render import say
 from stepdown.serve.live import LiveRoute, Load, Loaded
 from stepdown.serve.server import serve as run_gateway
 from stepdown.serve.settings import Endpoint, Limits, Settings, Timeouts
-from stepdown.store.sqlite import SqliteOutbox
 from stepdown.students.backed import Backed
 from stepdown.wire.asking import inquiry_of
 from stepdown.workspace import Workspace
@@ -53,7 +53,7 @@ def serve(
     settings = settings_of(session.config, host=host, port=port, upstream=upstream)
     required = settings.keys_required or bool(read_keys(session.workspace.keys).keys)
     settings = msgspec.structs.replace(settings, verbose=verbose, keys_required=required)
-    outbox = SqliteOutbox(session.workspace.calls, durability=session.config.store.durability)
+    outbox = open_outbox(session)
     seen: list[Loaded] = []
     load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
     notes: list[Path] = []

@@ -8,12 +8,13 @@ import msgspec
 from stepdown.cli import steps
 from stepdown.cli.gateways import find_gateways, tell_gateways
 from stepdown.cli.options import Session, common, print_json
+from stepdown.cli.stores import captured_calls
 from stepdown.core import display
+from stepdown.core.ports import Tally
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError, Refusal
 from stepdown.render import next_step, say, show, table
-from stepdown.store.sqlite import Tally, read_tallies
 from stepdown.workspace.artefacts import verify_student
 from stepdown.workspace.policies import read_policy
 
@@ -51,7 +52,7 @@ def status(session: Session) -> None:
             f"Workspace {session.workspace.root} has no tasks yet; run `stepdown audit LOG` first."
         )
     policy = read_policy(session.workspace.policy)
-    captured = read_tallies(session.workspace.calls)
+    captured = captured_calls(session).tallies()
     rows = [_status(session, task, captured) for task in tasks]
     total = sum(tally.count for tally in captured)
     if session.json:

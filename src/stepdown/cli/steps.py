@@ -17,6 +17,7 @@ import msgspec
 from stepdown import __version__, plugins
 from stepdown.audit import AuditTerms, audit
 from stepdown.cli.options import Session
+from stepdown.cli.stores import captured_calls
 from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.datasets import Dataset
@@ -28,7 +29,6 @@ from stepdown.errors import ArtefactError, Refusal
 from stepdown.label import build_dataset, load_dataset, save_dataset
 from stepdown.logs import read_calls, spool
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
-from stepdown.store.sqlite import read_lines
 from stepdown.students.backed import BACKED, load_backed
 from stepdown.students.chain import CHAIN, load_chain
 from stepdown.web import proof_page
@@ -141,8 +141,8 @@ def all_calls(session: Session, sources: Sequence[str], progress: Progress) -> I
     """Yield the calls of the logs, then those that the gateway has captured."""
     yield from read_calls(sources, plugins.log_formats(), [], progress)
     lines = (
-        Line(data, "calls.db", number)
-        for number, data in enumerate(read_lines(session.workspace.calls), 1)
+        Line(data, "captured calls", number)
+        for number, data in enumerate(captured_calls(session).lines(), 1)
     )
     for call in plugins.log_format("native").read(lines):
         if isinstance(call, Call):

@@ -12,6 +12,7 @@ from stepdown.core.datasets import Example
 from stepdown.core.tasks import Input, Task
 
 __all__ = [
+    "CallStore",
     "Choosy",
     "Complete",
     "Complexity",
@@ -27,6 +28,7 @@ __all__ = [
     "Rehearsed",
     "Rehearsing",
     "Student",
+    "Tally",
     "silent",
 ]
 
@@ -201,6 +203,38 @@ class Exchange(msgspec.Struct, frozen=True):
     decision: str = ""
     reason: str = ""
     confidence: float | None = None
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """How many captured calls share a task, a tier, a decision and a reason, and since when."""
+
+    task: str
+    tier: str
+    decision: str
+    reason: str
+    count: int
+    first_time: float
+    last_time: float
+
+
+class CallStore(Protocol):
+    """Where captured calls are read again: a workspace's own file, or a database that is shared."""
+
+    def lines(self, *, task: str = "", tier: str = "") -> Iterator[bytes]:
+        """Yield the captured native log lines; `task` (an id) and `tier` pick some of them.
+
+        Raises:
+            InputError: it is no store of calls, or can't be reached.
+        """
+        ...
+
+    def tallies(self) -> list[Tally]:
+        """Return the number of captured calls by task, tier, decision and reason, most first.
+
+        Raises:
+            InputError: it is no store of calls, or can't be reached.
+        """
+        ...
 
 
 Opener = Callable[[], BinaryIO]

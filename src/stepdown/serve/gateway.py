@@ -109,6 +109,7 @@ class Gateway:
             "capture_waiting": capture.get("waiting", 0),
             "capture_dropped": capture.get("dropped", 0),
             "capture_withheld": self.capture.withheld,
+            **{f"capture_{key}": capture[key] for key in ("behind", "moved") if key in capture},
         }
 
     async def open(self) -> None:

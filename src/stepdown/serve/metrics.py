@@ -49,6 +49,8 @@ _HELP = {
     "upstream_fallbacks": "Calls that a fall-back was asked since the start.",
     "upstream_under_way": "Requests to the upstream that are not finished.",
     "capture_waiting": "Captured exchanges that are not on disk yet.",
+    "capture_behind": "Captured exchanges that the shared store has not got yet.",
+    "capture_moved": "Captured exchanges moved to the shared store since the start.",
     "capture_dropped": "Exchanges that could not be captured since the start.",
     "capture_withheld": "Exchanges whose content was dropped, since redaction failed on them.",
 }

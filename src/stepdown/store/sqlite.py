@@ -2,8 +2,8 @@
 
 Exactly one read-write connection exists per file, and a lock file keeps a second process out:
 SQLite releases before 3.51.3 can lose a write when two connections reset the WAL at once. Readers
-open the file read-only. A commit (WAL, synchronous=NORMAL) survives the death of the process; what
-a power loss may take is the last moments before it.
+(`store.reading`) open the file read-only. A commit (WAL, synchronous=NORMAL) survives the death of
+the process; what a power loss may take is the last moments before it.
 
 A one-row commit writes to the page cache and takes some 0.03 ms; handing it to a thread and back
 takes three times that. So while nothing waits and the disk is quick, the caller's own thread
@@ -19,28 +19,26 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Literal
-from urllib.parse import quote
+from typing import Literal
 
 import msgspec
 
 from stepdown.core.ports import Durability, Exchange
-from stepdown.store.schema import connect, not_a_store, open_store, take_lock
+from stepdown.store.reading import read_lines, read_tallies
+from stepdown.store.schema import connect, open_store, take_lock
 
-__all__ = ["Health", "SqliteOutbox", "Tally", "read_lines", "read_tallies"]
+__all__ = ["Health", "SqliteOutbox", "read_lines", "read_tallies"]
 
 _INSERT = """INSERT OR IGNORE INTO calls (id, time, task, tier, decision, reason, confidence, line)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _INSERT_GAP = "INSERT INTO gaps (time, dropped, cause) VALUES (?, ?, ?)"
-_PAGE = """SELECT seq, line FROM calls
-    WHERE seq > ? AND (? = '' OR task = ?) AND (? = '' OR tier = ?) ORDER BY seq LIMIT 500"""
-_TALLY = """SELECT task, tier, decision, reason, count(*), min(time), max(time) FROM calls
-    GROUP BY task, tier, decision, reason ORDER BY count(*) DESC"""
+_FORGET = "DELETE FROM calls WHERE seq <= ?"
+_FORGET_GAPS = "DELETE FROM gaps WHERE rowid <= ?"
 
 _BATCH = 256
 _STALL_S = 0.25
@@ -75,18 +73,6 @@ class Health(msgspec.Struct, frozen=True):
     full: bool = False
 
 
-class Tally(msgspec.Struct, frozen=True):
-    """How many captured calls share a task, a tier, a decision and a reason, and since when."""
-
-    task: str
-    tier: str
-    decision: str
-    reason: str
-    count: int
-    first_time: float
-    last_time: float
-
-
 class SqliteOutbox:
     """The one writer of a workspace's `calls.db`; `close` commits what waits.
 
@@ -105,7 +91,9 @@ class SqliteOutbox:
         max_items: int = 10_000,
         max_bytes: int = 64 * 1024 * 1024,
     ) -> None:
-        self._path = path
+        self.path = path
+        self.overfull = False
+        """Set from outside: the file has all that it may hold, and what comes is dropped."""
         self._durability: Durability = durability
         self._max_items = max_items
         self._max_bytes = max_bytes
@@ -141,6 +129,7 @@ class SqliteOutbox:
                 self._waiting >= self._max_items
                 or self._waiting_bytes + size > self._max_bytes
                 or self._closing.is_set()
+                or self.overfull
             )
             if full:
                 self._dropped += 1
@@ -161,8 +150,31 @@ class SqliteOutbox:
             self._waiting,
             self._waiting_bytes,
             self._error or stalled,
-            self._waiting >= self._max_items or self._waiting_bytes >= self._max_bytes,
+            self.overfull
+            or self._waiting >= self._max_items
+            or self._waiting_bytes >= self._max_bytes,
         )
+
+    def forget(self, seq: int, gap: int) -> None:
+        """Delete the calls up to `seq` and the gaps up to `gap`: another store has them.
+
+        Raises:
+            sqlite3.Error: it could not be done, and nothing is gone.
+        """
+        with self._connection_lock:
+            try:
+                if self._connection is None:
+                    self._connection = connect(self.path, self._durability)
+                with self._connection as connection:
+                    connection.execute("BEGIN IMMEDIATE")
+                    gone = connection.execute(_FORGET, (seq,)).rowcount
+                    connection.execute(_FORGET_GAPS, (gap,))
+            except sqlite3.Error as problem:
+                self._fail(problem)
+                raise
+            self._uncheckpointed += gone
+        if self._uncheckpointed >= _CHECKPOINT_EVERY:
+            self._queue.put("checkpoint")
 
     def close(self, timeout: float = 5.0) -> None:
         """Commit what waits, for at most `timeout` seconds, and let go of the file."""
@@ -187,7 +199,7 @@ class SqliteOutbox:
         if self._durability != "journal":
             return False
         started = time.monotonic()
-        if self._waiting or self._error or started < self._no_hurry_until:
+        if self._waiting or self._error or started < self._no_hurry_until or self.overfull:
             return False
         if self._closing.is_set() or not self._connection_lock.acquire(blocking=False):
             return False
@@ -274,7 +286,7 @@ class SqliteOutbox:
         try:
             connection = self._connection
             if connection is None:
-                connection = self._connection = connect(self._path, self._durability)
+                connection = self._connection = connect(self.path, self._durability)
             missing = self._unmarked
             if len(exchanges) == 1 and not missing:
                 connection.execute(_INSERT, _row(exchanges[0]))  # commits by itself
@@ -297,7 +309,7 @@ class SqliteOutbox:
         """Note the failure and drop the connection: after a failed fsync it must not be trusted."""
         if not self._error:
             _log.warning("Capture stopped (%s); serving goes on, calls are queued.", problem)
-        self._error = f"{self._path.name} can't be written: {problem}"
+        self._error = f"{self.path.name} can't be written: {problem}"
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(sqlite3.Error):
@@ -309,40 +321,6 @@ class SqliteOutbox:
             self._dropped += dropped
             self._waiting -= len(exchanges)
             self._waiting_bytes -= sum(len(exchange.line) for exchange in exchanges)
-
-
-def read_lines(path: Path, *, task: str = "", tier: str = "") -> Iterator[bytes]:
-    """Yield the captured native log lines, oldest first; a live file can be read.
-
-    `task` (an id) and `tier` pick some of them. A missing file has none.
-
-    Raises:
-        InputError: the file is not a store of calls.
-    """
-    if not path.exists():
-        return
-    last = -1
-    with closing(_reader(path)) as connection:
-        while True:
-            # A page at a time: one long read would keep the writer's WAL from being reset.
-            rows = _rows(connection, path, _PAGE, (last, task, task, tier, tier))
-            if not rows:
-                return
-            for _, line in rows:
-                yield line
-            last = rows[-1][0]
-
-
-def read_tallies(path: Path) -> list[Tally]:
-    """Return the number of captured calls by task, tier, decision and reason, most first.
-
-    Raises:
-        InputError: the file is not a store of calls.
-    """
-    if not path.exists():
-        return []
-    with closing(_reader(path)) as connection:
-        return [Tally(*row) for row in _rows(connection, path, _TALLY, ())]
 
 
 def _nobody(committed: bool) -> None:
@@ -360,19 +338,3 @@ def _row(exchange: Exchange) -> tuple[object, ...]:
         exchange.confidence,
         exchange.line,
     )
-
-
-def _reader(path: Path) -> sqlite3.Connection:
-    try:
-        return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)
-    except sqlite3.Error as problem:
-        raise not_a_store(path, problem) from problem
-
-
-def _rows(
-    connection: sqlite3.Connection, path: Path, query: str, values: tuple[object, ...]
-) -> list[tuple[Any, ...]]:
-    try:
-        return connection.execute(query, values).fetchall()
-    except sqlite3.Error as problem:
-        raise not_a_store(path, problem) from problem

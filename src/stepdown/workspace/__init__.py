@@ -1,7 +1,7 @@
 """A workspace: the folder that holds a team's tasks, datasets, students, proofs and policy.
 
 ```
-calls.db · policy.json · keys.json
+calls.db · calls-<n>.db · policy.json · keys.json
 tasks/<id>/{task.json, dataset-<id>.jsonl, students/<id>/, proofs/<id>.*}
 ```
 """
@@ -27,6 +27,19 @@ class Workspace(msgspec.Struct, frozen=True):
     def calls(self) -> Path:
         """The captured calls of the gateway."""
         return self.root / "calls.db"
+
+    def outbox(self, worker: int) -> Path:
+        """Where the worker of that number captures calls before they go to a database."""
+        return self.calls if worker == 1 else self.root / f"calls-{worker}.db"
+
+    def outboxes(self) -> dict[int, Path]:
+        """The outboxes that are there, by their worker's number."""
+        found = {1: self.calls} if self.calls.exists() else {}
+        for path in self.root.glob("calls-*.db"):
+            number = path.stem.removeprefix("calls-")
+            if number.isdecimal():
+                found[int(number)] = path
+        return dict(sorted(found.items()))
 
     @property
     def policy(self) -> Path:

@@ -1,0 +1,100 @@
+"""The store that a configuration names: where the gateway captures to, and commands read from."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from stepdown.cli.options import Session
+from stepdown.config import DATABASES
+from stepdown.core.display import count
+from stepdown.core.ports import CallStore
+from stepdown.errors import ConfigError, InputError, UsageError
+from stepdown.render import say
+from stepdown.store.drain import DrainedOutbox, SinkError, drain_orphan
+from stepdown.store.postgres import PostgresCalls, PostgresSink
+from stepdown.store.reading import SharedCalls, SqliteCalls
+from stepdown.store.sqlite import SqliteOutbox
+
+__all__ = ["captured_calls", "database_url", "drain_orphans", "open_outbox"]
+
+
+def database_url(session: Session) -> str | None:
+    """Return the URL of the database that calls are moved to; None where they stay.
+
+    Raises:
+        ConfigError: the variable that is to hold it is not set, or holds something else.
+    """
+    store = session.config.store
+    if store.url_env is None:
+        return None if store.url == "sqlite" else store.url
+    url = os.environ.get(store.url_env, "").strip()
+    if not url.startswith(DATABASES):
+        raise ConfigError(
+            f"The configuration takes the store's URL from {store.url_env}, which holds none; "
+            f"export {store.url_env}=postgresql://user@host/name or remove the setting."
+        )
+    return url
+
+
+def captured_calls(session: Session) -> CallStore:
+    """Return where the workspace's captured calls are read.
+
+    Raises:
+        ConfigError, Unavailable: the database's URL or driver is not there.
+    """
+    url = database_url(session)
+    if url is None:
+        return SqliteCalls(session.workspace.calls)
+    outboxes = session.workspace.outboxes().values()
+    return SharedCalls(PostgresCalls(url), tuple(outboxes))
+
+
+def open_outbox(session: Session, worker: int = 1) -> SqliteOutbox | DrainedOutbox:
+    """Open what the gateway's worker of that number captures to.
+
+    A database that can't be reached holds no start up: calls wait in the outbox.
+
+    Raises:
+        UsageError: another gateway has the file, or it can't be opened.
+        InputError: the file or the database is of a newer version, or the file is no store.
+        ConfigError, Unavailable: the database's URL or driver is not there.
+    """
+    store = session.config.store
+    url = database_url(session)
+    sink = None if url is None else PostgresSink(url)
+    outbox = SqliteOutbox(session.workspace.outbox(worker), durability=store.durability)
+    if sink is None:
+        return outbox
+    try:
+        sink.prepare()
+    except SinkError as problem:
+        say(f"The Postgres store can't be reached ({problem}); calls wait in {outbox.path.name}.")
+    except InputError:
+        outbox.close()
+        raise
+    return DrainedOutbox(outbox, sink, max_disk_bytes=store.outbox_bytes)
+
+
+def drain_orphans(session: Session, workers: int) -> None:
+    """Move what workers of numbers above `workers` left, when there were more of them.
+
+    What can't be moved now is tried at the next start.
+    """
+    url = database_url(session)
+    left = {n: path for n, path in session.workspace.outboxes().items() if n > workers}
+    if url is None or not left:
+        return
+    sink = PostgresSink(url)
+    for path in left.values():
+        _drain_orphan(path, sink)
+    sink.close()
+
+
+def _drain_orphan(path: Path, sink: PostgresSink) -> None:
+    try:
+        moved = drain_orphan(path, sink)
+    except (UsageError, InputError, SinkError, sqlite3.Error) as problem:
+        say(f"{path.name} of a former worker waits: {problem}")
+        return
+    if moved:
+        say(f"{count(moved)} calls of a former worker moved to the database ({path.name}).")
