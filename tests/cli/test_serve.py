@@ -3,11 +3,14 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
+import msgspec
 import openai
 import pytest
 from tests.cli.story import easy, flip_last_byte
@@ -22,6 +25,7 @@ from stepdown.serve.settings import Endpoint
 from stepdown.store.sqlite import read_tallies
 from stepdown.wire.openai import parse_request
 from stepdown.workspace import Workspace
+from stepdown.workspace.artefacts import publish_student, verify_student
 from stepdown.workspace.policies import change_policy, rolled_back
 
 
@@ -143,6 +147,71 @@ def test_the_loader_tells_a_new_generation_from_the_old(space):
     (task,) = first.routes
     change_policy(space / "policy.json", task, rolled_back)
     assert load(first.generation).routes == {}
+
+
+def retrained(space):
+    """A second student of the task: the first under another dataset's name; returns its id."""
+    (folder,) = space.glob("tasks/*/students/*")
+    manifest = verify_student(folder)
+    draft = {
+        name: getattr(manifest, name)
+        for name in ("task", "dataset", "contract", "made_at", "candidates", "share")
+    }
+    copied = Copied(manifest.family, folder)
+    made, _ = publish_student(folder.parent, copied, None, draft | {"dataset": "other"})
+    return made
+
+
+class Copied(NamedTuple):
+    """Saves the files of a student that exists."""
+
+    name: str
+    source: Path
+
+    def save(self, student, folder):
+        for path in self.source.iterdir():
+            if path.name != "manifest.json":
+                shutil.copyfile(path, folder / path.name)
+
+
+def to_student(student):
+    return lambda route: msgspec.structs.replace(route, student=student, previous=route)
+
+
+def test_m1_where_a_new_student_is_damaged_the_old_one_answers_on(space):
+    load = loader(Workspace(space))
+    first = load(None)
+    ((task, live),) = first.routes.items()
+    made = retrained(space)
+    flip_last_byte(made / "weights.safetensors")
+    change_policy(space / "policy.json", task, to_student(made.name))
+    second = load(first.generation)
+    assert second.routes[task] is live
+    assert second.problems == {}
+    assert "answers on" in second.notes[task]
+    flip_last_byte(made / "weights.safetensors")
+    change_policy(space / "policy.json", task, to_student(made.name))
+    third = load(second.generation)
+    assert third.routes[task].student.id == made.name
+    assert third.notes == {}
+    # Back to one that is loaded no more: it is verified again.
+    change_policy(space / "policy.json", task, rolled_back)
+    change_policy(space / "policy.json", task, rolled_back)
+    assert load(third.generation).routes[task].student.id == live.student.id
+
+
+def test_a_student_that_is_loaded_is_not_loaded_again(space):
+    load = loader(Workspace(space))
+    first = load(None)
+    ((task, live),) = first.routes.items()
+    change_policy(
+        space / "policy.json",
+        task,
+        lambda route: msgspec.structs.replace(route, mode="canary", share=0.5),
+    )
+    (renewed,) = load(first.generation).routes.values()
+    assert renewed.student is live.student
+    assert renewed.route.mode == "canary"
 
 
 def test_settings_come_from_the_file_and_options_win(monkeypatch):

@@ -15,7 +15,7 @@ from stepdown.config import Config, EndpointConfig, MessagesConfig, TierConfig
 from stepdown.core.contracts import Contract
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Task, TaskIndex
-from stepdown.errors import ConfigError, StepdownError
+from stepdown.errors import ArtefactError, ConfigError, StepdownError
 from stepdown.render import say
 from stepdown.serve.live import LiveRoute, Load, Loaded
 from stepdown.serve.server import serve as run_gateway
@@ -175,38 +175,77 @@ def loader(
 ) -> Callable[[int | None], Loaded | None]:
     """Return what the gateway asks for the newest policy; see `serve.live.Load`.
 
-    `mid` is the tier whose model may stand behind students.
+    `mid` is the tier whose model may stand behind students. A student that is loaded already is not
+    loaded again; where a new one is damaged, the one before it answers on.
     """
+    kept: dict[str, _Kept] = {}
 
     def load(generation: int | None) -> Loaded | None:
         policy = read_policy(workspace.policy)
         if policy.generation == generation:
             return None
         tasks = {task.id: task for task in workspace.tasks()}
-        routes: dict[str, LiveRoute] = {}
+        found: dict[str, _Kept] = {}
         problems: dict[str, str] = {}
         notes: dict[str, str] = {}
         for name, route in policy.routes.items():
             try:
-                routes[name], note = _live(workspace, tasks, route, mid)
-                if note:
-                    notes[name] = note
+                found[name] = _renewed(kept.get(name), workspace, tasks, route, mid)
             except StepdownError as error:
-                problems[name] = str(error)
+                old = kept.get(name)
+                if old is None or not old.live.route.mode == route.mode == "live":
+                    problems[name] = str(error)
+                    continue
+                found[name] = old
+                notes[name] = f"{error} The student before it answers on."
+        kept.clear()
+        kept.update(found)
+        routes = {name: one.live for name, one in found.items()}
+        notes = {name: one.note for name, one in found.items() if one.note} | notes
         return Loaded(TaskIndex(tasks.values()), routes, policy.generation, problems, notes)
 
     return load
 
 
-def _live(
-    workspace: Workspace, tasks: dict[str, Task], route: Route, mid: TierConfig | None
-) -> tuple[LiveRoute, str]:
-    """Return the route with its student ready, and a note where the model behind it is not."""
+class _Kept(msgspec.Struct, frozen=True):
+    """A route that was loaded, of which task, and what people should know of it."""
+
+    task: Task
+    live: LiveRoute
+    note: str
+
+
+def _renewed(
+    old: _Kept | None,
+    workspace: Workspace,
+    tasks: dict[str, Task],
+    route: Route,
+    mid: TierConfig | None,
+) -> _Kept:
+    """Return a route ready to serve, with the student that is loaded already where it is the one.
+
+    What is in memory was verified when it was loaded.
+    """
     if route.task not in tasks:
         raise ConfigError(f"The policy routes task {route.task}, which the workspace hasn't.")
     task = tasks[route.task]
+    if old is not None and old.live.route.student == route.student and old.task == task:
+        return _Kept(task, msgspec.structs.replace(old.live, route=route), old.note)
+    return _Kept(task, *_live(workspace, task, route, mid))
+
+
+def _live(
+    workspace: Workspace, task: Task, route: Route, mid: TierConfig | None
+) -> tuple[LiveRoute, str]:
+    """Return the route with its student ready, and a note where the model behind it is not."""
     folder = workspace.students(route.task) / route.student
-    contract = msgspec.convert(verify_student(folder).contract, Contract)
+    try:
+        contract = msgspec.convert(verify_student(folder).contract, Contract)
+    except msgspec.ValidationError as error:
+        raise ArtefactError(
+            f"Student {route.student} has no contract ({error}); train it again with "
+            "`stepdown train`."
+        ) from error
     student = steps.open_student(workspace, task, route.student)
     if not isinstance(student, Backed):
         return LiveRoute(route, student, contract), ""

@@ -25,7 +25,7 @@ from stepdown.core.ports import Line, Progress, Student, silent
 from stepdown.core.proofs import CostRow, Proof
 from stepdown.core.routes import Mode, Policy, Route
 from stepdown.core.tasks import Task, TaskIndex
-from stepdown.errors import ArtefactError, Refusal
+from stepdown.errors import ArtefactError, Refusal, StepdownError
 from stepdown.label import build_dataset, load_dataset, save_dataset
 from stepdown.logs import read_calls, spool
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
@@ -200,11 +200,19 @@ def open_student(workspace: Workspace, task: Task, student: str) -> Student:
     folder = workspace.students(task.id) / student
     manifest = verify_student(folder)
     joined = _JOINED.get(manifest.family)
-    opened: Any = (
-        joined(folder, lambda link: open_student(workspace, task, link))
-        if joined
-        else plugins.family(manifest.family).load(folder, task)
-    )
+    try:
+        opened: Any = (
+            joined(folder, lambda link: open_student(workspace, task, link))
+            if joined
+            else plugins.family(manifest.family).load(folder, task)
+        )
+    except StepdownError:
+        raise
+    except Exception as error:  # whatever a file makes a reader raise, it is the file's fault
+        raise ArtefactError(
+            f"Student {manifest.id} can't be loaded ({type(error).__name__}); train it again with "
+            "`stepdown train`."
+        ) from error
     opened.id = manifest.id
     return opened
 

@@ -153,6 +153,7 @@ class StudentRunner:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job.tell(*_run(job.student, job.given))
+            del job  # while it waits for the next, it would keep the student of the last alive
 
 
 def warm_up(student: Student) -> None:

@@ -79,6 +79,8 @@ def load_spans(folder: Path, name: str) -> SpanModel:
         ArtefactError: a file is missing, damaged, or names a normaliser that doesn't exist.
     """
     try:
+        if Path(name).name != name:
+            raise ValueError("its name leads out of the folder")
         described = msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=_Description)
         arrays = load((folder / f"{name}.safetensors").read_bytes())
         layers = [_layer(layer, at, arrays) for at, layer in enumerate(described.layers)]

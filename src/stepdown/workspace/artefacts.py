@@ -19,6 +19,7 @@ __all__ = ["FileEntry", "Manifest", "Saver", "publish_student", "verify_student"
 
 _MANIFEST = "manifest.json"
 _MAX_MANIFEST_BYTES = 1024 * 1024
+_NO_PART_OF_ID = frozenset(("id", "made_at", "training", "seal"))
 
 
 class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,8 +33,9 @@ class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a student folder holds and what it was trained under.
 
-    `id` is the fingerprint of everything else but `made_at` and `training`: the same files under
-    the same contract are the same student. `training` records rows, seconds and peak memory.
+    `id` is the fingerprint of everything else but `made_at`, `training` and `seal`: the same files
+    under the same contract are the same student. `training` records rows, seconds and peak memory;
+    `seal` is the hash of the whole manifest without it ("" in those of before there were seals).
     `candidates` is how many students were weighed on the same calibration rows, this one among
     them: they share the probability with which a certificate may be wrong, and `share` is its part
     (0: all have the same).
@@ -49,6 +51,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     training: dict[str, Any] = {}
     candidates: int = 1
     share: float = 0.0
+    seal: str = ""
 
     @property
     def size_bytes(self) -> int:
@@ -82,7 +85,7 @@ def publish_student(
         family.save(student, folder)
         files = tuple(_entry(path) for path in sorted(folder.iterdir()))
         bare = Manifest(id="", family=family.name, files=files, **draft)
-        manifest = msgspec.structs.replace(bare, id=_identity(bare))
+        manifest = _sealed(msgspec.structs.replace(bare, id=_identity(bare)))
         (folder / _MANIFEST).write_bytes(canonical_json(manifest))
         for path in folder.iterdir():
             path.chmod(0o600)
@@ -98,6 +101,9 @@ def verify_student(folder: Path) -> Manifest:
     Raises:
         ArtefactError: a file is missing, changed, extra, or not a plain file; or the manifest is.
     """
+    # A route or another student names the folder: a name that leads elsewhere is no student's.
+    if not folder.name.isalnum() or folder.is_symlink():
+        raise _changed(folder, "there is no student of that name")
     manifest = _read_manifest(folder)
     if manifest.id != _identity(manifest) or folder.name != manifest.id:
         raise _changed(folder, "its manifest is not the one it was published with")
@@ -119,9 +125,15 @@ def verify_student(folder: Path) -> Manifest:
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / _MANIFEST
     try:
-        if path.is_symlink() or path.stat().st_size > _MAX_MANIFEST_BYTES:
+        status = path.lstat()
+        plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+        if not plain or status.st_size > _MAX_MANIFEST_BYTES:
             raise _changed(folder, "its manifest is a link or too large")
-        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+        data = path.read_bytes()
+        manifest = msgspec.json.decode(data, type=Manifest)
+        if data != canonical_json(manifest) or manifest.seal not in ("", _sealed(manifest).seal):
+            raise _changed(folder, "its manifest is not as it was written")
+        return manifest
     except OSError as error:
         raise _changed(folder, f"its manifest can't be read ({error.strerror})") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -135,7 +147,12 @@ def _entry(path: Path) -> FileEntry:
 
 def _identity(manifest: Manifest) -> str:
     facts = msgspec.to_builtins(manifest)
-    return fingerprint({k: v for k, v in facts.items() if k not in ("id", "made_at", "training")})
+    return fingerprint({k: v for k, v in facts.items() if k not in _NO_PART_OF_ID})
+
+
+def _sealed(manifest: Manifest) -> Manifest:
+    bare = msgspec.structs.replace(manifest, seal="")
+    return msgspec.structs.replace(bare, seal=digest(canonical_json(bare)))
 
 
 def _changed(folder: Path, what: str) -> ArtefactError:

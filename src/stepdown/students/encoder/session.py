@@ -7,8 +7,8 @@ gets the same states (reliability C-8: a dynamically quantised batch would share
 
 import threading
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 import numpy as np
@@ -25,6 +25,8 @@ WINDOW = 256
 """Tokens of one window, the two special ones included."""
 MOST_WINDOWS = 8
 """A text's first windows are read: the time of one answer stays bounded."""
+
+_WEIGHTS_BESIDE = "session.model_external_initializers_file_folder_path"
 
 
 class Encoded(msgspec.Struct, frozen=True):
@@ -147,6 +149,8 @@ def _session(model: bytes) -> Any:
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
+    # A graph could name files beside the process as its weights; none is found here.
+    options.add_session_config_entry(_WEIGHTS_BESIDE, "/dev/null/none")
     try:
         made = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     # Each kind of damage has its own class in the library's binary part.
@@ -165,12 +169,20 @@ def _absent(module: str) -> Unavailable:
     return Unavailable(f"The encoder needs {module}; install stepdown[encoder].")
 
 
-@lru_cache(maxsize=8)
+_open: WeakValueDictionary[str, Session] = WeakValueDictionary()
+_opening = threading.Lock()
+
+
 def open_session(model: bytes, tokenizer: bytes) -> Session:
-    """Return the session of these bytes, the same one for the same bytes.
+    """Return the session of these bytes, the same one for the same bytes while anybody has it.
 
     Raises:
         ArtefactError: the graph or the tokenizer is damaged, or is another kind of model.
         Unavailable: the extra `encoder` is not installed.
     """
-    return Session(model, tokenizer)
+    key = digest(model + tokenizer)
+    with _opening:
+        found = _open.get(key)
+        if found is None:
+            found = _open[key] = Session(model, tokenizer)
+        return found

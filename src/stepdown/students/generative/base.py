@@ -39,7 +39,9 @@ def load_causal(weights: Weights) -> Causal:
         with redirect_stderr(io.StringIO()):
             tokenizer = AutoTokenizer.from_pretrained(weights.folder, **source)
             library: Any = AutoModelForCausalLM
-            model: Any = library.from_pretrained(weights.folder, dtype=torch.float32, **source)
+            # A folder without safetensors would be unpickled; GGUF is a reader of its own.
+            safe = {"use_safetensors": True} if weights.format == "safetensors" else source
+            model: Any = library.from_pretrained(weights.folder, dtype=torch.float32, **safe)
     except (OSError, ValueError, RuntimeError, KeyError, ImportError, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise Unavailable(

@@ -50,6 +50,7 @@ def load_base(weights: Weights) -> Base:
         encoder, report = AutoModel.from_pretrained(
             weights.folder,
             dtype=torch.float32,
+            use_safetensors=True,
             attn_implementation="eager",
             output_loading_info=True,
         )
