@@ -1,5 +1,6 @@
 """`stepdown audit` as a command: table, JSON, page, and input that is no log."""
 
+import csv
 import gzip
 import io
 import json
@@ -92,3 +93,23 @@ def test_the_next_command_names_every_log_and_the_workspace(tmp_path, capsys, mo
     call("audit", "-", "--workspace", tmp_path / "v")
     kept = next((tmp_path / "v" / "logs").iterdir())
     assert f"run {kept} " in capsys.readouterr().err
+
+
+def test_a_table_with_names_of_its_own_is_read_alike_by_audit_and_label(tmp_path, capsys):
+    log = tmp_path / "calls.csv"
+    rows = [
+        (item["request"]["messages"][-1]["content"], item["response"]["choices"][0]["message"])
+        for item in easy(900)
+    ]
+    with log.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("asked by", "said"))
+        writer.writerows((asked, message["content"]) for asked, message in rows)
+    space = tmp_path / "w"
+    names = ("--map", "input=asked by", "--map", "output=said")
+    assert call("audit", log, *names, "--workspace", space, "--json") == 0
+    (task,) = json.loads(capsys.readouterr().out)["tasks"]
+    assert (task["calls"], task["anatomy"]["fields"][0]["kind"]) == (900, "choice")
+    assert call("label", task["name"], "--workspace", space, "--json") == 0
+    assert call("audit", log, "--map", "colour=x", "--workspace", space) == 2
+    assert "FIELD=PATH" in capsys.readouterr().err

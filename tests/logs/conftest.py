@@ -15,6 +15,7 @@ from stepdown.logs import (
     openai_finetune,
     openai_stored,
     otel,
+    plain,
     read_calls,
 )
 
@@ -27,6 +28,7 @@ FORMATS = (
     openai_finetune.FORMAT,
     openai_stored.FORMAT,
     otel.FORMAT,
+    plain.FORMAT,
 )
 EXPORTS = Path(__file__).parent / "exports"
 SYSTEM = "Name the customer's concern in one word."

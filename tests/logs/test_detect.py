@@ -22,14 +22,27 @@ EXAMPLES = {
         {"choices": [], "messages": []},
     ],
     "openai-finetune": [{"messages": []}, {"messages": [], "tools": []}],
+    "otel": [{"resourceSpans": []}, {"name": "chat", "attributes": []}],
+    "litellm": [
+        {"request_id": "r", "call_type": "acompletion", "spend": 0, "messages": {}, "response": {}},
+        {"id": "r", "call_type": "acompletion", "response_cost": 0, "messages": []},
+    ],
+    "langfuse": [
+        {"traceId": "t", "startTime": "", "type": "GENERATION", "input": "x", "output": "y"},
+        {"trace_id": "t", "start_time": "", "type": "SPAN", "input": "", "output": ""},
+    ],
+    "helicone": [{"request_id": "r", "request_body": {}, "response_status": 200}],
 }
 CASES = [(name, line) for name, lines in EXAMPLES.items() for line in lines]
 
 
 @pytest.mark.parametrize(("name", "line"), CASES)
 def test_exactly_one_format_knows_a_line(log, name, line):
-    knowing = [known.name for known in log.formats if known.detect([{"noise": 1}, line])]
+    # `plain` takes almost anything, and is asked last.
+    formats = [known for known in log.formats if known.name != "plain"]
+    knowing = [known.name for known in formats if known.detect([{"noise": 1}, line])]
     assert knowing == [name]
+    assert choose_format(log.formats, [line]).name == name
 
 
 def test_no_format_for_other_objects(log):

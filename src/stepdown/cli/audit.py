@@ -7,7 +7,8 @@ import click
 
 from stepdown import __version__
 from stepdown.cli import steps
-from stepdown.cli.options import Session, common, print_json
+from stepdown.cli.options import MAP_HELP, Session, common, print_json
+from stepdown.logs.plain import mapped
 from stepdown.render import audit_table, next_step, progress_bar, say, show
 from stepdown.web import audit_page
 from stepdown.workspace.files import publish_file
@@ -18,11 +19,14 @@ __all__ = ["audit"]
 @click.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG…")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report.")
+@click.option("--map", "pairs", multiple=True, metavar="FIELD=PATH", help=MAP_HELP)
 @common
-def audit(session: Session, logs: tuple[str, ...], html: Path | None) -> None:
+def audit(
+    session: Session, logs: tuple[str, ...], html: Path | None, pairs: tuple[str, ...]
+) -> None:
     """Find the tasks in LOG (files, folders, globs, or - for standard input) and judge each."""
     with progress_bar() as progress:
-        report = steps.audit_log(session, logs, progress)
+        report = steps.audit_log(session, logs, progress, mapped(pairs))
     if html is not None:
         page = audit_page(report, made_at=steps.now(), version=__version__)
         publish_file(html, page.encode(), mode=0o644)

@@ -17,7 +17,9 @@ from stepdown.core.proofs import ContractKind
 from stepdown.errors import PluginError
 from stepdown.workspace import Workspace
 
-__all__ = ["Session", "common", "print_json"]
+__all__ = ["MAP_HELP", "Session", "common", "print_json"]
+
+MAP_HELP = "Where the log's lines tell a field, such as input=body.question; may be repeated."
 
 _WORKSPACE = ".stepdown"
 _VARIABLE = "STEPDOWN_WORKSPACE"

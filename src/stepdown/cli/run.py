@@ -7,7 +7,7 @@ import msgspec
 
 from stepdown.cli import steps
 from stepdown.cli.ladder import train_task
-from stepdown.cli.options import Session, common, print_json
+from stepdown.cli.options import MAP_HELP, Session, common, print_json
 from stepdown.core import display
 from stepdown.core.audits import AuditReport
 from stepdown.core.datasets import Dataset
@@ -15,6 +15,7 @@ from stepdown.core.ports import Progress
 from stepdown.core.proofs import Proof
 from stepdown.core.tasks import Task
 from stepdown.errors import Refusal
+from stepdown.logs.plain import mapped
 from stepdown.render import next_step, progress_bar, reading_lines, say, show, table
 
 __all__ = ["Outcome", "run", "run_tasks", "show_outcomes"]
@@ -83,14 +84,15 @@ def _advice(task: Task) -> str:
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG…")
+@click.option("--map", "pairs", multiple=True, metavar="FIELD=PATH", help=MAP_HELP)
 @common
-def run(session: Session, logs: tuple[str, ...]) -> None:
+def run(session: Session, logs: tuple[str, ...], pairs: tuple[str, ...]) -> None:
     """Audit LOG, then train, prove and promote every task that is worth it.
 
     Exit status 1 when no task could be certified.
     """
     with progress_bar() as progress:
-        report = steps.audit_log(session, logs, progress)
+        report = steps.audit_log(session, logs, progress, mapped(pairs))
         outcomes = run_tasks(session, report, progress)
     for line in reading_lines(report):
         say(line)

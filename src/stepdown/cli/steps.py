@@ -28,12 +28,14 @@ from stepdown.core.tasks import Task, TaskIndex
 from stepdown.errors import ArtefactError, Refusal, StepdownError
 from stepdown.label import build_dataset, load_dataset, save_dataset
 from stepdown.logs import read_calls, spool
+from stepdown.logs.plain import Plain
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
 from stepdown.students.backed import BACKED, load_backed
 from stepdown.students.chain import CHAIN, load_chain
 from stepdown.web import proof_page
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import Manifest, verify_student
+from stepdown.workspace.columns import note_columns, read_columns
 from stepdown.workspace.files import publish_file
 from stepdown.workspace.policies import change_policy
 
@@ -77,13 +79,22 @@ def _sources(session: Session, logs: Sequence[str]) -> list[str]:
     return found
 
 
-def audit_log(session: Session, logs: Sequence[str], progress: Progress = silent) -> AuditReport:
-    """Audit the logs and publish each task's `task.json`."""
+def audit_log(
+    session: Session,
+    logs: Sequence[str],
+    progress: Progress = silent,
+    columns: Mapping[str, str] = MappingProxyType({}),
+) -> AuditReport:
+    """Audit the logs and publish each task's `task.json`.
+
+    `columns` says which field of a line tells what; it is noted for whoever reads the logs again.
+    """
     sources = _sources(session, logs)
+    note_columns(session.workspace.columns, sources, columns)
     coverage: list[SourceCoverage] = []
     terms = session.terms("")
     report = audit(
-        read_calls(sources, plugins.log_formats(), coverage, progress),
+        _logged(session, sources, coverage, progress),
         coverage,
         AuditTerms(
             budget=terms.error_budget, confidence=terms.confidence, audit_share=terms.audit_share
@@ -137,9 +148,25 @@ def _distribute(
         file.write(data)
 
 
+def _logged(
+    session: Session,
+    sources: Sequence[str],
+    coverage: list[SourceCoverage],
+    progress: Progress,
+) -> Iterator[Call]:
+    """Yield the calls of the logs, each read by its own columns where those are noted."""
+    noted = read_columns(session.workspace.columns)
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for source in sources:
+        groups.setdefault(tuple(sorted(noted.get(source, {}).items())), []).append(source)
+    for columns, group in groups.items():
+        formats = [Plain(dict(columns))] if columns else plugins.log_formats()
+        yield from read_calls(group, formats, coverage, progress)
+
+
 def all_calls(session: Session, sources: Sequence[str], progress: Progress) -> Iterator[Call]:
     """Yield the calls of the logs, then those that the gateway has captured."""
-    yield from read_calls(sources, plugins.log_formats(), [], progress)
+    yield from _logged(session, sources, [], progress)
     lines = (
         Line(data, "captured calls", number)
         for number, data in enumerate(captured_calls(session).lines(), 1)

@@ -44,7 +44,9 @@ def choose_format(
     formats: Sequence[LogFormat], objects: Sequence[dict[str, Any]]
 ) -> LogFormat | None:
     """Return the first format that knows the objects as its own."""
-    return next((known for known in formats if objects and known.detect(objects)), None)
+    # A format that takes almost anything is the last to be asked.
+    ordered = sorted(formats, key=lambda known: getattr(known, "last", False))
+    return next((known for known in ordered if objects and known.detect(objects)), None)
 
 
 def describe(head: bytes, objects: Sequence[dict[str, Any]]) -> str:
@@ -54,7 +56,7 @@ def describe(head: bytes, objects: Sequence[dict[str, Any]]) -> str:
     for magic, name in _BINARY:
         if head.startswith(magic):
             return name
-    if objects:
+    if objects and head.lstrip()[:1] in (b"{", b"["):
         keys = ", ".join(sorted(objects[0])[:6]) or "none"
         return f"JSON of no known format (its first object has the keys: {keys[:120]})"
     if b"\0" in head[:4096]:

@@ -6,7 +6,7 @@ are no generation (spans, events) are counted as such.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -14,19 +14,17 @@ from stepdown.core.calls import Call, Usage
 from stepdown.core.ports import Line
 from stepdown.logs import reasons
 from stepdown.logs.exports import Export, amount, call_of, mapping, usage_of
-from stepdown.wire.exchanges import parsed
+from stepdown.logs.loose import answer_body, request_body
 
 __all__ = ["FORMAT", "Langfuse"]
 
 Json = dict[str, Any]
 
 _TRACED = (frozenset(("traceId", "startTime")), frozenset(("trace_id", "start_time")))
-_ROLES = {"human": "user", "ai": "assistant", "model": "assistant"}
 _KINDS = frozenset(("GENERATION", ""))
 _MS = 1000.0
 
 _decode = msgspec.json.Decoder(Json).decode
-_encode = msgspec.json.Encoder().encode
 
 
 class Langfuse:
@@ -60,8 +58,8 @@ def _export(row: Json) -> Export:
     version = _first(row, "promptName", "prompt_name")
     group = _first(row, "sessionId", "session_id")
     return Export(
-        request=_request(row),
-        response=_answer(row.get("output")),
+        request=request_body(row.get("input"), _parameters(row)),
+        response=answer_body(row.get("output")),
         id=row.get("id"),
         model=_model(row),
         begun=_first(row, "startTime", "start_time"),
@@ -85,59 +83,10 @@ def _model(row: Json) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _request(row: Json) -> bytes | None:
-    given = parsed(row.get("input"))
-    body: Json = {}
-    if isinstance(given, dict):
-        asked = cast("Json", given)
-        if "messages" in asked or "input" in asked:
-            body = dict(asked)
-        elif isinstance(asked.get("prompt"), str):
-            body = {"messages": [{"role": "user", "content": asked["prompt"]}]}
-        elif "role" in asked:
-            body = {"messages": [asked]}
-        elif asked:
-            # An application's own fields: one text that a template can be found in.
-            body = {"messages": [{"role": "user", "content": _encode(asked).decode()}]}
-    elif isinstance(given, list) and given:
-        body = {"messages": given}
-    elif isinstance(given, str) and given:
-        body = {"messages": [{"role": "user", "content": given}]}
-    if not body:
-        return None
-    if isinstance(body.get("messages"), list):
-        body["messages"] = [_turn(turn) for turn in body["messages"]]
-    parameters = mapping(_first(row, "modelParameters", "model_parameters"))
-    told = {name: value for name, value in parameters.items() if value not in (None, "", "inf")}
-    return _encode({**told, "model": _model(row), **body})
-
-
-def _turn(turn: Any) -> Any:
-    if not isinstance(turn, dict):
-        return turn
-    message = cast("Json", turn)
-    role = message.get("role") or message.get("type")
-    return {**message, "role": _ROLES.get(role, role)} if isinstance(role, str) else message
-
-
-def _answer(given: Any) -> bytes | None:
-    value = parsed(given)
-    if isinstance(value, list) and len(cast("list[Any]", value)) == 1:
-        value = cast("list[Any]", value)[0]
-    if value is None or value == "":
-        return None
-    body: Json = cast("Json", value) if isinstance(value, dict) else {"content": value}
-    if "choices" in body or "output" in body or body.get("type") == "message":
-        return _encode(body)
-    if "role" in body or "content" in body or "tool_calls" in body:
-        content: Any = body.get("content")
-        if content is not None and not isinstance(content, str | list):
-            content = _encode(content).decode()
-        return _encode({**body, "content": content, "role": "assistant"})
-    said: Any = body.get("completion") or body.get("text")
-    # Else it is what the application parsed the answer into.
-    text = said if isinstance(said, str) else _encode(body).decode()
-    return _encode({"role": "assistant", "content": text})
+def _parameters(row: Json) -> Json:
+    given = mapping(_first(row, "modelParameters", "model_parameters"))
+    told = {name: value for name, value in given.items() if value not in (None, "", "inf")}
+    return {**told, "model": _model(row)}
 
 
 def _usage(row: Json) -> Usage | None:

@@ -10,6 +10,7 @@ import msgspec
 from stepdown.core.ports import Line
 from stepdown.logs.reasons import BROKEN_STREAM, TOO_LARGE, TOO_LONG, json_problem
 from stepdown.logs.sources import BrokenStream
+from stepdown.logs.tables import read_table, separator_of
 
 __all__ = ["MAX_DOCUMENT", "MAX_LINE", "line_id", "read_lines"]
 
@@ -38,7 +39,7 @@ def read_lines(chunks: Iterator[bytes], source: str) -> Iterator[LineOrReason]:
 
     Lines end with "\\n" alone (texts may hold other separators). What begins as a JSON array, as a
     list object ({"object": "list", "data": […]}) or as an indented object is read as a whole, and
-    its items are the lines.
+    its items are the lines. A table's lines are its rows, as JSON objects.
     """
     first = b""
     rest = chunks
@@ -46,6 +47,10 @@ def read_lines(chunks: Iterator[bytes], source: str) -> Iterator[LineOrReason]:
         first = next(chunks, b"").removeprefix(_BOM)
     except BrokenStream:
         rest = _broken()
+    separator = separator_of(first)
+    if separator is not None:
+        yield from read_table(chain([first], rest), source, separator)
+        return
     whole = _document_reader(first)
     yield from (whole or _split)(chain([first], rest), source)
 

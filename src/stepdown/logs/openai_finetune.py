@@ -18,6 +18,14 @@ from stepdown.wire.openai import ChatBody, answer_of, request_from
 
 __all__ = ["FORMAT", "FineTune"]
 
+_ANSWERS = frozenset(
+    (
+        *("request", "response", "choices", "custom_id", "object", "call_type"),
+        *("answer", "completion", "output"),
+    )
+)
+"""Fields of other formats: what stands in them is an answer, or points to one."""
+
 UNWEIGHTED = "answer of weight 0"
 
 
@@ -38,10 +46,8 @@ class FineTune:
 
     def detect(self, sample: Sequence[dict[str, Any]]) -> bool:
         """Say whether a line has messages, and no answer beside them."""
-        others = ("request", "response", "choices", "custom_id", "object")
         return any(
-            isinstance(line.get("messages"), list) and not any(name in line for name in others)
-            for line in sample
+            isinstance(line.get("messages"), list) and not line.keys() & _ANSWERS for line in sample
         )
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:

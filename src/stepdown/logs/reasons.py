@@ -19,6 +19,7 @@ __all__ = [
     "NO_CONTENT",
     "NO_REQUEST",
     "ODD_JSON",
+    "ROW_LENGTH",
     "TOO_DEEP",
     "TOO_LARGE",
     "TOO_LONG",
@@ -41,6 +42,7 @@ NO_ANSWER = "no answer"
 NO_CONTENT = "content was not logged"
 NO_REQUEST = "no request"
 ODD_JSON = "lone surrogate or number out of range"
+ROW_LENGTH = "row of another length than the header"
 TOO_DEEP = "nested too deeply"
 TOO_LARGE = "JSON document too large"
 TOO_LONG = "line too long"

@@ -25,7 +25,7 @@ _ENOUGH = 1 << 18
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = tuple(bytes((0x50 + n,)) + b"\x2a\x4d\x18" for n in range(16))
-_SUFFIXES = (".jsonl", ".ndjson", ".json")
+_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 _COMPRESSED = ("", ".gz", ".zst")
 _NAMES = tuple(suffix + packed for suffix in _SUFFIXES for packed in _COMPRESSED)
 

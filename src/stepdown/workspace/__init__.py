@@ -1,7 +1,7 @@
 """A workspace: the folder that holds a team's tasks, datasets, students, proofs and policy.
 
 ```
-calls.db · calls-<n>.db · policy.json · keys.json
+calls.db · calls-<n>.db · policy.json · keys.json · columns.json
 tasks/<id>/{task.json, dataset-<id>.jsonl, students/<id>/, proofs/<id>.*}
 ```
 """
@@ -50,6 +50,11 @@ class Workspace(msgspec.Struct, frozen=True):
     def keys(self) -> Path:
         """The virtual keys, hashed."""
         return self.root / "keys.json"
+
+    @property
+    def columns(self) -> Path:
+        """Which field of a log tells what, where that was said."""
+        return self.root / "columns.json"
 
     @property
     def spool(self) -> Path:

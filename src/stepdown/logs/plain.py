@@ -1,0 +1,147 @@
+"""Plain tables and lines of anybody's making: an input and an output, under whatever names.
+
+The usual names are known; `Plain` takes the others (`--map input=body.question`). It is the last to
+be asked whether a log is its own.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from stepdown.core.calls import Call
+from stepdown.core.ports import Line
+from stepdown.errors import UsageError
+from stepdown.logs import reasons
+from stepdown.logs.exports import Export, amount, call_of, usage_of
+from stepdown.logs.loose import answer_body, request_body
+
+__all__ = ["FIELDS", "FORMAT", "Plain", "mapped"]
+
+Json = dict[str, Any]
+
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "input": (
+        *("messages", "prompt", "input", "request", "question"),
+        *("request_body", "body", "request.body", "inputs"),
+    ),
+    "output": ("response", "completion", "output", "answer", "response_body", "outputs"),
+    "system": ("system", "system_prompt", "instructions"),
+    "model": ("model", "model_name"),
+    "id": ("id", "request_id", "call_id"),
+    "time": ("time", "timestamp", "ts", "created", "created_at", "date"),
+    "latency_ms": ("latency_ms", "duration_ms", "latency"),
+    "input_tokens": ("input_tokens", "prompt_tokens", "usage.input_tokens", "usage.prompt_tokens"),
+    "output_tokens": (
+        *("output_tokens", "completion_tokens"),
+        *("usage.output_tokens", "usage.completion_tokens"),
+    ),
+    "cost_usd": ("cost_usd", "cost"),
+    "task": ("stepdown_task", "metadata.stepdown_task", "task"),
+    "group": ("group", "session_id", "conversation_id", "metadata.group"),
+    "tools": ("tools",),
+    "response_format": ("response_format",),
+}
+"""What a line may tell, and the names that are looked for, the likeliest first."""
+
+_decode = msgspec.json.Decoder(Json).decode
+
+
+class Plain:
+    """Reads lines by the names of their fields; `columns` says which field tells what."""
+
+    name = "plain"
+    last = True
+
+    def __init__(self, columns: Mapping[str, str] | None = None) -> None:
+        self._paths = {
+            field: [(columns or {})[field]] if field in (columns or {}) else names
+            for field, names in FIELDS.items()
+        }
+        self._told = bool(columns)
+
+    def detect(self, sample: Sequence[Json]) -> bool:
+        """Say whether a line has an input and an output."""
+        return self._told or any(
+            self._find(line, "input") is not None and self._find(line, "output") is not None
+            for line in sample
+        )
+
+    def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
+        """Yield each line's call, or why there is none."""
+        for line in lines:
+            try:
+                row = _decode(line.data)
+            except (ValueError, RecursionError):
+                yield reasons.json_problem(line.data) or reasons.MALFORMED_REQUEST
+                continue
+            yield call_of(line, self._export(row))
+
+    def _export(self, row: Json) -> Export:
+        found = {field: self._find(row, field) for field in FIELDS}
+        told = {
+            name: value
+            for name in ("model", "tools", "response_format")
+            if (value := found[name]) is not None
+        }
+        system = found["system"]
+        return Export(
+            request=request_body(found["input"], told, system if isinstance(system, str) else ""),
+            response=answer_body(found["output"]),
+            id=found["id"],
+            model=str(found["model"] or ""),
+            begun=found["time"],
+            latency_ms=found["latency_ms"],
+            usage=usage_of(found["input_tokens"], found["output_tokens"]),
+            cost_usd=amount(found["cost_usd"]),
+            metadata=row.get("metadata"),
+            task=_text(found["task"]),
+            group=_text(found["group"]),
+        )
+
+    def _find(self, row: Json, field: str) -> Any:
+        for path in self._paths[field]:
+            value = _at(row, path)
+            if value is not None and value != "":
+                return value
+        return None
+
+
+def mapped(pairs: Sequence[str]) -> dict[str, str]:
+    """Return the columns that `field=path` pairs name; a path is dotted, with numbers for places.
+
+    Raises:
+        UsageError: a pair is none, or its field is not one of `FIELDS`.
+    """
+    columns: dict[str, str] = {}
+    for pair in pairs:
+        field, equals, path = pair.partition("=")
+        if not equals or not path or field not in FIELDS:
+            raise UsageError(
+                f"--map {pair[:80]!r} is not FIELD=PATH; FIELD is one of {', '.join(FIELDS)}."
+            )
+        columns[field] = path
+    return columns
+
+
+def _at(row: Json, path: str) -> Any:
+    """Return what stands at a dotted path; a column may have the dots in its own name."""
+    if path in row:
+        return row[path]
+    value: Any = row
+    for step in path.split("."):
+        if isinstance(value, dict):
+            value = cast("Json", value).get(step)
+        elif isinstance(value, list) and step.isdecimal():
+            items = cast("list[Any]", value)
+            value = items[int(step)] if int(step) < len(items) else None
+        else:
+            return None
+    return value
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if isinstance(value, str | int) and value != "" else None
+
+
+FORMAT = Plain()

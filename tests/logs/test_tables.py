@@ -1,0 +1,59 @@
+"""Tables to lines."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepdown.logs import reasons
+from stepdown.logs.sources import BrokenStream
+from stepdown.logs.tables import read_table, separator_of
+
+cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=9)
+
+
+@given(st.lists(st.tuples(cells, cells), max_size=6), st.integers(1, 9), st.sampled_from(",;\t"))
+def test_rows_come_back_however_the_bytes_are_cut(rows, size, separator):
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=separator, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerows([("a", "b"), *rows])
+    data = out.getvalue().encode()
+    chunks = iter([data[at : at + size] for at in range(0, len(data), size)])
+    found: list[Any] = list(read_table(chunks, "x", separator))
+    assert [json.loads(line.data) for line in found] == [{"a": a, "b": b} for a, b in rows]
+
+
+@pytest.mark.parametrize(
+    ("head", "separator"),
+    [
+        (b"prompt,answer\n", ","),
+        (b"prompt\tanswer\n", "\t"),
+        (b"input.value;output.value\r\n", ";"),
+        (b'{"a": 1, "b": 2}\n', None),
+        (b"Dear all,\nplease", None),
+        (b"a,a\n", None),
+        (b"prompt\n", None),
+        (b"\xff,\xfe\n", None),
+        (b"", None),
+    ],
+)
+def test_what_is_a_table(head, separator):
+    assert separator_of(head) == separator
+
+
+def broken():
+    yield b"a,b\n1,2\n3"
+    raise BrokenStream
+
+
+def test_what_cannot_be_had_says_why():
+    assert list(read_table(iter([b"a,b\n1\n\xff,2\n"]), "x", ",")) == [
+        reasons.ROW_LENGTH,
+        reasons.INVALID_UTF8,
+    ]
+    *_, last = read_table(broken(), "x", ",")
+    assert last == reasons.BROKEN_STREAM
