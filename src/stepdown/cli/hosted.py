@@ -27,7 +27,7 @@ from stepdown.students.backed import Backed, Model
 from stepdown.students.hosted import HostedStudent
 from stepdown.wire.asking import Inquiry, asked, inquiry_of, said
 
-__all__ = ["Hosted", "ask_behind", "ask_hosted"]
+__all__ = ["Hosted", "ask_behind", "ask_hosted", "asked_in"]
 
 _AT_ONCE = 8
 _TRIES = 3
@@ -60,6 +60,7 @@ class _Reply(msgspec.Struct, frozen=True):
     prediction: Prediction
     seconds: float
     usage: Usage | None = None
+    time: float | None = None
 
 
 def ask_hosted(session: Session, task: Task, dataset: Dataset, progress: Progress) -> Hosted:
@@ -105,6 +106,29 @@ def ask_behind(
     if rows:
         replies = _replies(session, task, dataset, rows, progress)
         student.hosted = _student(model, rows, replies)
+
+
+def asked_in(session: Session, task: str) -> tuple[int, int]:
+    """Return what hosted models were paid for the rows of a task's datasets, in attodollars, and of
+    how many answers nobody knows the price."""
+    tier = session.config.tiers.get("mid")
+    flat = tier.usd_per_1000 if tier else None
+    paid = unknown = 0
+    for path in session.workspace.folder(task).glob("hosted-*.jsonl"):
+        for reply in _kept(path):
+            cost = _cost(reply.model.name, reply, flat)
+            paid += cost or 0
+            unknown += cost is None
+    return paid, unknown
+
+
+def _cost(model: str, reply: _Reply, usd_per_1000: float | None) -> int | None:
+    """Return the attodollars of one answer: as configured, else by the kept price list."""
+    if usd_per_1000 is not None:
+        return round(usd_per_1000 * ATTODOLLARS / 1000)
+    if reply.usage is None:
+        return None
+    return cost_of(Call("", Request(model, ()), Answer(), model, reply.time, usage=reply.usage))
 
 
 def _student(model: Model, rows: Sequence[Example], replies: Sequence[_Reply]) -> HostedStudent:
@@ -182,7 +206,7 @@ async def _ask_all(
             began = time.monotonic()
             prediction, usage = await _answer(complete, asking.inquiry, request)
             took = time.monotonic() - began
-        reply = replies[row] = _Reply(row, asking.model, prediction, took, usage)
+        reply = replies[row] = _Reply(row, asking.model, prediction, took, usage, time.time())
         if usage is not None or prediction.answer is not None:
             asking.keep(msgspec.json.encode(reply) + b"\n")
         asking.progress(f"asking {asking.model.name}", len(replies), len(requests))
@@ -228,11 +252,6 @@ def _usd(tier: TierConfig, model: str, replies: Sequence[_Reply]) -> float | Non
     """Return dollars per 1,000 calls: as configured, else by the kept price list."""
     if tier.usd_per_1000 is not None:
         return tier.usd_per_1000
-    request = Request(model, ())
-    costs = [
-        cost_of(Call("", request, Answer(), model, usage=reply.usage))
-        for reply in replies
-        if reply.usage is not None
-    ]
+    costs = [_cost(model, reply, None) for reply in replies]
     known = [cost / ATTODOLLARS for cost in costs if cost is not None]
     return fmean(known) * 1000.0 if known else None

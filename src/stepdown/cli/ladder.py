@@ -302,6 +302,7 @@ def _training(rung: Rung) -> dict[str, Any]:
     return {
         "rows": rung.rows,
         "seconds": round(rung.seconds, 2),
+        "cpu_seconds": round(rung.cpu_seconds, 2),
         "peak_megabytes": round(rung.peak_megabytes),
     }
 

@@ -6,15 +6,17 @@ import click
 import msgspec
 
 from stepdown.cli import steps
+from stepdown.cli.bill import savings_json, tell_savings
 from stepdown.cli.gateways import find_gateways, tell_gateways
 from stepdown.cli.options import Session, common, print_json
+from stepdown.cli.savings import savings_of
 from stepdown.cli.stores import captured_calls
 from stepdown.core import display
 from stepdown.core.ports import Tally
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError, Refusal
-from stepdown.render import next_step, say, show, table
+from stepdown.render import next_step, progress_bar, say, show, table
 from stepdown.workspace.artefacts import verify_student
 from stepdown.workspace.policies import read_policy
 
@@ -53,6 +55,8 @@ def status(session: Session) -> None:
         )
     policy = read_policy(session.workspace.policy)
     captured = captured_calls(session).tallies()
+    with progress_bar() as progress:
+        savings = savings_of(session, tasks, progress)
     rows = [_status(session, task, captured) for task in tasks]
     total = sum(tally.count for tally in captured)
     if session.json:
@@ -62,6 +66,7 @@ def status(session: Session) -> None:
                 "captured": total,
                 "tasks": rows,
                 "decisions": captured,
+                "savings": savings_json(savings),
                 "gateways": gateways,
             }
         )
@@ -72,6 +77,7 @@ def status(session: Session) -> None:
             if row.problem:
                 say(f"{row.name} goes upstream: {row.problem}")
         say(f"{display.count(total)} calls captured; policy generation {policy.generation}.")
+        tell_savings(savings)
         tell_gateways(gateways)
     waiting = next((row for row in rows if row.verdict == "distil" and not row.mode), None)
     idle = "stepdown models" if gateways else "stepdown serve"

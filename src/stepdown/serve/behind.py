@@ -9,7 +9,9 @@ import msgspec
 from stepdown.core.calls import Answer, Request, Usage
 from stepdown.core.contracts import answer_violation
 from stepdown.core.ports import Prediction
+from stepdown.core.savings import Spent
 from stepdown.errors import InputError
+from stepdown.serve.capture import Turn
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import forwarded
 from stepdown.serve.live import LiveRoute
@@ -20,6 +22,8 @@ __all__ = ["BehindAnswer", "ask_behind"]
 
 _OK = 200
 _BAD_REQUEST = 400
+_NOT_SENT = 503
+_MAYBE_BILLED = -1
 
 
 class BehindAnswer(msgspec.Struct, frozen=True):
@@ -31,8 +35,13 @@ class BehindAnswer(msgspec.Struct, frozen=True):
     usage: Usage | None
 
 
-async def ask_behind(gateway: Gateway, live: LiveRoute, request: Request) -> BehindAnswer | None:
-    """Ask for one answer; None where there is none that may be given."""
+async def ask_behind(
+    gateway: Gateway, live: LiveRoute, request: Request, turn: Turn
+) -> BehindAnswer | None:
+    """Ask for one answer; None where there is none that may be given.
+
+    What was paid for an answer that is not given is noted in `turn.beside`.
+    """
     inquiry = live.behind
     if inquiry is None or not gateway.chains.mid:
         return None
@@ -41,22 +50,30 @@ async def ask_behind(gateway: Gateway, live: LiveRoute, request: Request) -> Beh
         # Some models refuse to tell how likely their tokens were.
         body = await _reply(gateway, inquiry, asked(inquiry, request, logprobs=False))
     if isinstance(body, int):
+        if body == _MAYBE_BILLED:
+            turn.beside = (*turn.beside, Spent("mid", inquiry.model))
         return None
     try:
         prediction, usage = said(inquiry, body)
     except InputError:
+        turn.beside = (*turn.beside, Spent("mid", inquiry.model))
         return None
     answer = prediction.answer
-    if answer is None or not live.trusts(prediction.confidence):
-        return None
-    unfit = gateway.shapes.misfit(request, answer) or answer_violation(
-        live.contract, request, answer
-    )
-    return None if unfit else BehindAnswer(inquiry.model, prediction, answer, usage)
+    if answer is not None and live.trusts(prediction.confidence):
+        unfit = gateway.shapes.misfit(request, answer) or answer_violation(
+            live.contract, request, answer
+        )
+        if not unfit:
+            return BehindAnswer(inquiry.model, prediction, answer, usage)
+    turn.beside = (*turn.beside, Spent("mid", inquiry.model, usage))
+    return None
 
 
 async def _reply(gateway: Gateway, inquiry: Inquiry, body: bytes) -> bytes | int:
-    """Return the body of the answer, or the status where there is none (0: no answer at all)."""
+    """Return the body of the answer, or the status where there is none.
+
+    0 says that the request did not get there, `_MAYBE_BILLED` that it may have been answered.
+    """
     link, limit = gateway.chains.mid[0], gateway.settings.limits.upstream_bytes
     headers = forwarded([(b"content-type", b"application/json")], link.api_key)
     try:
@@ -67,5 +84,5 @@ async def _reply(gateway: Gateway, inquiry: Inquiry, body: bytes) -> bytes | int
             if status != _OK:
                 return status
             return await whole_body(reached.response, limit, link.answer_s)
-    except Unanswered:
-        return 0
+    except Unanswered as failure:
+        return 0 if failure.status == _NOT_SENT else _MAYBE_BILLED

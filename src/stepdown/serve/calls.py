@@ -202,7 +202,7 @@ async def _behind(
     assert request is not None
 
     async def ask() -> None:
-        answers.append(await ask_behind(gateway, live, request))
+        answers.append(await ask_behind(gateway, live, request, turn))
 
     await while_there(ask(), receive)
     if not answers:
@@ -228,7 +228,9 @@ async def _answer(
     """Send an answer that is not the upstream's, streamed where that was asked for."""
     request = turn.request
     assert request is not None
-    usage = usage or estimated_usage(request, answer)
+    if usage is None:
+        usage = estimated_usage(request, answer)
+        turn.estimated = True
     dialect = turn.dialect
     stamp = Stamp(f"{dialect.prefix}{turn.id}", int(turn.time), request.model or turn.model)
     body = completion_body(answer, stamp, usage)

@@ -13,10 +13,12 @@ import msgspec
 from stepdown.core.calls import Request
 from stepdown.core.ports import Exchange, Prediction
 from stepdown.core.routes import Decision
+from stepdown.core.savings import Spent
 from stepdown.serve.callers import ANYONE, Caller
 from stepdown.serve.dialects import CHAT, Dialect
 from stepdown.serve.headers import Headers
 from stepdown.serve.redaction import Redactor
+from stepdown.wire.openai_answers import usage_body
 
 __all__ = ["Capture", "Outbox", "Turn", "exchange_of", "one_line", "quoted"]
 
@@ -46,6 +48,8 @@ class Turn(msgspec.Struct):
     its query, below `/v1`, `body` the caller's own and `chat` what that is in chat completions.
     `model` is the one that really answers, `audit_of` the id of the answer
     that this turn is the audit of; `tries` is how often an upstream was asked after the first time.
+    `estimated` says that the usage told is our own estimate, and `beside` holds questions that were
+    paid for though their answers were not given.
     """
 
     id: str
@@ -67,6 +71,8 @@ class Turn(msgspec.Struct):
     status: int = 0
     tries: int = 0
     caller: Caller = ANYONE
+    estimated: bool = False
+    beside: tuple[Spent, ...] = ()
 
 
 class Capture:
@@ -154,6 +160,7 @@ def exchange_of(
         about["audit_of"] = turn.audit_of
     if partial is not None:
         about["partial"] = partial
+    _add_costs(about, turn)
     line: dict[str, Any] = {
         "id": turn.id,
         "time": _stamp(turn.time),
@@ -176,6 +183,19 @@ def exchange_of(
         about["reason"],
         about["confidence"],
     )
+
+
+def _add_costs(about: dict[str, Any], turn: Turn) -> None:
+    """Add what a bill needs beyond the answer's own usage; most calls have nothing of it."""
+    if turn.tries:
+        about["retried"] = turn.tries
+    if turn.estimated:
+        about["estimated"] = True
+    if turn.beside:
+        about["beside"] = [
+            {"tier": one.tier, "model": one.model, "usage": one.usage and usage_body(one.usage)}
+            for one in turn.beside
+        ]
 
 
 def _withheld(exchange: Exchange, problem: Exception) -> bytes:

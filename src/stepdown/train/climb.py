@@ -1,5 +1,6 @@
 """The climb: the rungs of the ladder, smallest first, until a larger one can't repay itself."""
 
+import os
 import resource
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,8 @@ class Rung(msgspec.Struct, frozen=True):
     """One family tried on a dataset.
 
     `student` is None when the rung was skipped, and `skipped` says why. `parameters` is how many
-    the family's model has. `seconds` is wall time, `peak_megabytes` the process's peak resident
+    the family's model has. `seconds` is wall time, `cpu_seconds` the time of all processors
+    together (of processes that it started, too), `peak_megabytes` the process's peak resident
     memory afterwards, `rows` the training examples; `estimate` is what training rows say of it.
     """
 
@@ -33,6 +35,7 @@ class Rung(msgspec.Struct, frozen=True):
     peak_megabytes: float = 0.0
     skipped: str = ""
     estimate: Estimate | None = None
+    cpu_seconds: float = 0.0
 
 
 Judge = Callable[[Student], Estimate | None]
@@ -87,7 +90,7 @@ def labels_a_class(anatomy: Anatomy, examples: Sequence[Example]) -> float:
 def _try(
     task: Task, examples: Sequence[Example], family: Family, judge: Judge, progress: Progress
 ) -> Rung:
-    began = time.monotonic()
+    began, spent = time.monotonic(), _cpu_seconds()
     try:
         student = family.train(task, examples, _named(family.name, progress))
     except (NotEnoughData, Unavailable) as error:
@@ -106,8 +109,14 @@ def _try(
         student,
         time.monotonic() - began,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        cpu_seconds=_cpu_seconds() - spent,
         estimate=judge(student),
     )
+
+
+def _cpu_seconds() -> float:
+    """Return the processor time of this process and of those that it has waited for."""
+    return sum(os.times()[:4])
 
 
 def _named(family: str, progress: Progress) -> Progress:

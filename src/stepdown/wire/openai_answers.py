@@ -19,6 +19,7 @@ __all__ = [
     "error_body",
     "error_frame",
     "estimated_usage",
+    "usage_body",
 ]
 
 DONE = b"data: [DONE]\n\n"
@@ -71,7 +72,7 @@ def completion_body(answer: Answer, stamp: Stamp, usage: Usage) -> bytes:
             "created": stamp.created,
             "model": stamp.model,
             "choices": [choice],
-            "usage": _usage(usage),
+            "usage": usage_body(usage),
         }
     )
 
@@ -103,7 +104,7 @@ def completion_frames(answer: Answer, stamp: Stamp, usage: Usage | None) -> byte
         for delta, finish in deltas
     ]
     if usage is not None:
-        frames.append(_chunk(stamp, [], {"usage": _usage(usage)}))
+        frames.append(_chunk(stamp, [], {"usage": usage_body(usage)}))
     return b"".join(frames)
 
 
@@ -152,7 +153,8 @@ def _tool_calls(answer: Answer, stamp: Stamp) -> list[dict[str, Any]]:
     ]
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def usage_body(usage: Usage) -> dict[str, Any]:
+    """Return the `usage` of a chat.completion."""
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,

@@ -15,7 +15,7 @@ from stepdown.core.ports import Student
 from stepdown.errors import ArtefactError
 from stepdown.workspace.files import publish_folder
 
-__all__ = ["FileEntry", "Manifest", "Saver", "publish_student", "verify_student"]
+__all__ = ["FileEntry", "Manifest", "Saver", "publish_student", "read_manifest", "verify_student"]
 
 _MANIFEST = "manifest.json"
 _MAX_MANIFEST_BYTES = 1024 * 1024
@@ -104,7 +104,7 @@ def verify_student(folder: Path) -> Manifest:
     # A route or another student names the folder: a name that leads elsewhere is no student's.
     if not folder.name.isalnum() or folder.is_symlink():
         raise _changed(folder, "there is no student of that name")
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(folder)
     if manifest.id != _identity(manifest) or folder.name != manifest.id:
         raise _changed(folder, "its manifest is not the one it was published with")
     expected = {entry.name: entry for entry in manifest.files}
@@ -122,7 +122,12 @@ def verify_student(folder: Path) -> Manifest:
     return manifest
 
 
-def _read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest as it stands there; `verify_student` says whether it is true.
+
+    Raises:
+        ArtefactError: there is none, or it is no manifest.
+    """
     path = folder / _MANIFEST
     try:
         status = path.lstat()
