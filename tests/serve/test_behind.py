@@ -188,3 +188,30 @@ def test_s6_it_is_asked_what_is_on_a_list(backed, mid, complete, body):
         "content-length": str(len(asked)),
         **{k.lower(): v for k, v in headers.items() if k.lower() in ("accept", "user-agent")},
     }
+
+
+def test_c13_an_answer_that_was_paid_for_and_not_given_is_noted(backed, world, mid, complete, body):
+    sure_of(mid, 0.6)
+    backed()
+    complete(body("hm"))
+    mid.fault = "html"
+    complete(body("hm"))
+    mid.fault = "status:500"
+    complete(body("hm"))
+    beside = [line["stepdown"].get("beside") for line in world.lines()]
+    ((first,), (second,), refused) = beside
+    assert (first["tier"], first["model"]) == ("mid", "cheap-1")
+    assert first["usage"]["prompt_tokens"] == 5
+    assert second["usage"] is None
+    assert refused is None
+
+
+def test_tokens_that_the_model_behind_does_not_tell_are_marked_as_estimates(
+    backed, world, mid, complete, body
+):
+    said = mid.completion("cheap-1")
+    del said["usage"]
+    mid.completion = lambda model: said
+    backed()
+    complete(body("hm"))
+    assert world.lines()[0]["stepdown"]["estimated"] is True

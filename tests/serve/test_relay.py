@@ -231,3 +231,13 @@ def test_r9_leaving_before_the_answer(start, world, body, raw, wait):
         raw(head % len(sent) + sent, timeout=0.3)
     wait(lambda: len(world.lines()) == 1)
     assert world.lines()[0]["error"]["status"] == 499
+
+
+def test_c13_retries_stand_in_the_line(start, world, complete, body):
+    start()
+    world.upstream.fault = "busy"
+    complete(body("unheard of"))
+    assert world.lines()[0]["stepdown"]["retried"] == 2
+    world.upstream.fault = ""
+    complete(body("unheard of"))
+    assert "retried" not in world.lines()[1]["stepdown"]
