@@ -253,3 +253,15 @@ def test_usable():
 def test_limits_hold_for_each_upstream_of_a_chain(chained, world, complete, body):
     chained(limits=msgspec.structs.replace(Limits(), upstream_requests=0))
     assert complete(body("hm")).status == 503
+
+
+@pytest.mark.parametrize(("fault", "billed"), [("blackhole", True), ("status:500", False)])
+def test_c13_what_timed_out_may_have_been_paid_for(chained, world, complete, body, fault, billed):
+    world.upstream.fault = fault
+    chained()
+    complete(body("hm"))
+    about = world.lines()[0]["stepdown"]
+    assert about["retried"] == 1
+    assert ("beside" in about) == billed
+    if billed:
+        assert about["beside"] == [{"tier": "frontier", "model": "gpt-4o", "usage": None}]

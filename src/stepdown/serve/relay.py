@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from stepdown.core.savings import Spent
 from stepdown.errors import InputError
 from stepdown.serve.capture import Turn, exchange_of, quoted
 from stepdown.serve.chain import Link, renamed, usable
@@ -26,6 +27,7 @@ from stepdown.serve.upstream import Unanswered, chunks, whole_body
 __all__ = ["headers_of", "no_upstream", "pass_through", "relay", "relay_quietly", "while_there"]
 
 _SUCCESS = range(200, 300)
+_NOT_SENT = 503
 _NO_KEY = problem(
     503,
     "A virtual key never goes upstream, and this gateway has no key of its own there; name its "
@@ -148,9 +150,12 @@ async def _along(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
         try:
             if await _asked(gateway, turn, attempt, send):
                 return
-        except Unanswered:
+        except Unanswered as failure:
             if turn.status or left == 1:
                 raise
+            if failure.status != _NOT_SENT:
+                # It may have answered, and want money for it, without our hearing of it.
+                turn.beside = (*turn.beside, Spent(link.tier, turn.model))
         turn.tries += 1
         gateway.fell_back += 1
 
