@@ -304,8 +304,12 @@ class ChoiceHead(msgspec.Struct, frozen=True):
 
     def logits(self, features: Features) -> NDArray[np.float32]:
         """Return the decision values [classes] of one text; the hot path."""
-        total = features.weights @ self.ngrams.take(features.ids, axis=0) + self.bias
-        return total + features.dense @ self.dense if len(features.dense) else total
+        # `dot`, since `@` takes twice as long for so little.
+        total = features.weights.dot(self.ngrams.take(features.ids, axis=0))
+        total += self.bias
+        if len(features.dense):
+            total += features.dense.dot(self.dense)
+        return total
 
     def choose(self, features: Features) -> Choice:
         """Return the likeliest class of one text."""
@@ -320,11 +324,11 @@ def best_of(logits: NDArray[Any]) -> Choice:
     claim = float(logits[index])
     shifted = logits - logits[index]
     chances = np.exp(shifted)
-    total = float(chances.sum())
+    total = float(np.add.reduce(chances))
     finite = np.maximum(shifted, -_MOST_LOG_RATIO)
-    entropy = math.log(total) - float(chances @ finite) / total
+    entropy = math.log(total) - float(chances.dot(finite)) / total
     shifted[index] = -np.inf
-    log_ratio = min(-float(shifted.max()), _MOST_LOG_RATIO)
+    log_ratio = min(-float(np.maximum.reduce(shifted)), _MOST_LOG_RATIO)
     return Choice(index, 1.0 / total, log_ratio, max(entropy, 0), claim)
 
 

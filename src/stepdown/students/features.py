@@ -6,6 +6,7 @@ scikit-learn's TfidfVectorizer gives (sublinear_tf, analyzer "word" and "char_wb
 it. The n-grams of a word are looked up once and remembered.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -43,6 +44,18 @@ _ROLES = ("user", "assistant", "tool", "function")
 _LOG_COUNT = (1.0 + np.log(np.maximum(np.arange(MAX_CHARS * 4 + 2), 1))).astype(np.float32)
 
 
+_Token = tuple[bytes, str, str, int, int]
+"""What is remembered of a token: the ids of its n-grams, its first and its last word, how many
+words it has, and how many of them are known."""
+
+
+def _packed(ids: Sequence[int]) -> bytes:
+    return np.array(ids, np.intp).tobytes()
+
+
+_BELOW_ALL, _ABOVE_ALL = _packed([-1]), _packed([np.iinfo(np.intp).max])
+
+
 def _clip(text: str) -> str:
     if len(text) <= MAX_CHARS:
         return text
@@ -73,7 +86,7 @@ class Features(msgspec.Struct, frozen=True):
     `words` is how many words the text has, `known` the share of them in the vocabulary.
     """
 
-    ids: NDArray[np.int32]
+    ids: NDArray[np.intp]
     weights: NDArray[np.float32]
     dense: NDArray[np.float32]
     words: int
@@ -111,16 +124,24 @@ class Vocabulary:
         self.words = tuple(words)
         self.chars = tuple(chars)
         self.idf = idf
-        self._word_ids = {word: at for at, word in enumerate(self.words)}
+        self._ids = {gram: at for at, gram in enumerate(self.words)}
         self._char_ids = {gram: at for at, gram in enumerate(self.chars, len(self.words))}
-        self._seen: dict[str, tuple[tuple[str, ...], NDArray[np.int32]]] = {}
+        self._pairs = {
+            tuple(gram.split(" ")): _packed([at]) for gram, at in self._ids.items() if " " in gram
+        }
+        self._seen: dict[str, _Token] = {}
 
     def __len__(self) -> int:
         return len(self.words) + len(self.chars)
 
-    def _read(self, token: str) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-        ids = [at for gram in _char_grams(token) if (at := self._char_ids.get(gram)) is not None]
-        entry = tuple(_WORD.findall(token)), np.array(ids, np.int32)
+    def _read(self, token: str) -> _Token:
+        words = _WORD.findall(token)
+        grams = [*words, *map(" ".join, pairwise(words))]
+        ids = [at for gram in grams if (at := self._ids.get(gram)) is not None]
+        known = sum(word in self._ids for word in words)
+        ids += [at for gram in _char_grams(token) if (at := self._char_ids.get(gram)) is not None]
+        first, last = (words[0], words[-1]) if words else ("", "")
+        entry = _packed(ids), first, last, len(words), known
         if len(token) <= _REMEMBERED_LENGTH:
             if len(self._seen) >= _REMEMBERED:
                 self._seen.clear()
@@ -129,47 +150,41 @@ class Vocabulary:
 
     def weigh(
         self, tokens: Iterable[str]
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32], int, int]:
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32], int, int]:
         """Return (ids, weights, words, known words) of a text given as lower-case tokens."""
-        seen, word_ids = self._seen, self._word_ids
-        parts: list[NDArray[np.int32]] = []
-        ids: list[int] = []
+        seen, pairs = self._seen, self._pairs
+        parts = [_BELOW_ALL]
         total = known = 0
         before = ""
         for token in tokens:
-            words, grams = seen.get(token) or self._read(token)
+            grams, first, last, words, known_words = seen.get(token) or self._read(token)
             parts.append(grams)
-            for word in words:
-                total += 1
-                at = word_ids.get(word)
-                if at is not None:
-                    known += 1
-                    ids.append(at)
-                    # A pair is in the vocabulary only where both of its words are.
-                    pair = word_ids.get(f"{before} {word}") if before else None
-                    if pair is not None:
-                        ids.append(pair)
-                before = word
-        parts.append(np.array(ids, np.int32))
-        found = np.concatenate(parts)
+            if words:
+                total += words
+                known += known_words
+                pair = pairs.get((before, first))
+                if pair is not None:
+                    parts.append(pair)
+                before = last
+        parts.append(_ABOVE_ALL)
+        # Bytes are joined six times as quickly as arrays are.
+        found = np.frombuffer(bytearray().join(parts), np.intp)
         return (*self._scale(found), total, known)
 
-    def _scale(self, found: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        if not len(found):
-            return found, np.zeros(0, np.float32)
+    def _scale(self, found: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Return each id of `found` once, with its weight; an id below all and one above all are
+        its borders, and are left out."""
         found.sort()
-        edges = np.empty(len(found) + 1, np.bool_)
-        edges[0] = edges[-1] = True
-        np.not_equal(found[1:], found[:-1], out=edges[1:-1])
-        first = edges.nonzero()[0]
-        ids = found.take(first[:-1])  # `take` is twice as quick as indexing
-        counts = first[1:] - first[:-1]
-        weights = _LOG_COUNT.take(counts) * self.idf.take(ids)
+        ends = (found[1:] != found[:-1]).nonzero()[0]
+        counts = ends[1:] - ends[:-1]
+        ids = found.take(ends[1:])  # `take` is twice as quick as indexing
+        weights = _LOG_COUNT.take(counts)
+        weights *= self.idf.take(ids)
         border = int(ids.searchsorted(len(self.words)))
         for part in (weights[:border], weights[border:]):
-            length = float(part @ part) ** 0.5
+            length = math.sqrt(part.dot(part))
             if length:
-                part /= np.float32(length)
+                part /= length
         return ids, weights
 
 
@@ -296,7 +311,7 @@ class Featurizer:
         rows = [self.extract(given) for given in inputs]
         ends = np.cumsum([0, *(len(row.ids) for row in rows)])
         values = np.concatenate([row.weights for row in rows])
-        indices = np.concatenate([row.ids for row in rows])
+        indices = np.concatenate([row.ids for row in rows]).astype(np.int32)
         return Matrix(
             sparse.csr_matrix((values, indices, ends), shape=(len(rows), self.size)),
             np.array([row.dense for row in rows], np.float32).reshape(len(rows), self.dense_size),

@@ -44,28 +44,27 @@ class StaticTable:
         self.vectors = vectors
         self.hash = name
         self._tokenizer = tokenizer
-        self._pieces: dict[str, tuple[int, ...]] = {}
+        self._pieces: dict[str, bytes] = {}
 
     @property
     def size(self) -> int:
         """How many numbers a vector has."""
         return self.vectors.shape[1]
 
-    def _cut(self, token: str) -> tuple[int, ...]:
+    def _cut(self, token: str) -> bytes:
         # A lone surrogate cannot be encoded as UTF-8, which the tokenizer needs.
         clean = token[:_LONGEST].encode("utf-8", "replace").decode("utf-8")
-        pieces = tuple(self._tokenizer.encode(clean, add_special_tokens=False).ids)
+        found = self._tokenizer.encode(clean, add_special_tokens=False).ids
+        pieces = np.array(found, np.intp).tobytes()
         if len(self._pieces) >= _REMEMBERED:
             self._pieces.clear()
         self._pieces[token[:_LONGEST]] = pieces
         return pieces
 
-    def _ids(self, tokens: Iterable[str]) -> list[int]:
+    def _ids(self, tokens: Iterable[str]) -> NDArray[np.intp]:
         known = self._pieces
-        ids: list[int] = []
-        for token in tokens:
-            ids += known.get(token[:_LONGEST]) or self._cut(token)
-        return ids
+        parts = [known.get(token[:_LONGEST]) or self._cut(token) for token in tokens]
+        return np.frombuffer(b"".join(parts), np.intp)  # bytes are joined quicker than arrays
 
     def embed(self, tokens: Sequence[str]) -> NDArray[np.float32]:
         """Return the vector of a text given as its lower-case white-space tokens.
@@ -73,11 +72,11 @@ class StaticTable:
         It has length 1, or is all zeros where the text has no token.
         """
         ids = self._ids(tokens)
-        if not ids:
-            return np.zeros(self.size, np.float32)
-        total = self.vectors.take(ids, axis=0).sum(axis=0)
-        length = math.sqrt(total @ total)
-        return total / np.float32(length) if length > 0 else total
+        total: NDArray[np.float32] = np.add.reduce(self.vectors.take(ids, axis=0), axis=0)
+        length = math.sqrt(total.dot(total))
+        if length > 0:
+            total /= length
+        return total
 
 
 def _package_folder() -> Path | None:
