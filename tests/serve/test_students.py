@@ -168,6 +168,53 @@ def test_a_student_that_became_slow_goes_back_to_the_thread(monkeypatch):
     assert student.threads == {"student"}
 
 
+def test_one_wait_for_its_turn_moves_no_student(monkeypatch):
+    monkeypatch.setattr("stepdown.serve.students._QUICK_S", 5.0)
+    monkeypatch.setattr("stepdown.serve.students._SLOW_S", 5.0)
+    monkeypatch.setattr("stepdown.serve.students._STUCK_S", 5.0)
+    runner = StudentRunner(5.0, 8)
+    student = Student()
+    asked(student, 60, runner)
+    monkeypatch.setattr("stepdown.serve.students._SLOW_S", -1.0)
+    asked(student, 1, runner)
+    student.threads.clear()
+    asked(student, 2, runner)
+    assert student.threads == {threading.current_thread().name}
+    student.threads.clear()
+    asked(student, 1, runner)
+    assert student.threads == {"student"}
+
+
+def test_a_student_that_is_stuck_once_goes_back_at_once(monkeypatch):
+    monkeypatch.setattr("stepdown.serve.students._QUICK_S", 5.0)
+    monkeypatch.setattr("stepdown.serve.students._SLOW_S", 5.0)
+    runner = StudentRunner(5.0, 8)
+    student = Student()
+    asked(student, 60, runner)
+    monkeypatch.setattr("stepdown.serve.students._SLOW_S", -1.0)
+    monkeypatch.setattr("stepdown.serve.students._STUCK_S", -1.0)
+    asked(student, 1, runner)
+    student.threads.clear()
+    asked(student, 1, runner)
+    assert student.threads == {"student"}
+
+
+def test_a_wait_in_the_thread_counts_neither_way(monkeypatch):
+    monkeypatch.setattr("stepdown.serve.students._QUICK_S", 5.0)
+    runner = StudentRunner(5.0, 8)
+    student = Student()
+    asked(student, 19, runner)
+    # It took longer than is quick, and worked less: it waited.
+    monkeypatch.setattr("stepdown.serve.students.time.thread_time", lambda: 0.0)
+    monkeypatch.setattr("stepdown.serve.students._QUICK_S", 0.0)
+    asked(student, 5, runner)
+    monkeypatch.setattr("stepdown.serve.students._QUICK_S", 5.0)
+    asked(student, 1, runner)
+    student.threads.clear()
+    asked(student, 1, runner)
+    assert student.threads == {threading.current_thread().name}
+
+
 def test_warming_up_asks_and_forgives():
     asked_of = []
 

@@ -2,7 +2,8 @@
 
 A hand-off to a thread and back takes about 0.07 ms, as long as many a student's prediction. So a
 student first has to show, in a thread, that it is quick; then it runs on the event loop, for inputs
-not much longer than those it was timed on, and goes back to the thread when it once was slow.
+not much longer than those it was timed on, and goes back to the thread when it is slow. On a busy
+machine every student is slow now and then, since it waits for its turn: that alone moves none.
 Three faults within a minute switch a student off for five.
 """
 
@@ -26,6 +27,8 @@ __all__ = ["Fault", "StudentRunner", "warm_up"]
 _TRIALS = 20
 _QUICK_S = 0.002
 _SLOW_S = 0.010
+_STUCK_S = 0.100
+_MOST_CREDIT = 3 * _TRIALS
 _LONGER = 4
 _FAULTS = 3
 _FAULT_WINDOW_S = 60.0
@@ -47,7 +50,11 @@ class Fault(msgspec.Struct, frozen=True):
 class _Job(msgspec.Struct):
     student: Student
     given: Input
-    tell: Callable[[Prediction | Fault, float], None]
+    tell: Callable[[Prediction | Fault, float, float], None]
+
+
+_Timed = tuple[Prediction | Fault, float, float]
+"""What came of a run, its seconds, and the processor's seconds in it."""
 
 
 class _Record:
@@ -59,12 +66,27 @@ class _Record:
         self.faults: deque[float] = deque(maxlen=_FAULTS)
         self.off_until = 0.0
 
-    def timed(self, seconds: float, length: int) -> None:
-        if seconds > (_SLOW_S if self.quick_runs >= _TRIALS else _QUICK_S):
+    @property
+    def is_quick(self) -> bool:
+        return self.quick_runs >= _TRIALS
+
+    def tried(self, seconds: float, cpu_s: float, length: int) -> None:
+        """Note a run in a thread: only quick ones count, only its own work counts against it."""
+        if seconds <= _QUICK_S:
+            self._was_quick(length)
+        elif cpu_s > _QUICK_S:
             self.quick_runs = 0
+
+    def ran(self, seconds: float, length: int) -> None:
+        """Note a run on the event loop: many quick ones make up for a slow one."""
+        if seconds <= _SLOW_S:
+            self._was_quick(length)
         else:
-            self.quick_runs += 1
-            self.longest = max(self.longest, length)
+            self.quick_runs = 0 if seconds > _STUCK_S else self.quick_runs - _TRIALS
+
+    def _was_quick(self, length: int) -> None:
+        self.quick_runs = min(self.quick_runs + 1, _MOST_CREDIT)
+        self.longest = max(self.longest, length)
 
     def failed(self, now: float) -> None:
         self.faults.append(now)
@@ -100,15 +122,16 @@ class StudentRunner:
         if record.off_until > self._clock():
             return Fault("The student is off for a while after several faults.", counted=False)
         length = sum(len(segment.text) for segment in given)
-        if record.quick_runs >= _TRIALS and length <= _LONGER * record.longest:
+        if record.is_quick and length <= _LONGER * record.longest:
             result, seconds = _run(student, given)
+            if isinstance(result, Prediction):
+                record.ran(seconds, length)
         else:
-            result, seconds = await self._in_thread(student, given)
-        if isinstance(result, Fault):
-            if result.counted:
-                record.failed(self._clock())
-        else:
-            record.timed(seconds, length)
+            result, seconds, cpu_s = await self._in_thread(student, given)
+            if isinstance(result, Prediction):
+                record.tried(seconds, cpu_s, length)
+        if isinstance(result, Fault) and result.counted:
+            record.failed(self._clock())
         return result
 
     def close(self) -> None:
@@ -117,20 +140,20 @@ class StudentRunner:
             self._jobs.put(None)
         self._threads.clear()
 
-    async def _in_thread(self, student: Student, given: Input) -> tuple[Prediction | Fault, float]:
+    async def _in_thread(self, student: Student, given: Input) -> _Timed:
         if self._under_way >= self._waiting:
-            return Fault("Too many predictions are under way.", counted=False), 0.0
+            return Fault("Too many predictions are under way.", counted=False), 0.0, 0.0
         if len(self._threads) < _THREADS:
             thread = threading.Thread(target=self._work, name="student", daemon=True)
             thread.start()
             self._threads.append(thread)
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[tuple[Prediction | Fault, float]] = loop.create_future()
+        future: asyncio.Future[_Timed] = loop.create_future()
 
-        def tell(result: Prediction | Fault, seconds: float) -> None:
+        def tell(result: Prediction | Fault, seconds: float, cpu_s: float) -> None:
             # The loop is closed when a student outlives the gateway.
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._arrived, future, result, seconds)
+                loop.call_soon_threadsafe(self._arrived, future, (result, seconds, cpu_s))
 
         self._under_way += 1
         self._jobs.put(_Job(student, given, tell))
@@ -138,22 +161,19 @@ class StudentRunner:
             async with asyncio.timeout(self._deadline_s):
                 return await future
         except TimeoutError:
-            return Fault(f"The student took more than {self._deadline_s} s."), self._deadline_s
+            return Fault(f"The student took more than {self._deadline_s} s."), self._deadline_s, 0.0
 
-    def _arrived(
-        self,
-        future: "asyncio.Future[tuple[Prediction | Fault, float]]",
-        result: Prediction | Fault,
-        seconds: float,
-    ) -> None:
+    def _arrived(self, future: "asyncio.Future[_Timed]", timed: _Timed) -> None:
         self._under_way -= 1
         if not future.done():
-            future.set_result((result, seconds))
+            future.set_result(timed)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job.tell(*_run(job.student, job.given))
-            del job  # while it waits for the next, it would keep the student of the last alive
+            started = time.thread_time()
+            result, seconds = _run(job.student, job.given)
+            job.tell(result, seconds, time.thread_time() - started)
+            del job, result  # while it waits for the next, it would keep the last one's student
 
 
 def warm_up(student: Student) -> None:
