@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := check
 
-.PHONY: demo test reliability test-nightly check lint types layers budget lock bench models clients conformance clean
+.PHONY: demo test reliability test-nightly check lint types layers budget lock bench bench-gateway bench-gateway-memory models clients conformance clean
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	python3 -m venv .venv
@@ -59,6 +59,13 @@ layers: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/stepdown bench
+
+# The gateway's numbers, in docs/reliability.md; they need nginx-light and wrk. Memory takes 12 minutes.
+bench-gateway: .venv/ready
+	$(BIN)/stepdown bench --only gateway --markdown docs/reliability.md
+
+bench-gateway-memory: .venv/ready
+	$(BIN)/stepdown bench --only gateway-memory --markdown docs/reliability.md
 
 lock:
 	uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements/base.txt

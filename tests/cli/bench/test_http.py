@@ -1,10 +1,11 @@
 """The HTTP benchmark's parts: the empty app answers, and figures are medians of rounds."""
 
 from stepdown.cli.bench import http
+from stepdown.cli.bench.client import Client
 
 
 def test_the_empty_app_answers_every_post():
-    with http._empty_app() as url, http._Client(url, b'{"a": 1}') as client:
+    with http._empty_app() as url, Client(url, b'{"a": 1}') as client:
         for _ in range(3):
             took, head = client.post()
             assert took > 0

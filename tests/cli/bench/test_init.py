@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
 from tests.cli.bench.small import booked, write_set
 from tests.cli.story import call
 
-from stepdown.cli.bench import BENCHMARKS, _load
+from stepdown.cli.bench import _DATA_SETS, BENCHMARKS, _load, _refuse_broken
+from stepdown.cli.bench.figures import Figure
+from stepdown.errors import Refusal
 
 
 def test_every_benchmark_can_be_loaded():
@@ -28,3 +31,14 @@ def test_missing_data_is_exit_2(tmp_path, capsys):
     assert call("bench", "--data", tmp_path / "gone", "--workspace", tmp_path) == 2
     assert call("bench", "--data", tmp_path, "--only", "spans", "--workspace", tmp_path) == 2
     assert "dstc8_spans.jsonl.zst" in capsys.readouterr().err
+
+
+def test_only_counts_that_must_be_right_fail_the_command():
+    _refuse_broken([Figure("slow", "9 s", 9, 1, at_most=True)])
+    with pytest.raises(Refusal, match="calls lost: 2"):
+        _refuse_broken([Figure("calls lost", "2", 2, 0, at_most=True, must=True)])
+
+
+def test_the_gateways_benchmarks_are_run_by_name_alone():
+    assert "gateway" in BENCHMARKS
+    assert not any(name.startswith("gateway") for name in _DATA_SETS)

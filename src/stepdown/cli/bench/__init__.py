@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from stepdown.cli.bench.figures import Figure, hardware, markdown, met, with_section
+from stepdown.cli.bench.figures import Figure, breaks, hardware, markdown, met, with_section
 from stepdown.cli.options import Session, common, print_json
 from stepdown.core.ports import Progress
-from stepdown.errors import InputError
+from stepdown.errors import InputError, Refusal
 from stepdown.render import next_step, progress_bar, say, show, table
 from stepdown.workspace.files import publish_file
 
@@ -38,8 +38,21 @@ BENCHMARKS = {
     "http": "stepdown.cli.bench.http:http_added",
     "audit": "stepdown.cli.bench.scale:audit_rate",
     "grouping": "stepdown.cli.bench.grouping:grouping",
+    "gateway": "stepdown.cli.bench.gateway.parts:all_but_memory",
+    "gateway-memory": "stepdown.cli.bench.gateway.parts:memory",
+    "gateway-students": "stepdown.cli.bench.gateway.parts:students",
+    "gateway-relayed": "stepdown.cli.bench.gateway.parts:relayed",
+    "gateway-streams": "stepdown.cli.bench.gateway.parts:streams",
+    "gateway-blackhole": "stepdown.cli.bench.gateway.parts:black_hole",
+    "gateway-start": "stepdown.cli.bench.gateway.parts:start",
+    "gateway-kills": "stepdown.cli.bench.gateway.parts:kill_9",
+    "gateway-mutations": "stepdown.cli.bench.gateway.parts:mutations",
 }
 """Each benchmark by name; it gets the data folder and says how far it is."""
+
+_GATEWAY = "gateway"
+_DATA_SETS = [name for name in BENCHMARKS if not name.startswith(_GATEWAY)]
+"""Those that read data sets; they are run where none is named."""
 
 
 def _load(name: str) -> Benchmark:
@@ -65,11 +78,12 @@ def _load(name: str) -> Benchmark:
 @common
 def bench(session: Session, data: Path, only: tuple[str, ...], page: Path | None) -> None:
     """Measure accuracy, guarantee, latency and scale on the data sets of DIR."""
-    if not data.is_dir():
+    names = only or _DATA_SETS
+    if not data.is_dir() and not set(names).isdisjoint(_DATA_SETS):
         raise InputError(f"There is no folder {data}; name the data sets' folder with --data DIR.")
     measured: list[tuple[str, Sequence[Figure]]] = []
     with progress_bar() as progress:
-        for name in only or BENCHMARKS:
+        for name in names:
             began = time.monotonic()
             figures = _load(name)(data, progress)
             measured.append((name, figures))
@@ -85,13 +99,22 @@ def bench(session: Session, data: Path, only: tuple[str, ...], page: Path | None
         say(f"Measured on {hardware()}.")
     if page is not None:
         say(f"The page lies in {page}.")
+    _refuse_broken([figure for _, figures in measured for figure in figures])
     next_step("stepdown audit LOG, with a log of your own")
+
+
+def _refuse_broken(figures: Sequence[Figure]) -> None:
+    """Fail where a count is not what it must be; a time that is too long is only told."""
+    broken = [f"{figure.name}: {figure.value}" for figure in figures if breaks(figure)]
+    if broken:
+        raise Refusal(f"What must be so is not; find the cause: {'; '.join(broken)}.")
 
 
 def _publish(page: Path, name: str, figures: Sequence[Figure]) -> None:
     """Put the figures into the page; the other benchmarks' sections stay as they were."""
     before = page.read_text(encoding="utf-8") if page.is_file() else ""
-    after = with_section(before, name, markdown(name, figures), list(BENCHMARKS))
+    command = f"stepdown bench --only {name}" if name.startswith(_GATEWAY) else ""
+    after = with_section(before, name, markdown(name, figures, command), list(BENCHMARKS))
     publish_file(page, after.encode(), mode=0o644)
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["Figure", "hardware", "markdown", "met", "with_section"]
+__all__ = ["Figure", "breaks", "hardware", "markdown", "met", "with_section"]
 
 
 class Figure(msgspec.Struct, frozen=True):
     """One figure: what was measured, its value and spread as text, and the target, if one is set.
 
     `number` is the value to compare with `target`; `at_most` says on which side it has to be.
+    `must` is for counts, which no machine's mood excuses: the command fails where it is not met.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Figure(msgspec.Struct, frozen=True):
     at_most: bool = False
     spread: str = ""
     note: str = ""
+    must: bool = False
 
 
 def met(figure: Figure) -> str:
@@ -32,6 +34,11 @@ def met(figure: Figure) -> str:
         return ""
     right = figure.number <= figure.target if figure.at_most else figure.number >= figure.target
     return "yes" if right else "no"
+
+
+def breaks(figure: Figure) -> bool:
+    """Say whether the figure must meet its target and does not."""
+    return figure.must and met(figure) == "no"
 
 
 def hardware() -> str:
@@ -45,6 +52,7 @@ def hardware() -> str:
     return f"{model}, {cores} cores, Python {platform.python_version()}"
 
 
+_BEGIN, _END = "<!-- numbers -->", "<!-- /numbers -->"
 _HEAD = (
     "# Benchmarks\n\n"
     "Every figure here was printed by `stepdown bench --data DIR --markdown FILE` from the public "
@@ -54,11 +62,12 @@ _HEAD = (
 )
 
 
-def markdown(name: str, figures: Sequence[Figure]) -> str:
+def markdown(name: str, figures: Sequence[Figure], command: str = "") -> str:
     """Return one benchmark's section of docs/benchmarks.md: its command, the machine, a table."""
     today = datetime.now(UTC).date().isoformat()
+    command = command or f"stepdown bench --data DIR --only {name}"
     parts = [
-        f"\n## {name}\n\n`stepdown bench --data DIR --only {name}`, {hardware()}, {today}\n\n",
+        f"\n## {name}\n\n`{command}`, {hardware()}, {today}\n\n",
         "| figure | measured | target | met | spread | note |\n"
         "| --- | --- | --- | --- | --- | --- |\n",
     ]
@@ -73,9 +82,20 @@ def markdown(name: str, figures: Sequence[Figure]) -> str:
 def with_section(page: str, name: str, section: str, order: Sequence[str]) -> str:
     """Return the page with the benchmark's section new, and all sections in the given order.
 
-    What is no section of a benchmark is dropped: the page holds what was measured and no more.
+    What is no section of a benchmark is dropped: the page holds what was measured and no more. A
+    page with marks for numbers is people's own but for what stands between them.
     """
+    before, marked, rest = page.partition(_BEGIN)
+    if marked:
+        numbers, _, after = rest.partition(_END)
+        lower = numbers.replace("\n### ", "\n## ")
+        sections = _ordered(lower, name, section, order).replace("\n## ", "\n### ")
+        return f"{before}{_BEGIN}\n{sections}{_END}{after}"
+    return _HEAD + _ordered(page, name, section, order)
+
+
+def _ordered(page: str, name: str, section: str, order: Sequence[str]) -> str:
     found = {part.partition("\n")[0]: f"\n## {part}" for part in page.split("\n## ")[1:]}
     found[name] = section
     kept = [found[one].rstrip("\n") + "\n" for one in order if one in found]
-    return _HEAD + "".join(kept)
+    return "".join(kept)

@@ -10,11 +10,11 @@ import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any
 
 import numpy as np
 
+from stepdown.cli.bench.client import Client
 from stepdown.cli.bench.figures import Figure
 from stepdown.cli.demo.make_log import calls
 from stepdown.cli.demo.traffic import gateway
@@ -80,52 +80,10 @@ def _learn(data: Path, folder: Path, progress: Progress) -> None:
         raise Refusal("Ticket routing was not certified, so there is nothing to time.")
 
 
-class _Client:
-    """One kept-alive connection that posts one body again and again.
-
-    The request is one write of bytes made beforehand, and of the answer only the length is read: a
-    client library's own parsing would be counted as the gateway's time.
-    """
-
-    def __init__(self, url: str, body: bytes) -> None:
-        parts = urlsplit(url)
-        self._socket = socket.create_connection((parts.hostname or "", parts.port or 80))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._request = (
-            b"POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\n"
-            b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
-        ) + body
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.close()
-
-    def post(self) -> tuple[float, bytes]:
-        """Return the milliseconds that one exchange took, and the answer's head in lower case."""
-        began = time.perf_counter_ns()
-        self._socket.sendall(self._request)
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += self._receive()
-        head, _, rest = received.lower().partition(b"\r\n\r\n")
-        missing = int(head.partition(b"content-length: ")[2].split(b"\r\n")[0]) - len(rest)
-        while missing > 0:
-            missing -= len(self._receive())
-        return (time.perf_counter_ns() - began) / 1e6, head
-
-    def _receive(self) -> bytes:
-        data = self._socket.recv(65536)
-        if not data:
-            raise Refusal("A server of the comparison closed its connection.")
-        return data
-
-
 def _confident(url: str, lines: Sequence[dict[str, Any]]) -> bytes:
     for line in lines:
         body = json.dumps(line["request"]).encode()
-        with _Client(url, body) as client:
+        with Client(url, body) as client:
             if b"x-stepdown-decision: answered" in client.post()[1]:
                 return body
     raise Refusal("The student was sure of none of the held-out messages.")
@@ -143,11 +101,11 @@ def http_added(data: Path, progress: Progress) -> Sequence[Figure]:
         _learn(data, folder, progress)
         with gateway(folder / "space", "http://127.0.0.1:9") as ours, _empty_app() as empty:
             body = _confident(ours, held_out)
-            with _Client(ours, body) as gateway_client, _Client(empty, body) as empty_client:
+            with Client(ours, body) as gateway_client, Client(empty, body) as empty_client:
                 return _alternate((gateway_client, empty_client), progress)
 
 
-def _alternate(clients: tuple[_Client, _Client], progress: Progress) -> Sequence[Figure]:
+def _alternate(clients: tuple[Client, Client], progress: Progress) -> Sequence[Figure]:
     times: list[list[float]] = [[], []]
     medians: list[float] = []
     for at in range(ROUNDS):

@@ -1,0 +1,121 @@
+"""What an answer costs: by a student, relayed, and streamed, beside nginx and the bare upstream."""
+
+from collections.abc import Callable, Sequence
+from statistics import median
+
+import numpy as np
+
+from stepdown.cli.bench.client import Client
+from stepdown.cli.bench.figures import Figure
+from stepdown.cli.bench.gateway.ground import Ground, relayed_body, running
+from stepdown.cli.bench.gateway.load import CONNECTIONS, Load, per_cpu_second, press
+from stepdown.cli.bench.gateway.nginx import proxy
+from stepdown.cli.bench.gateway.processes import Running
+from stepdown.cli.bench.gateway.upstream import EVENTS, model_behind
+from stepdown.core.ports import Progress
+from stepdown.errors import Refusal
+
+__all__ = ["relayed", "streams", "students"]
+
+ROUNDS = 5
+_PRESSED_S = 3
+_EACH = 200
+_WARM_S = 1
+
+
+def students(found: Ground, progress: Progress) -> list[Figure]:
+    """Measure sure answers of a linear student."""
+    with model_behind() as upstream, running(found, upstream) as server:
+        loads = _pressed((server,), found.sure, progress)[0]
+        with Client(server.url, found.sure[0]) as client:
+            times = [[client.post()[0] for _ in range(5 * _EACH)] for _ in range(ROUNDS)]
+    p50, p99 = (median(float(np.quantile(one, q)) for one in times) for q in (0.5, 0.99))
+    how = f"one connection, {ROUNDS} rounds of {5 * _EACH}"
+    return [
+        _rate("student answers per CPU-second", loads, 4000, "stretch 5,000"),
+        _latency("student's answer, p50, ms", p50, 0.35, [np.quantile(t, 0.5) for t in times], how),
+        _latency("student's answer, p99, ms", p99, 1.5, [np.quantile(t, 0.99) for t in times], how),
+    ]
+
+
+def relayed(found: Ground, progress: Progress) -> list[Figure]:
+    """Measure whole answers from upstream, beside nginx in front of the same upstream."""
+    body = relayed_body()
+    with model_behind() as upstream, running(found, upstream) as ours:
+        with proxy(found.workspace, upstream) as nginx:
+            loads, theirs = _pressed((ours, nginx), [body], progress)
+        added = _added(ours.url, upstream, body, lambda client: client.post()[0])
+    ratios = [one.rate / other.rate for one, other in zip(loads, theirs, strict=True)]
+    share = per_cpu_second(loads) / per_cpu_second(theirs)
+    return [
+        Figure(
+            "relayed, requests per CPU-second against nginx's",
+            f"{share:.3f}",
+            share,
+            0.10,
+            spread=f"{min(ratios):.3f} to {max(ratios):.3f}",
+            note="stretch 0.25; nginx: one process, kept connections, no access log, no capture",
+        ),
+        _rate("relayed, requests per CPU-second", loads),
+        _rate("the same by nginx's proxy_pass", theirs),
+        _latency("relayed, p50 added to the upstream's own, ms", median(added), 0.5, added),
+    ]
+
+
+def streams(found: Ground, progress: Progress) -> list[Figure]:
+    """Measure streams from upstream."""
+    body = relayed_body(stream=True)
+    with model_behind() as upstream, running(found, upstream) as ours:
+        (loads,) = _pressed((ours,), [body], progress)
+        added = _added(ours.url, upstream, body, lambda client: client.stream()[0])
+    how = f"{EVENTS} events and [DONE], each a write of the upstream's, one turn of its loop apart"
+    return [
+        _rate(f"relayed {EVENTS}-chunk streams per CPU-second", loads, 1500, how),
+        _latency("relayed stream, time to first event added, ms", median(added), 1.0, added),
+    ]
+
+
+def _pressed(
+    servers: Sequence[Running], bodies: Sequence[bytes], progress: Progress
+) -> list[list[Load]]:
+    """Press each server in turn, round after round, behind one round that is not counted."""
+    found: list[list[Load]] = [[] for _ in servers]
+    for server in servers:
+        press(server, bodies, _WARM_S)
+    for at in range(ROUNDS):
+        progress("rounds under load", at, ROUNDS)
+        for server, loads in zip(servers, found, strict=True):
+            load = press(server, bodies, _PRESSED_S)
+            if load.refused or load.broken:
+                raise Refusal(
+                    f"Under load {load.refused} requests were refused and {load.broken} cut off; "
+                    "see what the gateway says with `stepdown serve --verbose`."
+                )
+            loads.append(load)
+    return found
+
+
+def _added(ours: str, bare: str, body: bytes, once: Callable[[Client], float]) -> list[float]:
+    """Return by how much the gateway's median is above the bare upstream's, for each round."""
+    found: list[float] = []
+    with Client(ours, body) as through, Client(bare, body) as direct:
+        for _ in range(2 * ROUNDS):
+            one, other = ([once(client) for _ in range(_EACH)] for client in (through, direct))
+            found.append(median(one) - median(other))
+    return found
+
+
+def _rate(name: str, loads: Sequence[Load], target: float | None = None, note: str = "") -> Figure:
+    rates = [load.rate for load in loads]
+    number = per_cpu_second(loads)
+    spread = f"{min(rates):,.0f} to {max(rates):,.0f}"
+    told = f"{CONNECTIONS} connections" + (f"; {note}" if note else "")
+    return Figure(name, f"{number:,.0f}", number, target, spread=spread, note=told)
+
+
+def _latency(
+    name: str, value: float, target: float, rounds: Sequence[float], note: str = ""
+) -> Figure:
+    spread = f"{min(rounds):.3f} to {max(rounds):.3f}"
+    told = note or f"one connection, {len(rounds)} alternating rounds of {_EACH}"
+    return Figure(name, f"{value:.3f} ms", value, target, True, spread=spread, note=told)

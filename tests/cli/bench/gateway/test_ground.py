@@ -1,0 +1,28 @@
+"""What the parts stand on: a part of the bundled log, and a request of no task."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from stepdown.cli.bench.gateway import ground
+from stepdown.core.ports import silent
+from stepdown.errors import Refusal
+
+
+def test_the_part_of_the_log_has_three_tasks():
+    tasks = Counter(map(ground._task_of, ground._part()))
+    assert tasks == {"ticket-routing": 4000, "home-assistant": 2000, "booking-details": 2000}
+
+
+def test_what_is_relayed_has_a_usual_size():
+    assert 400 < len(ground.relayed_body()) < 800
+    assert json.loads(ground.relayed_body(stream=True))["stream"] is True
+
+
+def test_an_empty_folder_is_not_learnt(tmp_path, monkeypatch):
+    assert not ground._learnt(tmp_path)
+    monkeypatch.setattr(ground, "audit_log", lambda *_: None)
+    monkeypatch.setattr(ground, "run_tasks", lambda *_: None)
+    with pytest.raises(Refusal, match="Not all three tasks"):
+        ground._learn(tmp_path / "space", silent)

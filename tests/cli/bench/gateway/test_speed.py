@@ -1,0 +1,35 @@
+"""What an answer costs: rates of all rounds, medians over rounds, and what is added to a server."""
+
+import pytest
+
+from stepdown.cli.bench.figures import met
+from stepdown.cli.bench.gateway import speed
+from stepdown.cli.bench.gateway.load import Load
+from stepdown.cli.bench.gateway.processes import Running
+from stepdown.cli.bench.gateway.upstream import model_behind
+from stepdown.core.ports import silent
+from stepdown.errors import Refusal
+
+
+def test_a_rate_is_that_of_all_rounds():
+    figure = speed._rate("rate", [Load(100, 0, 0, 1.0), Load(500, 0, 0, 2.0)], 150)
+    assert (figure.number, figure.spread, met(figure)) == (200, "100 to 250", "yes")
+
+
+def test_a_latency_has_to_be_below_its_target():
+    figure = speed._latency("added", 0.4, 0.5, [0.3, 0.6])
+    assert (figure.value, figure.spread, met(figure)) == ("0.400 ms", "0.300 to 0.600", "yes")
+
+
+def test_a_server_adds_nothing_to_itself(monkeypatch):
+    monkeypatch.setattr(speed, "_EACH", 20)
+    with model_behind() as url:
+        added = speed._added(url, url, b"{}", lambda client: client.post()[0])
+    assert len(added) == 2 * speed.ROUNDS
+    assert min(map(abs, added)) < 5
+
+
+def test_refused_requests_are_no_measurement(monkeypatch):
+    monkeypatch.setattr(speed, "press", lambda *_: Load(100, 1, 0, 1.0))
+    with pytest.raises(Refusal, match="1 requests were refused"):
+        speed._pressed([Running("http://x", 1)], [b"{}"], silent)
