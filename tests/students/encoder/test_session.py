@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+from tests.reliability.hostile_files import outside_graph
 
 from stepdown.errors import ArtefactError
 from stepdown.students.encoder.session import MOST_WINDOWS, WINDOW, Session, open_session
@@ -88,3 +89,13 @@ def test_a_graph_with_other_outputs_or_data_elsewhere_is_refused(session, tmp_pa
     )
     with pytest.raises(ArtefactError, match="graph can't be loaded"):
         Session((tmp_path / "m.onnx").read_bytes(), session.tokenizer)
+
+
+@pytest.mark.parametrize("location", [b"beside.bin", b"../beside.bin", b"/etc/passwd"])
+def test_m3_a_graph_finds_no_files_beside_the_process(tmp_path, monkeypatch, session, location):
+    (tmp_path / "below").mkdir()
+    for folder in (tmp_path, tmp_path / "below"):
+        (folder / "beside.bin").write_bytes(bytes(64))
+    monkeypatch.chdir(tmp_path / "below")
+    with pytest.raises(ArtefactError, match=r"[Ee]xternal data path"):
+        Session(outside_graph(location), session.tokenizer)
