@@ -71,7 +71,7 @@ class MessagesConfig(EndpointConfig, frozen=True):
 
 
 class TierConfig(MessagesConfig, frozen=True):
-    """`[tiers.frontier]` or `[tiers.mid]`: where that tier's model is reached.
+    """`[tiers.frontier]`, `[tiers.mid]` or `[tiers.small]`: where that tier's model is reached.
 
     `base_url` is the API's root, with or without `/v1`. `api_key_env` names the environment
     variable that holds the key; without it the caller's own key is passed through. `model` is what
@@ -79,12 +79,14 @@ class TierConfig(MessagesConfig, frozen=True):
     speaks: chat completions, or a decisions endpoint (closed choices with probabilities).
     `usd_per_1000` is what 1,000 calls cost where no price list knows the model: 0 for a machine of
     your own. `first_byte_seconds` and `answer_seconds` are how long a stream's first byte and a
-    whole answer may take: 60 and 600, and 10 and 60 at mid.
+    whole answer may take: 60 and 600, and 10 and 60 below the frontier. `tools` says whether calls
+    of no known task that have tools may go there.
     """
 
     first_byte_seconds: Seconds | None = None
     answer_seconds: Seconds | None = None
     messages: MessagesConfig | None = None
+    tools: bool = True
     api: Literal["chat", "decisions"] = "chat"
     usd_per_1000: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
@@ -180,13 +182,16 @@ class RoutingConfig(_Section, frozen=True):
 
     The score is what `stepdown routing` fitted: a call below `mid` goes to the small tier, one from
     `frontier` on to the frontier, and what lies between to mid. `types` states it differently for
-    one task type: labels, schema, tools, code or prose.
+    one task type: labels, schema, tools, code or prose. Of the calls that could go either way
+    `compare_share` is asked of another tier as well, after the caller was served; that is paid for,
+    and the score learns from it.
     """
 
     enabled: bool = False
     mid: Unit = 0.4
     frontier: Unit = 0.75
     types: dict[TaskType, TypeConfig] = {}
+    compare_share: Part = 0.0
 
 
 class Config(_Section, frozen=True):
@@ -233,8 +238,10 @@ def load_config(path: Path) -> Config:
 
 def _checked(config: Config, path: Path) -> Config:
     for name, tier in config.tiers.items():
-        if name not in ("frontier", "mid"):
-            raise ConfigError(f"{path}: there is no tier {name!r}; tiers are frontier and mid.")
+        if name not in ("frontier", "mid", "small"):
+            raise ConfigError(
+                f"{path}: there is no tier {name!r}; tiers are frontier, mid and small."
+            )
         if tier.messages is not None and name != "frontier":
             raise ConfigError(f"{path}: only [tiers.frontier] has a table `messages`.")
     _check_store(config.store, path)

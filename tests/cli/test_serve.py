@@ -246,6 +246,10 @@ base_url = "http://a"
 fallbacks = [{base_url = "http://b"}]
 [tiers.mid]
 base_url = "http://m"
+[tiers.small]
+base_url = "http://s"
+model = "little"
+tools = false
 """
 
 
@@ -258,7 +262,9 @@ def test_tiers_have_chains_and_times(monkeypatch, tmp_path):
     assert settings.messages == Endpoint("http://a", fallbacks=(Endpoint("http://b"),))
     assert (settings.timeouts.first_byte, settings.timeouts.answer) == (7.0, 600.0)
     assert (settings.mid.first_byte, settings.mid.answer) == (10.0, 60.0)
+    assert not settings.mid.general  # no model is named for it
+    assert (settings.small.general, settings.small.tools) == (True, False)
     assert settings.secrets() == ["secret"]
     # Another upstream on the command line is the only one.
     other = settings_of(config, host=None, port=None, upstream="http://x")
-    assert [one.base_url for one in other.endpoints()] == ["http://x", "http://m"]
+    assert [one.base_url for one in other.endpoints()] == ["http://x", "http://m", "http://s"]

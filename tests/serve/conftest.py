@@ -23,7 +23,7 @@ from stepdown.core.tasks import Signature, Task, TaskIndex, Verdict, input_text
 from stepdown.core.templates import Template
 from stepdown.serve.live import LiveRoute, Loaded
 from stepdown.serve.server import serving
-from stepdown.serve.settings import Settings, Timeouts
+from stepdown.serve.settings import Endpoint, Routing, Settings, Timeouts
 from stepdown.store.sqlite import SqliteOutbox, read_lines
 from stepdown.wire.openai import parse_request
 
@@ -448,3 +448,53 @@ def complete(ask):
         return ask("POST", path, value, headers, **how)
 
     return go
+
+
+BY_WORD = {"easy": 0.1, "middling": 0.5, "hard": 0.9}
+
+
+def scored(request):
+    """The score that the last message names; None where it names none."""
+    return BY_WORD.get(request.messages[-1].text)
+
+
+def make(words):
+    fake = FakeUpstream()
+    fake.words = words
+    return fake
+
+
+@pytest.fixture
+def tiers():
+    """A small and a mid model, each behind an API of its own."""
+    with closing(make(["from", "small"])) as small, closing(make(["from", "mid"])) as mid:
+        yield small, mid
+        small.release.set()
+        mid.release.set()
+
+
+def endpoint_of(fake, name, **more):
+    return Endpoint(fake.url, f"sk-{name}", f"{name}-1", general=True, **more)
+
+
+@pytest.fixture
+def routed(start, tiers):
+    """A gateway that routes calls of no known task."""
+
+    def go(**settings):
+        small, mid = tiers
+        given = {
+            "mid": endpoint_of(mid, "mid", answer=1.0, first_byte=1.0),
+            "small": endpoint_of(small, "small", answer=1.0),
+            "routing": Routing(scored),
+            "retries": 0,
+            **settings,
+        }
+        return start(**given)
+
+    return go
+
+
+def untasked(text, **more):
+    """A request of no known task."""
+    return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}], **more}

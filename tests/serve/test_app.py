@@ -88,7 +88,7 @@ def test_an_unforeseen_failure_is_one_clear_500(start, monkeypatch, complete, bo
     def broken(*given):
         raise RuntimeError("private details")
 
-    monkeypatch.setattr("stepdown.serve.calls.estimated_usage", broken)
+    monkeypatch.setattr("stepdown.serve.answering.estimated_usage", broken)
     start()
     reply = complete(body())
     assert reply.status == 500

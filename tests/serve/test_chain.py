@@ -191,7 +191,8 @@ def test_what_fell_back_is_counted_and_shown(chained, world, complete, ask, body
     chained()
     complete(body("hm"))
     assert b"stepdown_upstream_fallbacks 1.0" in ask("GET", "/metrics").body
-    first, second = ask("GET", "/readyz").json()["chains"]["frontier"]
+    upstreams = ask("GET", "/readyz").json()["upstreams"]
+    first, second = upstreams["frontier"], upstreams["frontier fall-back 1"]
     assert first["address"] == f"{world.upstream.url}/v1"
     assert not second["held_back"]
 
@@ -246,8 +247,10 @@ def test_the_rest_of_a_renamed_body_keeps_its_bytes():
 
 
 def test_usable():
-    assert [status for status in (200, 304, 400, 401, 404, 422) if not usable(status)] == []
-    assert [status for status in (408, 429, 500, 502, 503, 504, 529) if usable(status)] == []
+    assert [s for s in (200, 304, 400, 401, 404, 422) if not usable("frontier", s)] == []
+    assert [s for s in (408, 429, 500, 502, 503, 504, 529) if usable("frontier", s)] == []
+    # A model that the caller did not name may refuse what the one it named takes.
+    assert [s for s in (200, 400, 401, 413, 500) if usable("mid", s)] == [200]
 
 
 def test_limits_hold_for_each_upstream_of_a_chain(chained, world, complete, body):

@@ -1,6 +1,5 @@
 """`stepdown serve`: the gateway on the workspace's policy, until it is told to stop."""
 
-import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +8,10 @@ import click
 import msgspec
 
 from stepdown.cli import steps
+from stepdown.cli.endpoints import chain_of, cheaper_of, endpoint_of, secret, with_score
 from stepdown.cli.options import Session, common
 from stepdown.cli.stores import open_outbox
-from stepdown.config import Config, EndpointConfig, MessagesConfig, TierConfig
+from stepdown.config import Config, TierConfig
 from stepdown.core.contracts import Contract
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Task, TaskIndex
@@ -19,7 +19,7 @@ from stepdown.errors import ArtefactError, ConfigError, StepdownError
 from stepdown.render import say
 from stepdown.serve.live import LiveRoute, Load, Loaded
 from stepdown.serve.server import serve as run_gateway
-from stepdown.serve.settings import Endpoint, Limits, Settings, Timeouts
+from stepdown.serve.settings import Limits, Routing, Settings, Timeouts
 from stepdown.students.backed import Backed
 from stepdown.wire.asking import inquiry_of
 from stepdown.workspace import Workspace
@@ -30,8 +30,6 @@ from stepdown.workspace.presence import announce
 
 __all__ = ["loader", "serve", "settings_of"]
 
-_MID_FIRST_BYTE_S = 10.0
-_MID_ANSWER_S = 60.0
 _SYNC_COMMIT_S = 5.0
 """How long an answer waits for the disk where that is promised."""
 
@@ -53,6 +51,7 @@ def serve(
     settings = settings_of(session.config, host=host, port=port, upstream=upstream)
     required = settings.keys_required or bool(read_keys(session.workspace.keys).keys)
     settings = msgspec.structs.replace(settings, verbose=verbose, keys_required=required)
+    settings = with_score(settings, session.config, session.workspace)
     outbox = open_outbox(session)
     seen: list[Loaded] = []
     load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
@@ -92,6 +91,10 @@ def _tell(settings: Settings, seen: list[Loaded], address: str) -> None:
         say(f"{tasks.get(task, task)} goes upstream: {problem}")
     for task, note in loaded.notes.items():
         say(f"{tasks[task]}: {note}")
+    if settings.routing.complexity is not None:
+        say("Calls of no known task go to a tier by their score.")
+    elif settings.routing.problem:
+        say(settings.routing.problem)
 
 
 def settings_of(
@@ -110,11 +113,13 @@ def settings_of(
         host=host or own.host,
         port=own.port if port is None else port,
         base_url=base_url,
-        api_key=_secret(named.api_key_env) if named and named.api_key_env else None,
+        api_key=secret(named.api_key_env) if named and named.api_key_env else None,
         frontier_model=frontier.model if frontier else None,
-        fallbacks=tuple(_endpoint(one) for one in named.fallbacks) if named else (),
-        messages=_chain(named.messages) if named and named.messages else None,
-        mid=_mid(config.tiers.get("mid")),
+        fallbacks=tuple(map(endpoint_of, named.fallbacks)) if named else (),
+        messages=chain_of(named.messages) if named and named.messages else None,
+        mid=cheaper_of(config.tiers.get("mid")),
+        small=cheaper_of(config.tiers.get("small")),
+        routing=Routing(compare_share=config.routing.compare_share),
         client_keys=_keys(own.client_keys_env),
         keys_required=own.keys == "required",
         audit_share=config.defaults.audit_share or 0.0,
@@ -134,40 +139,10 @@ def settings_of(
     )
 
 
-def _mid(tier: TierConfig | None) -> Endpoint | None:
-    if tier is None:
-        return None
-    return msgspec.structs.replace(
-        _chain(tier),
-        first_byte=tier.first_byte_seconds or _MID_FIRST_BYTE_S,
-        answer=tier.answer_seconds or _MID_ANSWER_S,
-    )
-
-
-def _chain(first: MessagesConfig) -> Endpoint:
-    fallbacks = tuple(_endpoint(one) for one in first.fallbacks)
-    return msgspec.structs.replace(_endpoint(first), fallbacks=fallbacks)
-
-
-def _endpoint(one: EndpointConfig) -> Endpoint:
-    key = _secret(one.api_key_env) if one.api_key_env else None
-    return Endpoint(one.base_url, key, one.model, allow_private=one.allow_private)
-
-
-def _secret(variable: str) -> str:
-    value = os.environ.get(variable, "").strip()
-    if not value:
-        raise ConfigError(
-            f"The configuration takes a key from {variable}, which is not set; "
-            f"export {variable}=… or remove the setting."
-        )
-    return value
-
-
 def _keys(variable: str | None) -> tuple[str, ...]:
     if variable is None:
         return ()
-    return tuple(key.strip() for key in _secret(variable).split(",") if key.strip())
+    return tuple(key.strip() for key in secret(variable).split(",") if key.strip())
 
 
 def loader(

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from stepdown.core.routes import Decision
 from stepdown.serve.calls import answer_call, route
 from stepdown.serve.capture import Turn
-from stepdown.serve.chain import Chain
 from stepdown.serve.dialects import dialect_of
 from stepdown.serve.gateway import Gateway, log, new_turn
 from stepdown.serve.headers import header
@@ -173,22 +172,26 @@ async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) ->
             "held_back": upstream.breaker.open,
             "problem": down,
         },
-        "chains": {name: _chain(gateway, chain) for name, chain in gateway.chains.named().items()},
+        "upstreams": _upstreams(gateway),
+        "routing": gateway.settings.routing.complexity is not None,
+        "routing_problem": gateway.settings.routing.problem,
         "capture": gateway.capture.health(),
     }
     await _send(turn, send, json_reply(shown, 200 if status == "ready" else 503))
 
 
-def _chain(gateway: Gateway, chain: Chain) -> list[dict[str, object]]:
-    return [
-        {
+def _upstreams(gateway: Gateway) -> dict[str, dict[str, object]]:
+    return {
+        f"{name} fall-back {number}" if number else name: {
             "address": link.upstream.address,
+            "reachable": not gateway.problems.get(link.upstream.address),
             "held_back": link.upstream.breaker.open,
             "under_way": link.upstream.under_way,
             "problem": gateway.problems.get(link.upstream.address, ""),
         }
-        for link in chain
-    ]
+        for name, chain in gateway.chains.named().items()
+        for number, link in enumerate(chain)
+    }
 
 
 async def _metrics(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:

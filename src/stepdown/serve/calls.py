@@ -2,47 +2,45 @@
 
 import asyncio
 import random
-import re
-import time
 
 import msgspec
 
-from stepdown.core.calls import Answer, Request, Usage
+from stepdown.core.calls import Request
 from stepdown.core.routes import Decision
 from stepdown.errors import InputError
-from stepdown.serve.behind import BehindAnswer, ask_behind
-from stepdown.serve.capture import Turn, exchange_of
-from stepdown.serve.chain import held_back, renamed
+from stepdown.serve.answering import (
+    OWN_MODELS,
+    ask_upstream,
+    heard,
+    own_model,
+    refuse,
+    send_answer,
+    upstream_body,
+)
+from stepdown.serve.behind import ask_behind
+from stepdown.serve.capture import Turn
+from stepdown.serve.chain import held_back
 from stepdown.serve.decide import Verdict, decide
-from stepdown.serve.dialects import CHAT, Said
+from stepdown.serve.dialects import meant
 from stepdown.serve.gateway import Gateway, new_turn
 from stepdown.serve.headers import header
-from stepdown.serve.relay import headers_of, relay, relay_quietly, while_there
+from stepdown.serve.relay import relay_quietly
 from stepdown.serve.replies import (
-    JSON,
     Receive,
     Reply,
     Send,
-    in_dialect,
     json_reply,
     problem,
     read_body,
-    send_reply,
 )
+from stepdown.serve.tiers import HAS_DOCUMENT
+from stepdown.serve.untasked import answer_untasked, goes_by_score, placed
 from stepdown.wire.openai import ChatBody, parse_request
-from stepdown.wire.openai_answers import Stamp, completion_body, estimated_usage
 
 __all__ = ["answer_call", "route"]
 
 BYPASSED = Decision("bypassed", "forced", "frontier")
-OWN_MODELS = "stepdown/"
 _LONGEST_MESSAGE = 400
-_SSE = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-)
-_DOCUMENT = re.compile(rb'"(?:file|input_file|document)"')
 _DOCUMENTS_S = 10.0
 _UNCAPTURED = problem(
     503,
@@ -63,7 +61,7 @@ async def answer_call(gateway: Gateway, turn: Turn, receive: Receive, send: Send
         return
     turn.body = body
     if gateway.settings.refuses_uncaptured and not gateway.capture.works():
-        await _refuse(turn, send, _UNCAPTURED)
+        await refuse(turn, send, _UNCAPTURED)
         return
     _, query, rest = turn.path.partition("?")
     turn.path = turn.dialect.path + query + rest
@@ -72,23 +70,25 @@ async def answer_call(gateway: Gateway, turn: Turn, receive: Receive, send: Send
         turn.chat = turn.dialect.chat(body)
         turn.request = await _parsed(gateway, turn.chat, bypassed)
     except InputError as wrong:
-        await _refuse(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
+        await refuse(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
         return
     if bypassed:
         turn.decision = BYPASSED
-        await _upstream(gateway, turn, None, receive, send)
+        await ask_upstream(gateway, turn, None, receive, send)
         return
     verdict = await _decided(gateway, turn, turn.request)
     if isinstance(verdict, Reply):
-        await _refuse(turn, send, verdict)
+        await refuse(turn, send, verdict)
     elif verdict.answer is not None:
         turn.model = f"{OWN_MODELS}{turn.task_name}"
-        await _answer(gateway, turn, verdict.answer, None, send)
+        await send_answer(gateway, turn, verdict.answer, None, send)
         _audit(gateway, turn, verdict)
     elif verdict.decision.tier == "mid":
         await _behind(gateway, turn, verdict, receive, send)
+    elif verdict.task is None and verdict.decision.reason == "no_route":
+        await answer_untasked(gateway, turn, verdict, receive, send)
     else:
-        await _upstream(gateway, turn, verdict, receive, send)
+        await ask_upstream(gateway, turn, verdict, receive, send)
 
 
 async def route(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
@@ -97,13 +97,14 @@ async def route(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> N
     if body is None:
         return
     try:
-        request = await _parsed(gateway, body, bypassed=False)
+        turn.dialect = meant(body, turn.path.partition("?")[2])
+        request = await _parsed(gateway, turn.dialect.chat(body), bypassed=False)
     except InputError as wrong:
-        await _refuse(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
+        await refuse(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
         return
     verdict = await _decided(gateway, turn, request)
     if isinstance(verdict, Reply):
-        await _refuse(turn, send, verdict)
+        await refuse(turn, send, verdict)
         return
     live, decision = verdict.live, verdict.decision
     shown = {
@@ -119,12 +120,14 @@ async def route(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> N
         "threshold": live.threshold if live else None,
         "generation": gateway.loaded.generation,
     }
-    await _refuse(turn, send, json_reply(shown))
+    if goes_by_score(gateway, verdict):
+        shown |= placed(gateway, turn, request)
+    await refuse(turn, send, json_reply(shown))
 
 
 async def _parsed(gateway: Gateway, body: bytes, bypassed: bool) -> Request:
     """Parse a body; documents are read beside the event loop, where a student may need them."""
-    if bypassed or not gateway.loaded.routes or not _DOCUMENT.search(body):
+    if bypassed or not gateway.loaded.routes or not HAS_DOCUMENT.search(body):
         return _read(body, documents=False)
     try:
         async with asyncio.timeout(_DOCUMENTS_S):
@@ -152,7 +155,7 @@ def _read(body: bytes, documents: bool) -> Request:
 async def _decided(gateway: Gateway, turn: Turn, request: Request) -> Verdict | Reply:
     loaded = gateway.loaded
     turn.hint = _hint(turn, request)
-    named = _own_model(request.model)
+    named = own_model(request.model)
     if named is not None:
         if not loaded.tasks.named(named):
             return problem(
@@ -181,10 +184,6 @@ def _hint(turn: Turn, request: Request) -> str | None:
     return hint if isinstance(hint, str) and hint else None
 
 
-def _own_model(model: str) -> str | None:
-    return model.removeprefix(OWN_MODELS) if model.startswith(OWN_MODELS) else None
-
-
 def _sticky(turn: Turn, request: Request) -> str:
     """Return what a canary's share is drawn by: the session or user that the caller names, else
     the request. Callers of one team mostly share one key, which would make a share all or none."""
@@ -197,91 +196,19 @@ async def _behind(
     gateway: Gateway, turn: Turn, verdict: Verdict, receive: Receive, send: Send
 ) -> None:
     """Answer from the model behind the student, or from upstream where that gives no answer."""
-    live, request, answers = verdict.live, turn.request, list[BehindAnswer | None]()
-    assert live is not None
-    assert request is not None
-
-    async def ask() -> None:
-        answers.append(await ask_behind(gateway, live, request, turn))
-
-    await while_there(ask(), receive)
-    if not answers:
-        latency_ms = (time.monotonic() - turn.begun) * 1000
-        error = {"status": 499, "message": "The caller left before the answer."}
-        gateway.capture.keep_later(exchange_of(turn, latency_ms, None, error))
-        return
-    (found,) = answers
-    if found is not None:
+    assert verdict.live is not None
+    assert turn.request is not None
+    asking = ask_behind(gateway, verdict.live, turn.request, turn)
+    for found in await heard(gateway, turn, asking, receive):
+        if found is None:
+            turn.decision = msgspec.structs.replace(verdict.decision, tier="frontier")
+            await ask_upstream(gateway, turn, verdict, receive, send)
+            return
         turn.model = found.model
-        await _answer(gateway, turn, found.answer, found.usage, send)
+        await send_answer(gateway, turn, found.answer, found.usage, send)
         # An audit compares what the caller got.
         turn.prediction = found.prediction
         _audit(gateway, turn, verdict)
-        return
-    turn.decision = msgspec.structs.replace(verdict.decision, tier="frontier")
-    await _upstream(gateway, turn, verdict, receive, send)
-
-
-async def _answer(
-    gateway: Gateway, turn: Turn, answer: Answer, usage: Usage | None, send: Send
-) -> None:
-    """Send an answer that is not the upstream's, streamed where that was asked for."""
-    request = turn.request
-    assert request is not None
-    if usage is None:
-        usage = estimated_usage(request, answer)
-        turn.estimated = True
-    dialect = turn.dialect
-    stamp = Stamp(f"{dialect.prefix}{turn.id}", int(turn.time), request.model or turn.model)
-    body = completion_body(answer, stamp, usage)
-    latency_ms = (time.monotonic() - turn.begun) * 1000
-    await gateway.capture.keep(exchange_of(turn, latency_ms, body))
-    headers = [*headers_of(turn), (b"x-request-id", turn.id.encode())]
-    turn.status = 200
-    options = request.params.get("stream_options")
-    counted = isinstance(options, dict) and options.get("include_usage") is True
-    said = Said(answer, stamp, usage, turn.body, counted)
-    if request.stream:
-        await send_reply(send, Reply(200, dialect.stream(said), [*_SSE]), headers)
-    else:
-        # What was captured is what a chat caller gets: it is not written twice.
-        sent = body if dialect is CHAT else dialect.body(said)
-        await send_reply(send, Reply(200, sent, [JSON]), headers)
-
-
-async def _upstream(
-    gateway: Gateway, turn: Turn, verdict: Verdict | None, receive: Receive, send: Send
-) -> None:
-    body = _upstream_body(gateway, turn, verdict)
-    if body is None:
-        message = (
-            f"The request goes upstream, where {turn.model[:80]!r} is no model; "
-            "name a real one, or set [tiers.frontier] model in stepdown.toml."
-        )
-        await _refuse(turn, send, problem(400, message, "model_not_found", param="model"))
-        return
-    await relay(gateway, turn, body, receive, send)
-
-
-def _upstream_body(gateway: Gateway, turn: Turn, verdict: Verdict | None) -> bytes | None:
-    """Return the caller's own bytes, or, where it named one of our models, with a real one's name.
-
-    None when no real model is known. Every other field keeps its bytes.
-    """
-    assert turn.request is not None
-    turn.model = turn.request.model
-    if turn.model != "auto" and _own_model(turn.model) is None:
-        return turn.body
-    task = verdict.task if verdict else None
-    named = _own_model(turn.model)
-    if task is None and named is not None:
-        task = next(iter(gateway.loaded.tasks.named(named)), None)
-    taught = max(task.models, key=task.models.__getitem__) if task and task.models else None
-    model = gateway.model_of(turn.dialect) or taught
-    if model is None:
-        return None
-    turn.model = model
-    return renamed(turn.body, model)
 
 
 def _audit(gateway: Gateway, turn: Turn, verdict: Verdict) -> None:
@@ -299,11 +226,6 @@ def _audit(gateway: Gateway, turn: Turn, verdict: Verdict) -> None:
     audit.decision = Decision(
         "relayed", "shadow", "frontier", decision.task, decision.student, decision.confidence
     )
-    body = _upstream_body(gateway, audit, verdict)
+    body = upstream_body(gateway, audit, verdict)
     if body is not None:
         gateway.beside(relay_quietly(gateway, audit, body))
-
-
-async def _refuse(turn: Turn, send: Send, reply: Reply) -> None:
-    turn.status = reply.status
-    await send_reply(send, in_dialect(reply, turn.dialect), headers_of(turn))

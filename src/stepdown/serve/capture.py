@@ -15,6 +15,7 @@ from stepdown.core.ports import Exchange, Prediction
 from stepdown.core.routes import Decision
 from stepdown.core.savings import Spent
 from stepdown.serve.callers import ANYONE, Caller
+from stepdown.serve.chain import Chain
 from stepdown.serve.dialects import CHAT, Dialect
 from stepdown.serve.headers import Headers
 from stepdown.serve.redaction import Redactor
@@ -46,10 +47,10 @@ class Turn(msgspec.Struct):
 
     `time` is in seconds since the epoch, `begun` on the monotonic clock; `path` is the API's, with
     its query, below `/v1`, `body` the caller's own and `chat` what that is in chat completions.
-    `model` is the one that really answers, `audit_of` the id of the answer
-    that this turn is the audit of; `tries` is how often an upstream was asked after the first time.
-    `estimated` says that the usage told is our own estimate, and `beside` holds questions that were
-    paid for though their answers were not given.
+    `model` is the one that really answers, `audit_of` the id of the answer that this turn is the
+    audit of; `way` is whom it is put to where that is not the frontier alone, `tries` how often an
+    upstream was asked after the first time. `estimated` says that the usage told is our own
+    estimate, and `beside` holds questions that were paid for though their answers were not given.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Turn(msgspec.Struct):
     caller: Caller = ANYONE
     estimated: bool = False
     beside: tuple[Spent, ...] = ()
+    way: Chain = ()
 
 
 class Capture:

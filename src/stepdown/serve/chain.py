@@ -7,12 +7,14 @@ its own breaker, its own bound on what is under way, its own budget of retries, 
 import msgspec
 
 from stepdown.core.routes import Tier
+from stepdown.serve.dialects import MESSAGES, Dialect
 from stepdown.serve.settings import Endpoint, Settings
 from stepdown.serve.upstream import Upstream
 from stepdown.wire.openai import ChatBody
 
 __all__ = ["Chain", "Chains", "Link", "chains_of", "held_back", "renamed", "usable"]
 
+_OK = 200
 _TOO_LATE = 408
 _TOO_MANY = 429
 _FAILED = 500
@@ -24,7 +26,8 @@ class Link(msgspec.Struct, frozen=True):
     """One upstream of a chain.
 
     `api_key` None passes the caller's own key on, "" sends none. `model` is asked for in place of
-    the one that the request names. `first_byte_s` is for streams, `answer_s` for whole answers.
+    the one that the request names. `first_byte_s` is for streams, `answer_s` for whole answers. A
+    `general` one below the frontier takes calls of no known task, with `tools` or without.
     """
 
     tier: Tier
@@ -33,6 +36,8 @@ class Link(msgspec.Struct, frozen=True):
     model: str | None
     first_byte_s: float
     answer_s: float
+    general: bool = False
+    tools: bool = True
 
 
 Chain = tuple[Link, ...]
@@ -45,11 +50,21 @@ class Chains(msgspec.Struct, frozen=True):
     frontier: Chain
     messages: Chain
     mid: Chain
+    small: Chain = ()
+
+    def frontier_of(self, dialect: Dialect) -> Chain:
+        """Return the frontier's chain for a dialect."""
+        return self.messages if dialect is MESSAGES else self.frontier
 
     def named(self) -> dict[str, Chain]:
         """Return the chains that are there, by their names in the configuration."""
         own = () if self.messages is self.frontier else self.messages
-        found = {"frontier": self.frontier, "frontier.messages": own, "mid": self.mid}
+        found = {
+            "frontier": self.frontier,
+            "frontier.messages": own,
+            "mid": self.mid,
+            "small": self.small,
+        }
         return {name: chain for name, chain in found.items() if chain}
 
     def upstreams(self) -> list[Upstream]:
@@ -68,7 +83,8 @@ def chains_of(settings: Settings) -> Chains:
         first = msgspec.structs.replace(settings.messages, model=None)
         messages = _chain(settings, "frontier", first, passes_keys_on=True)
     mid = _chain(settings, "mid", settings.mid) if settings.mid else ()
-    return Chains(frontier, messages, mid)
+    small = _chain(settings, "small", settings.small) if settings.small else ()
+    return Chains(frontier, messages, mid, small)
 
 
 def _chain(
@@ -81,9 +97,11 @@ def _chain(
             Upstream(one.base_url, limits, timeouts, allow_private=one.allow_private),
             # Callers mean their keys for the address that they know of, and for no other.
             one.api_key if passes_keys_on and one is first else one.api_key or "",
-            one.model,
+            one.model or first.model,
             one.first_byte or first.first_byte or timeouts.first_byte,
             one.answer or first.answer or timeouts.answer,
+            first.general,
+            first.tools,
         )
         for one in (first, *first.fallbacks)
     )
@@ -94,8 +112,13 @@ def held_back(chain: Chain) -> bool:
     return all(link.upstream.breaker.open for link in chain)
 
 
-def usable(status: int) -> bool:
-    """Say whether an answer of that status is the caller's, also where another could be asked."""
+def usable(tier: Tier, status: int) -> bool:
+    """Say whether an answer of that status is the caller's, also where another could be asked.
+
+    A model that the caller did not name may refuse what the one it named takes.
+    """
+    if tier != "frontier":
+        return status == _OK
     return status < _FAILED and status not in (_TOO_LATE, _TOO_MANY)
 
 

@@ -37,7 +37,7 @@ from stepdown.wire.responses_answers import (
     response_events,
 )
 
-__all__ = ["CHAT", "MESSAGES", "RESPONSES", "Dialect", "Said", "dialect_of"]
+__all__ = ["CHAT", "MESSAGES", "RESPONSES", "Dialect", "Said", "dialect_of", "meant"]
 
 _DONE = b"[DONE]"
 _NO_COUNT = Usage(0, 0)
@@ -86,6 +86,33 @@ def dialect_of(path: str) -> Dialect:
         if path.startswith(f"/v1{dialect.path}"):
             return dialect
     return CHAT
+
+
+def meant(body: bytes, query: str) -> Dialect:
+    """Return the dialect of a request whose path does not tell: `api=…` of the query, else its
+    shape.
+
+    Raises:
+        InputError: no dialect has that name.
+    """
+    for name, _, value in (part.partition("=") for part in query.split("&")):
+        if name == "api":
+            named = {"chat": CHAT, "messages": MESSAGES, "responses": RESPONSES}.get(value)
+            if named is None:
+                raise InputError("`api` is chat, messages or responses.")
+            return named
+    try:
+        fields = _decode(body)
+    except (ValueError, RecursionError):
+        return CHAT  # whose parser says what is wrong with it
+    if "messages" not in fields:
+        return RESPONSES if "input" in fields else CHAT
+    tools = bytes(fields.get("tools", b""))
+    return MESSAGES if _MESSAGES_ALONE & fields.keys() or b'"input_schema"' in tools else CHAT
+
+
+_MESSAGES_ALONE = frozenset(("system", "stop_sequences", "thinking"))
+"""Fields that only Anthropic's messages have."""
 
 
 def _chat_completion(body: bytes) -> bytes:

@@ -22,6 +22,7 @@ from stepdown.serve.redaction import redactor
 from stepdown.serve.settings import Settings, is_loopback
 from stepdown.serve.shapes import Shapes
 from stepdown.serve.students import StudentRunner, warm_up
+from stepdown.serve.tiers import Conversations
 from stepdown.serve.upstream import Upstream
 
 __all__ = ["Gateway", "LoadKeys", "new_turn", "no_keys"]
@@ -60,13 +61,14 @@ class Gateway:
         frontier = self.chains.frontier
         self.upstream = frontier[0].upstream if frontier else Upstream(None, limits, timeouts)
         self.fell_back = 0
-        self.students = StudentRunner(settings.timeouts.student, settings.limits.students_waiting)
+        self.conversations = Conversations(limits.conversations, timeouts.conversation)
+        self.students = StudentRunner(timeouts.student, limits.students_waiting)
         self.shapes = Shapes()
         self.capture = Capture(
             outbox, timeouts.commit, redactor(settings.redact, settings.secrets())
         )
         self.draining = False
-        self.load_problem = ""
+        self.load_problem = self.keys_problem = ""
         self.problems: dict[str, str] = {}
         self.started_at = int(time.time())
         self._began = time.monotonic()
@@ -76,7 +78,6 @@ class Gateway:
             raise TypeError("load(None) has to return what to serve")
         self.loaded: Loaded = first
         self._load_keys = keys
-        self.keys_problem = ""
         ring = keys(None) or KeyRing()
         self.callers = Callers(settings.client_keys, ring, settings.keys_required)
         if self.callers.virtual and frontier and frontier[0].api_key is None:
@@ -137,7 +138,9 @@ class Gateway:
     def chain_of(self, turn: Turn) -> Chain:
         """Return whom the turn's request is put to, one after another, as far as may be for its
         caller: our keys are for callers whose own are known."""
-        chain = self.chains.messages if turn.dialect is MESSAGES else self.chains.frontier
+        if turn.way:
+            return turn.way
+        chain = self.chains.frontier_of(turn.dialect)
         if len(chain) > 1 and not self.may_be_answered(turn):
             return chain[:1]
         return chain

@@ -130,7 +130,7 @@ def _upstreams(ready: Mapping[str, Any]) -> Iterable[UpstreamStanding]:
 
 
 def _problems(ready: Mapping[str, Any]) -> Iterable[str]:
-    for name in ("policy_problem", "config_problem"):
+    for name in ("policy_problem", "config_problem", "routing_problem"):
         if ready.get(name):
             yield str(ready[name])
     for task, problem in _mapping(ready.get("problems")).items():

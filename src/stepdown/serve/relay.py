@@ -184,7 +184,7 @@ async def _asked(gateway: Gateway, turn: Turn, attempt: Attempt, send: Send) -> 
     ) as reached:
         response = reached.response
         turn.tries += reached.tries - 1
-        if not (attempt.last or usable(response.status)):
+        if not (attempt.last or usable(link.tier, response.status)):
             return False
         if response.status in _SUCCESS and link.api_key is None:
             gateway.accepted_upstream(turn.headers)

@@ -2,14 +2,26 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import msgspec
 
+from stepdown.core.ports import Complexity
+from stepdown.core.tiering import TaskType, Thresholds
 from stepdown.errors import UsageError
 from stepdown.serve.addresses import host_problem
 
-__all__ = ["Endpoint", "Limits", "Settings", "Timeouts", "api_root", "checked", "is_loopback"]
+__all__ = [
+    "Endpoint",
+    "Limits",
+    "Routing",
+    "Settings",
+    "Timeouts",
+    "api_root",
+    "checked",
+    "is_loopback",
+]
 
 MIB = 1024 * 1024
 
@@ -33,6 +45,7 @@ class Limits(msgspec.Struct, frozen=True):
     upstream_requests: int = 1000
     students_waiting: int = 64
     audits: int = 8
+    conversations: int = 10_000
     known_keys: int = 10_000
 
 
@@ -59,6 +72,7 @@ class Timeouts(msgspec.Struct, frozen=True):
     drain: float = 30.0
     poll: float = 0.5
     known_key: float = 3600.0
+    conversation: float = 3600.0
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -66,7 +80,8 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     Without a `model` the request's own name stands. `fallbacks` are asked in their order where this
     one gives no usable answer. `first_byte` and `answer` are its own timeouts; None: the usual.
-    `allow_private` lets a public name lead to a private address.
+    `allow_private` lets a public name lead to a private address. A `general` one takes calls of no
+    known task, those with `tools` too unless that is False.
     """
 
     base_url: str
@@ -75,7 +90,24 @@ class Endpoint(msgspec.Struct, frozen=True):
     fallbacks: tuple["Endpoint", ...] = ()
     first_byte: float | None = None
     answer: float | None = None
+    general: bool = False
+    tools: bool = True
     allow_private: bool = False
+
+
+class Routing(msgspec.Struct, frozen=True):
+    """How calls of no known task are put to tiers: by their score, where it parts the tiers.
+
+    Without a score everything goes to the frontier; `problem` says why there is none, where one was
+    asked for. `compare_share` of the calls that could go either way are asked of another tier as
+    well, after the caller was served.
+    """
+
+    complexity: Complexity | None = None
+    thresholds: Thresholds = Thresholds()
+    types: Mapping[TaskType, Thresholds] = {}
+    compare_share: float = 0.0
+    problem: str = ""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -86,7 +118,8 @@ class Settings(msgspec.Struct, frozen=True):
     when the caller named none (`auto`, `stepdown/<task>`). `fallbacks` are asked, in their order,
     where the upstream gives no usable answer; a key goes to its own address alone, so they get
     their own or none. `messages` is where Anthropic's dialect goes, if elsewhere. `mid` is the
-    model behind students whose certificate counts on one. With `client_keys` a caller has to
+    model behind students whose certificate counts on one, and takes calls of no known task, as
+    `small` does, where `routing` sends them there. With `client_keys` a caller has to
     present one of them, or a virtual key; with `keys_required` as well, even when there are none
     yet. `audit_share` of the confident answers is asked of the upstream as well,
     after the caller has been served. `verbose` writes one line a request to stderr. A call that the
@@ -104,6 +137,8 @@ class Settings(msgspec.Struct, frozen=True):
     fallbacks: tuple[Endpoint, ...] = ()
     messages: Endpoint | None = None
     mid: Endpoint | None = None
+    small: Endpoint | None = None
+    routing: Routing = Routing()
     client_keys: tuple[str, ...] = ()
     keys_required: bool = False
     audit_share: float = 0.0
@@ -129,8 +164,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     def endpoints(self) -> list[Endpoint]:
         """Return every address that requests may go to."""
-        tiers = [tier for tier in (self.frontier, self.messages, self.mid) if tier is not None]
-        return [one for tier in tiers for one in (tier, *tier.fallbacks)]
+        tiers = (self.frontier, self.messages, self.mid, self.small)
+        return [one for tier in tiers if tier is not None for one in (tier, *tier.fallbacks)]
 
     def secrets(self) -> list[str]:
         """Return every key that the gateway holds."""

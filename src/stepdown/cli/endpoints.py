@@ -1,0 +1,84 @@
+"""The tiers of a configuration as the gateway takes them: addresses, keys, times, and the score."""
+
+import os
+
+import msgspec
+
+from stepdown.config import Config, EndpointConfig, MessagesConfig, TierConfig, thresholds
+from stepdown.errors import ConfigError
+from stepdown.serve.settings import Endpoint, Routing, Settings
+from stepdown.workspace import Workspace
+
+__all__ = ["chain_of", "cheaper_of", "endpoint_of", "secret", "with_score"]
+
+_FIRST_BYTE_S = 10.0
+_ANSWER_S = 60.0
+"""What is slower than this below the frontier had better be asked of the frontier."""
+
+
+def cheaper_of(tier: TierConfig | None) -> Endpoint | None:
+    """Return a tier below the frontier, if it is configured.
+
+    It takes calls of no known task where it speaks chat completions and its model is named.
+
+    Raises:
+        ConfigError: a key's environment variable is not set.
+    """
+    if tier is None:
+        return None
+    return msgspec.structs.replace(
+        chain_of(tier),
+        first_byte=tier.first_byte_seconds or _FIRST_BYTE_S,
+        answer=tier.answer_seconds or _ANSWER_S,
+        general=tier.api == "chat" and tier.model is not None,
+        tools=tier.tools,
+    )
+
+
+def chain_of(first: MessagesConfig) -> Endpoint:
+    """Return an address with its fall-backs; raises as `cheaper_of` does."""
+    fallbacks = tuple(map(endpoint_of, first.fallbacks))
+    return msgspec.structs.replace(endpoint_of(first), fallbacks=fallbacks)
+
+
+def endpoint_of(one: EndpointConfig) -> Endpoint:
+    """Return one address; raises as `cheaper_of` does."""
+    key = secret(one.api_key_env) if one.api_key_env else None
+    return Endpoint(one.base_url, key, one.model, allow_private=one.allow_private)
+
+
+def secret(variable: str) -> str:
+    """Return the key that an environment variable holds.
+
+    Raises:
+        ConfigError: it is not set.
+    """
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise ConfigError(
+            f"The configuration takes a key from {variable}, which is not set; "
+            f"export {variable}=… or remove the setting."
+        )
+    return value
+
+
+def with_score(settings: Settings, config: Config, workspace: Workspace) -> Settings:
+    """Return the settings with the workspace's complexity score, or with why it is not used."""
+    own = config.routing
+    routing = settings.routing
+    if own.enabled:
+        usual, types = thresholds(own)
+        routing = Routing(None, usual, types, own.compare_share, _problem(settings))
+    return msgspec.structs.replace(settings, routing=routing)
+
+
+def _problem(settings: Settings) -> str:
+    if not any(one is not None and one.general for one in (settings.small, settings.mid)):
+        return (
+            "[routing] is enabled, but there is no tier to route to; give [tiers.mid] or "
+            "[tiers.small] a base_url and a model. Calls of no known task go to the frontier."
+        )
+    return (
+        "[routing] is enabled, but no score was fitted; run `stepdown routing`. "
+        "Calls of no known task go to the frontier."
+    )

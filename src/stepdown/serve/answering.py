@@ -1,0 +1,129 @@
+"""How an answer comes: from here, written in the caller's dialect, or from upstream as it is."""
+
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from stepdown.core.calls import Answer, Usage
+from stepdown.serve.capture import Turn, exchange_of
+from stepdown.serve.chain import renamed
+from stepdown.serve.decide import Verdict
+from stepdown.serve.dialects import CHAT, Said
+from stepdown.serve.gateway import Gateway
+from stepdown.serve.relay import headers_of, relay, while_there
+from stepdown.serve.replies import JSON, Receive, Reply, Send, in_dialect, problem, send_reply
+from stepdown.wire.openai_answers import Stamp, completion_body, estimated_usage
+
+__all__ = [
+    "OWN_MODELS",
+    "ask_upstream",
+    "heard",
+    "own_model",
+    "refuse",
+    "send_answer",
+    "upstream_body",
+]
+
+OWN_MODELS = "stepdown/"
+_SSE = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+)
+
+T = TypeVar("T")
+
+
+async def send_answer(
+    gateway: Gateway, turn: Turn, answer: Answer, usage: Usage | None, send: Send
+) -> None:
+    """Send an answer that is not the upstream's, streamed where that was asked for."""
+    request = turn.request
+    assert request is not None
+    if usage is None:
+        usage = estimated_usage(request, answer)
+        turn.estimated = True
+    dialect = turn.dialect
+    stamp = Stamp(f"{dialect.prefix}{turn.id}", int(turn.time), request.model or turn.model)
+    body = completion_body(answer, stamp, usage)
+    latency_ms = (time.monotonic() - turn.begun) * 1000
+    await gateway.capture.keep(exchange_of(turn, latency_ms, body))
+    headers = [*headers_of(turn), (b"x-request-id", turn.id.encode())]
+    turn.status = 200
+    options = request.params.get("stream_options")
+    counted = isinstance(options, dict) and options.get("include_usage") is True
+    said = Said(answer, stamp, usage, turn.body, counted)
+    if request.stream:
+        await send_reply(send, Reply(200, dialect.stream(said), [*_SSE]), headers)
+    else:
+        # What was captured is what a chat caller gets: it is not written twice.
+        sent = body if dialect is CHAT else dialect.body(said)
+        await send_reply(send, Reply(200, sent, [JSON]), headers)
+
+
+async def ask_upstream(
+    gateway: Gateway, turn: Turn, verdict: Verdict | None, receive: Receive, send: Send
+) -> None:
+    """Relay the turn's call, with a real model's name in it where it named one of ours."""
+    body = upstream_body(gateway, turn, verdict)
+    if body is None and turn.way and turn.dialect is CHAT:
+        # Below the frontier everyone is asked for a model of its own.
+        turn.way = tuple(link for link in turn.way if link.model)
+        body = turn.body if turn.way else None
+    if body is None:
+        message = (
+            f"The request goes upstream, where {turn.model[:80]!r} is no model; "
+            "name a real one, or set [tiers.frontier] model in stepdown.toml."
+        )
+        await refuse(turn, send, problem(400, message, "model_not_found", param="model"))
+        return
+    await relay(gateway, turn, body, receive, send)
+
+
+def upstream_body(gateway: Gateway, turn: Turn, verdict: Verdict | None) -> bytes | None:
+    """Return the caller's own bytes, or, where it named one of our models, with a real one's name.
+
+    None when no real model is known. Every other field keeps its bytes.
+    """
+    assert turn.request is not None
+    turn.model = turn.request.model
+    if turn.model != "auto" and own_model(turn.model) is None:
+        return turn.body
+    task = verdict.task if verdict else None
+    named = own_model(turn.model)
+    if task is None and named is not None:
+        task = next(iter(gateway.loaded.tasks.named(named)), None)
+    taught = max(task.models, key=task.models.__getitem__) if task and task.models else None
+    model = gateway.model_of(turn.dialect) or taught
+    if model is None:
+        return None
+    turn.model = model
+    return renamed(turn.body, model)
+
+
+def own_model(model: str) -> str | None:
+    """Return the task that a model of ours is named after; None: it is another's."""
+    return model.removeprefix(OWN_MODELS) if model.startswith(OWN_MODELS) else None
+
+
+async def heard(
+    gateway: Gateway, turn: Turn, asking: Coroutine[Any, Any, T], receive: Receive
+) -> list[T]:
+    """Return what another model was heard to say; nothing where the caller left meanwhile."""
+    heard: list[T] = []
+
+    async def listen() -> None:
+        heard.append(await asking)
+
+    await while_there(listen(), receive)
+    if not heard:
+        latency_ms = (time.monotonic() - turn.begun) * 1000
+        error = {"status": 499, "message": "The caller left before the answer."}
+        gateway.capture.keep_later(exchange_of(turn, latency_ms, None, error))
+    return heard
+
+
+async def refuse(turn: Turn, send: Send, reply: Reply) -> None:
+    """Send a whole reply of our own, an error above all."""
+    turn.status = reply.status
+    await send_reply(send, in_dialect(reply, turn.dialect), headers_of(turn))

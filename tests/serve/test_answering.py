@@ -1,0 +1,35 @@
+"""How an answer comes: whose model a name is, and what goes upstream for it."""
+
+import json
+
+import msgspec
+
+from stepdown.serve.answering import own_model, upstream_body
+from stepdown.serve.gateway import Gateway, new_turn
+from stepdown.serve.settings import Settings
+from stepdown.wire.openai import parse_request
+
+
+def test_models_of_ours():
+    assert own_model("stepdown/intents") == "intents"
+    assert own_model("gpt-4o") is None
+
+
+def test_only_a_name_of_ours_is_replaced(world, body):
+    gateway = Gateway(Settings(frontier_model="gpt-best"), world.load, None)
+
+    def sent(model):
+        turn = new_turn("POST", "/chat/completions", [])
+        turn.body = json.dumps(body(model=model)).encode()
+        turn.request = parse_request(turn.body)
+        return turn.body, upstream_body(gateway, turn, None), turn.model
+
+    given, found, model = sent("gpt-4o")
+    assert (found, model) == (given, "gpt-4o")
+    given, found, model = sent("auto")
+    assert json.loads(found) == {**json.loads(given), "model": "gpt-best"}
+    assert model == "gpt-best"
+    plain = Gateway(Settings(), world.load, None)
+    turn = msgspec.structs.replace(new_turn("POST", "/", []), body=given)
+    turn.request = parse_request(given)
+    assert upstream_body(plain, turn, None) is None
