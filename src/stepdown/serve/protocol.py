@@ -11,7 +11,7 @@ from typing import Any, Literal
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from stepdown.serve.joined import JoinedWrites
+from stepdown.serve.sending import Sending
 from stepdown.serve.settings import Limits, Timeouts
 from stepdown.wire.openai_answers import error_body
 
@@ -54,8 +54,6 @@ class GuardedProtocol(HttpToolsProtocol):
     timeouts = Timeouts()
 
     _phase: Phase = "start"
-    _header_bytes = 0
-    _header_count = 0
     _unparsed = 0
     _body_bytes = 0
     _body_since = 0.0
@@ -122,19 +120,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Count anew for each request."""
         self._phase = "headers"
-        self._header_bytes = self._header_count = self._body_bytes = 0
+        self._body_bytes = 0
         super().on_message_begin()
 
-    def on_url(self, url: bytes) -> None:
-        """Count the target as part of the headers."""
-        self._count(len(url))
-        super().on_url(url)
-
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header (or a trailer)."""
-        self._header_count += 1
-        self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
+        """Keep a header (or a trailer), unless there are too many."""
+        self.headers.append((name.lower(), value))
+        if len(self.headers) > self.limits.header_count:
+            self._stop(_LARGE_HEADERS)
 
     def on_headers_complete(self) -> None:
         """Refuse by the headers alone what would be refused anyway."""
@@ -152,7 +145,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         cycle: Any = self.cycle
         if cycle is not None:
-            cycle.transport = JoinedWrites(self.transport, self.loop)
+            sending = Sending(cycle, self.transport, self.loop)
+            cycle.send, cycle.transport = sending.send, sending
 
     def on_body(self, body: bytes) -> None:
         """Count the body: with chunks there is no length to go by."""
@@ -179,18 +173,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._disarm_write()
         super().resume_writing()
 
-    def _count(self, size: int) -> None:
-        self._header_bytes += size
-        if (
-            self._header_bytes > self.limits.header_bytes
-            or self._header_count > self.limits.header_count
-        ):
-            self._stop(_LARGE_HEADERS)
-
     def _header_problem(self) -> Refusal | None:
         hosts = 0
         version = self.parser.get_http_version()
+        size = len(self.url)
         for name, value in self.headers:
+            size += len(name) + len(value) + 4
             check = _CHECKS.get(name)
             if check == "host":
                 hosts += 1
@@ -200,6 +188,10 @@ class GuardedProtocol(HttpToolsProtocol):
                 return _ENCODED
             elif check == "coding" and (value.strip().lower() != b"chunked" or version != "1.1"):
                 return _NOT_HTTP
+            elif check == "expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+        if size > self.limits.header_bytes:
+            return _LARGE_HEADERS
         if version not in _VERSIONS:
             return _NOT_HTTP
         return _HOST if hosts != 1 and (version == "1.1" or hosts) else None
@@ -277,11 +269,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
 
 _VERSIONS = frozenset(("1.1", "1.0"))
-_CHECKS: Mapping[bytes, Literal["host", "length", "encoding", "coding"]] = {
+_CHECKS: Mapping[bytes, Literal["host", "length", "encoding", "coding", "expect"]] = {
     b"host": "host",
     b"content-length": "length",
     b"content-encoding": "encoding",
     b"transfer-encoding": "coding",
+    b"expect": "expect",
 }
 
 
