@@ -241,3 +241,12 @@ def test_c13_retries_stand_in_the_line(start, world, complete, body):
     world.upstream.fault = ""
     complete(body("unheard of"))
     assert "retried" not in world.lines()[1]["stepdown"]
+
+
+def test_a_body_of_megabytes_arrives_unchanged(start, world, complete, body):
+    start()
+    sent = body("hm" * 1_500_000)
+    assert complete(sent).status == 200
+    _, _, headers, arrived = world.upstream.seen[0]
+    assert json.loads(arrived) == sent
+    assert headers["Content-Length"] == str(len(arrived))

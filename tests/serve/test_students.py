@@ -3,6 +3,8 @@
 import asyncio
 import math
 import threading
+import time
+import weakref
 
 import pytest
 
@@ -226,3 +228,19 @@ def test_warming_up_asks_and_forgives():
 
     warm_up(Student(broken_at_first))
     assert len(asked_of) == 3
+
+
+def test_m7_an_idle_thread_keeps_no_student_alive():
+    async def go():
+        student = Student(lambda: GOOD, "leaves")
+        gone = weakref.ref(student)
+        assert await runner.predict(student, INPUT) == GOOD
+        del student
+        until = time.monotonic() + 5
+        while gone() is not None and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+        return gone()
+
+    runner = StudentRunner(1.0, 8)
+    assert asyncio.run(go()) is None
+    runner.close()

@@ -1,6 +1,7 @@
 """The way upstream: one client, bound to one address, that says plainly how it failed."""
 
 import asyncio
+import io
 import math
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -19,6 +20,7 @@ from stepdown.serve.settings import Limits, Timeouts, api_root
 __all__ = ["Reached", "Unanswered", "Upstream", "chunks", "whole_body"]
 
 _REDIRECTS = range(300, 400)
+_WHOLE = 2**20
 _NOT_MODIFIED = 304
 
 
@@ -218,7 +220,7 @@ class Upstream:
                         question.method,
                         url,
                         headers=question.headers,
-                        data=question.body or None,
+                        data=_data(question.body),
                         allow_redirects=False,
                     )
             except aiohttp.ClientConnectorError as problem:
@@ -238,6 +240,11 @@ class Upstream:
             except (aiohttp.ClientError, OSError, ValueError) as problem:
                 raise _broken(self._root) from problem
         raise AssertionError("the last try returns or raises")
+
+
+def _data(body: bytes) -> bytes | io.BytesIO | None:
+    """Return a body as the client takes it: a large one in parts, so that the loop goes on."""
+    return io.BytesIO(body) if len(body) > _WHOLE else body or None
 
 
 async def chunks(
