@@ -151,7 +151,8 @@ class ServeConfig(_Section, frozen=True):
     must anyway once there are some. A call that the
     upstream answered with a passing failure is tried again up to `retries` times (0: never), and
     `max_upstream_requests` may be under way to one upstream. All tries of a request share
-    `deadline_seconds` until its caller gets a first byte.
+    `deadline_seconds` until its caller gets a first byte. So many `workers` share the port, each a
+    process of its own; more than one takes a database as the store.
     """
 
     host: str = "127.0.0.1"
@@ -165,6 +166,7 @@ class ServeConfig(_Section, frozen=True):
     drain_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 2
     max_upstream_requests: Annotated[int, msgspec.Meta(gt=0)] = 1000
+    workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
 
 
 Unit = Annotated[float, msgspec.Meta(ge=0, le=1)]

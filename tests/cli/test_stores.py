@@ -16,7 +16,7 @@ from tests.serve.conftest import FakeUpstream
 from tests.store.database import PASSWORD, running_server
 
 from stepdown.cli.options import Session
-from stepdown.cli.stores import captured_calls, database_url, drain_orphans, open_outbox
+from stepdown.cli.stores import captured_calls, database_url, drain_left, open_outbox
 from stepdown.config import Config, StoreConfig
 from stepdown.core.ports import Exchange
 from stepdown.errors import ConfigError, InputError
@@ -110,11 +110,11 @@ def test_what_former_workers_left_is_moved_at_the_next_start(tmp_path, url, serv
     for worker in (1, 2, 3):
         with closing(SqliteOutbox(here.workspace.outbox(worker))) as outbox:
             put(outbox, f"w{worker}")
-    drain_orphans(here, 1)
+    assert drain_left(here, 1)
     assert server.ask(url, "SELECT id FROM stepdown_calls ORDER BY id") == [("w2",), ("w3",)]
     assert "1 calls of a former worker" in capsys.readouterr().err
-    drain_orphans(here, 1)
-    drain_orphans(session(tmp_path), 1)
+    assert drain_left(here, 1)
+    assert drain_left(session(tmp_path), 1)
 
 
 @contextmanager

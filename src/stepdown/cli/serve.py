@@ -11,6 +11,7 @@ from stepdown.cli import steps
 from stepdown.cli.endpoints import chain_of, cheaper_of, endpoint_of, secret, with_score
 from stepdown.cli.options import Session, common
 from stepdown.cli.stores import open_outbox
+from stepdown.cli.workers import in_place
 from stepdown.config import Config, TierConfig
 from stepdown.core.contracts import Contract
 from stepdown.core.routes import Route
@@ -41,9 +42,17 @@ _SYNC_COMMIT_S = 5.0
     "--upstream", metavar="URL", help="API root of the model behind, with or without /v1."
 )
 @click.option("--verbose", is_flag=True, help="One line a request on stderr, without its text.")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), help="Processes that share the port (default 1)."
+)
 @common
 def serve(
-    session: Session, host: str | None, port: int | None, upstream: str | None, verbose: bool
+    session: Session,
+    host: str | None,
+    port: int | None,
+    upstream: str | None,
+    verbose: bool,
+    workers: int | None,
 ) -> None:
     """Answer what the students are sure of; send the rest upstream, unchanged."""
     # A core dump would hold keys and prompts.
@@ -52,14 +61,17 @@ def serve(
     required = settings.keys_required or bool(read_keys(session.workspace.keys).keys)
     settings = msgspec.structs.replace(settings, verbose=verbose, keys_required=required)
     settings = with_score(settings, session.config, session.workspace)
-    outbox = open_outbox(session)
+    settings = in_place(session, settings, workers)
+    outbox = open_outbox(session, settings.worker.number if settings.worker else 1)
     seen: list[Loaded] = []
     load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
     notes: list[Path] = []
 
     def ready(address: str) -> None:
-        notes.append(announce(session.workspace.root, address))
-        _tell(settings, seen, address)
+        if settings.worker is None:
+            notes.append(announce(session.workspace.root, address))
+        if settings.worker is None or settings.worker.number == 1:
+            _tell(settings, seen, address)
 
     try:
         keys = key_reader(session.workspace.keys)

@@ -15,7 +15,7 @@ from stepdown.store.postgres import PostgresCalls, PostgresSink
 from stepdown.store.reading import SharedCalls, SqliteCalls
 from stepdown.store.sqlite import SqliteOutbox
 
-__all__ = ["captured_calls", "database_url", "drain_orphans", "open_outbox"]
+__all__ = ["captured_calls", "database_url", "drain_left", "open_outbox"]
 
 
 def database_url(session: Session) -> str | None:
@@ -75,26 +75,26 @@ def open_outbox(session: Session, worker: int = 1) -> SqliteOutbox | DrainedOutb
     return DrainedOutbox(outbox, sink, max_disk_bytes=store.outbox_bytes)
 
 
-def drain_orphans(session: Session, workers: int) -> None:
+def drain_left(session: Session, workers: int) -> bool:
     """Move what workers of numbers above `workers` left, when there were more of them.
 
-    What can't be moved now is tried at the next start.
+    Returns whether nothing is left to be moved.
     """
     url = database_url(session)
     left = {n: path for n, path in session.workspace.outboxes().items() if n > workers}
     if url is None or not left:
-        return
+        return True
     sink = PostgresSink(url)
-    for path in left.values():
-        _drain_orphan(path, sink)
+    done = [_drained(path, sink) for path in left.values()]
     sink.close()
+    return all(done)
 
 
-def _drain_orphan(path: Path, sink: PostgresSink) -> None:
+def _drained(path: Path, sink: PostgresSink) -> bool:
     try:
         moved = drain_orphan(path, sink)
-    except (UsageError, InputError, SinkError, sqlite3.Error) as problem:
-        say(f"{path.name} of a former worker waits: {problem}")
-        return
+    except (UsageError, InputError, SinkError, sqlite3.Error):
+        return False
     if moved:
         say(f"{count(moved)} calls of a former worker moved to the database ({path.name}).")
+    return True

@@ -196,7 +196,9 @@ def _upstreams(gateway: Gateway) -> dict[str, dict[str, object]]:
 
 async def _metrics(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
     headers = [(b"content-type", CONTENT_TYPE)]
-    await _send(turn, send, Reply(200, gateway.metrics.page(), headers))
+    siblings = gateway.siblings
+    page = await siblings.page() if siblings is not None else gateway.metrics.page()
+    await _send(turn, send, Reply(200, page, headers))
 
 
 async def _not_found(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:

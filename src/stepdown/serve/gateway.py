@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from stepdown.serve.metrics import Metrics
 from stepdown.serve.redaction import redactor
 from stepdown.serve.settings import Settings, is_loopback
 from stepdown.serve.shapes import Shapes
+from stepdown.serve.siblings import Siblings
 from stepdown.serve.students import StudentRunner, warm_up
 from stepdown.serve.tiers import Conversations
 from stepdown.serve.upstream import Upstream
@@ -51,6 +53,9 @@ class Gateway:
         StepdownError: what `load` and `keys` raise at start; there are virtual keys, and no key of
             the upstream's to go on with.
     """
+
+    siblings: Siblings | None = None
+    """The other workers on the port, where there are some."""
 
     def __init__(
         self, settings: Settings, load: Load, outbox: Outbox, keys: LoadKeys = no_keys
@@ -115,6 +120,10 @@ class Gateway:
 
     async def open(self) -> None:
         """Start what needs the running loop."""
+        worker = self.settings.worker
+        if worker is not None:
+            self.siblings = Siblings(Path(worker.folder), worker.number, self.metrics.page)
+            await self.siblings.open()
         for upstream in self.chains.upstreams():
             await upstream.open()
         self._start(self._poll())
@@ -124,6 +133,8 @@ class Gateway:
 
     async def close(self) -> None:
         """Stop what runs beside the requests, and let go of the upstream."""
+        if self.siblings is not None:
+            await self.siblings.close()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)

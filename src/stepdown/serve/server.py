@@ -22,8 +22,9 @@ from stepdown.serve.gateway import Gateway, LoadKeys, log, no_keys
 from stepdown.serve.live import Load
 from stepdown.serve.protocol import guarded
 from stepdown.serve.settings import Settings, checked
+from stepdown.serve.workers import READY
 
-__all__ = ["serve", "serving"]
+__all__ = ["holding", "serve", "serving"]
 
 OnReady = Callable[[str], None]
 _BACKLOG = 2048
@@ -128,7 +129,16 @@ class _Server(uvicorn.Server):
         """Open the gateway before the first connection is accepted."""
         await self._gateway.open()
         await super().startup(sockets)
+        worker = self._gateway.settings.worker
+        if worker is not None:
+            asyncio.get_running_loop().add_reader(worker.lifeline, self._drain, worker.lifeline)
         self._on_ready()
+
+    def _drain(self, lifeline: int) -> None:
+        """The parent is gone or wants an end; it sends nothing."""
+        asyncio.get_running_loop().remove_reader(lifeline)
+        if not self.should_exit:
+            self.handle_exit(signal.SIGTERM, None)
 
     async def on_tick(self, counter: int) -> bool:
         """Look whether the thread that started us wants an end."""
@@ -173,6 +183,9 @@ def _run(
     def ready() -> None:
         if on_ready is not None:
             on_ready(_address(listener))
+        worker = gateway.settings.worker
+        if worker is not None:
+            os.write(worker.lifeline, READY)
 
     server = _Server(config, gateway, ready, stop)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
@@ -183,17 +196,46 @@ def _run(
 def _listening(settings: Settings) -> Generator[socket.socket]:
     """Bind before anything else starts, so that a port in use is one sentence."""
     host, port = settings.host, settings.port
+    with _explained(host, port) as family:
+        listener = socket.create_server(
+            (host, port),
+            family=family,
+            backlog=_BACKLOG,
+            reuse_port=settings.worker is not None,
+        )
+    with listener:
+        yield listener
+
+
+@contextmanager
+def holding(host: str, port: int) -> Generator[tuple[int, str]]:
+    """Hold a port for workers that share it, accepting nothing; gives its number and address.
+
+    Raises:
+        UsageError: it is in use, or the host is not ours.
+    """
+    with _explained(host, port) as family:
+        # Sharing is among our own alone: a port that anyone listens on is in use.
+        socket.create_server((host, port), family=family).close()
+        held = socket.socket(family, socket.SOCK_STREAM)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind((host, port))
+    with held:
+        yield held.getsockname()[1], _address(held)
+
+
+@contextmanager
+def _explained(host: str, port: int) -> Generator[socket.AddressFamily]:
+    """Give the address family, and say of a port that can't be had why, and what to do."""
     if not 0 <= port <= _LAST_PORT:
         raise UsageError(f"Port {port} is not between 0 and {_LAST_PORT}; choose another.")
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        yield socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     except OSError as problem:
         raise UsageError(
             f"Can't listen on {host}:{port} ({_cause(problem)}); {_fix(problem)}."
         ) from problem
-    with listener:
-        yield listener
 
 
 def _cause(problem: OSError) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "Routing",
     "Settings",
     "Timeouts",
+    "Worker",
     "api_root",
     "checked",
     "is_loopback",
@@ -110,6 +111,15 @@ class Routing(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
+class Worker(msgspec.Struct, frozen=True):
+    """One of several processes on a port: its number, the socket (a descriptor) that ends when its
+    parent wants it to or is dead, and the folder where the workers meet."""
+
+    number: int
+    lifeline: int
+    folder: str
+
+
 class Settings(msgspec.Struct, frozen=True):
     """All of a gateway's settings.
 
@@ -126,7 +136,7 @@ class Settings(msgspec.Struct, frozen=True):
     upstream answered with a passing failure is tried again up to `retries` times. What can't be
     captured is answered all the same, or with `refuses_uncaptured` by a 503. `redact` names the
     kinds of text that are taken out of what is captured. `allow_private` lets the upstream's name,
-    though a public one, lead to a private address.
+    though a public one, lead to a private address. `worker` says which of several this is, if any.
     """
 
     host: str = "127.0.0.1"
@@ -149,6 +159,7 @@ class Settings(msgspec.Struct, frozen=True):
     refuses_uncaptured: bool = False
     redact: tuple[str, ...] = ("credentials",)
     allow_private: bool = False
+    worker: Worker | None = None
 
     @property
     def frontier(self) -> Endpoint | None:
