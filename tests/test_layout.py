@@ -13,6 +13,7 @@ VALUES = {
     "core/datasets.py",
     "core/ports.py",
     "core/routes.py",
+    "core/sites.py",
 }
 
 

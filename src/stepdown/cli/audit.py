@@ -4,9 +4,11 @@ import shlex
 from pathlib import Path
 
 import click
+import msgspec
 
 from stepdown import __version__
 from stepdown.cli import steps
+from stepdown.cli.code import code_report, show_code
 from stepdown.cli.options import MAP_HELP, Session, common, print_json
 from stepdown.logs.plain import mapped
 from stepdown.render import audit_table, next_step, progress_bar, say, show
@@ -19,14 +21,27 @@ __all__ = ["audit"]
 @click.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG…")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report.")
+@click.option(
+    "--code",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Also find the call sites in the code of DIR.",
+)
 @click.option("--map", "pairs", multiple=True, metavar="FIELD=PATH", help=MAP_HELP)
 @common
 def audit(
-    session: Session, logs: tuple[str, ...], html: Path | None, pairs: tuple[str, ...]
+    session: Session,
+    logs: tuple[str, ...],
+    html: Path | None,
+    code: Path | None,
+    pairs: tuple[str, ...],
 ) -> None:
     """Find the tasks in LOG (files, folders, globs, or - for standard input) and judge each."""
     with progress_bar() as progress:
         report = steps.audit_log(session, logs, progress, mapped(pairs))
+        if code is not None:
+            found = code_report(code, report.tasks, progress)
+            report = msgspec.structs.replace(report, code=found)
     if html is not None:
         page = audit_page(report, made_at=steps.now(), version=__version__)
         publish_file(html, page.encode(), mode=0o644)
@@ -35,6 +50,8 @@ def audit(
         print_json(report)
     else:
         show(audit_table(report))
+        if report.code is not None:
+            show_code(report.code, report.tasks)
     first = next((t for t in report.tasks if t.verdict.decision == "distil"), None)
     if first:
         # What came on standard input can't come again: its kept copy can.

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from stepdown.core.sites import CodeReport
 from stepdown.core.tasks import Task
 
 __all__ = ["AuditReport", "SourceCoverage"]
@@ -29,7 +30,7 @@ class AuditReport(msgspec.Struct, frozen=True):
     """The result of `stepdown audit`; tasks are ranked by spend, then by volume.
 
     `unpriced_models` maps each model without a known price to its calls: their cost is unknown, and
-    is in no total. `days` is the log's time span.
+    is in no total. `days` is the log's time span, `code` what a scan of the code adds.
     """
 
     tasks: tuple[Task, ...]
@@ -39,3 +40,4 @@ class AuditReport(msgspec.Struct, frozen=True):
     days: float | None = None
     unpriced_models: dict[str, int] = {}
     prices_as_of: str = ""
+    code: CodeReport | None = None

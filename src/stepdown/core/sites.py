@@ -1,0 +1,45 @@
+"""Call sites: the places in a team's code where a language model is called."""
+
+import msgspec
+
+__all__ = ["CallSite", "CodeReport"]
+
+
+class CallSite(msgspec.Struct, frozen=True):
+    """What the code itself says of one call; None and () where it is decided elsewhere.
+
+    `file` is relative to the folder that was scanned, `line` counts from 1, `function` is the
+    qualified name of the function around it ("" at the top of a file). `library` is who is called
+    and `method` how. `prompts` are the texts that stand in the code, `{}` in each place that is
+    filled in; `tools` and `schema` are names.
+    """
+
+    file: str
+    line: int
+    library: str
+    method: str
+    function: str = ""
+    model: str | None = None
+    prompts: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    schema: str | None = None
+
+
+class CodeReport(msgspec.Struct, frozen=True):
+    """The log and the code side by side.
+
+    `tasks` has for each task's id the places of its call sites ("file:line"), `unplaced` the ids of
+    tasks that no site was found for, `silent` the sites of which no call is in the log. A site
+    whose words all come from elsewhere is `unknown`: it may be any task's. `files` and `lines` were
+    scanned, `unread` says of each file that could not be read why, `notes` are sentences.
+    """
+
+    sites: tuple[CallSite, ...]
+    tasks: dict[str, tuple[str, ...]]
+    unplaced: tuple[str, ...]
+    silent: tuple[str, ...]
+    unknown: tuple[str, ...]
+    files: int = 0
+    lines: int = 0
+    unread: dict[str, str] = {}
+    notes: tuple[str, ...] = ()

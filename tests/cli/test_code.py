@@ -1,0 +1,33 @@
+"""`audit --code`: the code beside the log."""
+
+import json
+
+from tests.cli.story import call, easy, write
+
+APP = """
+from openai import OpenAI
+OpenAI().chat.completions.create(model="m", messages=[{"role": "system", "content": %r}])
+OpenAI().responses.create(model="m", input="Summarise the meeting for those who were away.")
+"""
+
+
+def test_tasks_and_call_sites_are_joined(tmp_path, capsys):
+    items = list(easy(300))
+    system = items[0]["request"]["messages"][0]["content"]
+    log = write(tmp_path / "log.jsonl", items)
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "app.py").write_text(APP % system)
+    page = tmp_path / "audit.html"
+    options = ("--code", tmp_path / "code", "--workspace", tmp_path / "w", "--html", page)
+    assert call("audit", log, *options, "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    (task,) = report["tasks"]
+    assert report["code"]["tasks"] == {task["id"]: ["app.py:3"]}
+    assert report["code"]["silent"] == ["app.py:4"]
+    assert "app.py:3" in page.read_text()
+    assert call("audit", log, *options) == 0
+    captured = capsys.readouterr()
+    assert "app.py:3" in captured.out
+    assert "app.py:4" in captured.err
+    assert max(map(len, captured.out.splitlines())) <= 100
+    assert call("audit", log, "--code", tmp_path / "w", "--workspace", tmp_path / "w") == 2

@@ -1,0 +1,36 @@
+"""A folder of code."""
+
+import pytest
+
+from stepdown.errors import InputError
+from stepdown.scan import scan_code
+
+
+def put(folder, name, text):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_a_folder_is_scanned_without_what_is_installed_in_it(tmp_path):
+    call = (
+        "from openai import OpenAI\nfrom app.prompts import P\nOpenAI().responses.create(input=P)"
+    )
+    put(tmp_path, "src/app/main.py", call)
+    put(tmp_path, "src/app/prompts.py", "P = 'Be brief, please.'\n")
+    put(tmp_path, "node_modules/x/index.js", "c.chat.completions.create({})")
+    put(tmp_path, ".venv/lib/x.py", call)
+    put(tmp_path, "broken.py", "import openai\ndef f(:")
+    put(tmp_path, "readme.md", "OpenAI().responses.create()")
+    found = scan_code(tmp_path)
+    assert [(s.file, s.line, s.prompts) for s in found.sites] == [
+        ("src/app/main.py", 3, ("Be brief, please.",))
+    ]
+    assert (found.files, found.unread) == (3, {"broken.py": "SyntaxError"})
+
+
+def test_what_is_no_code_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no Python"):
+        scan_code(tmp_path)
+    with pytest.raises(InputError, match="There is no folder"):
+        scan_code(tmp_path / "x")

@@ -1,0 +1,192 @@
+"""Call sites in Python: every one is found, none is invented."""
+
+import ast
+import textwrap
+
+import pytest
+
+from stepdown.scan.python import python_sites
+
+
+def sites(code, constants=None):
+    known = constants or {}
+
+    def lookup(name):
+        return ast.parse(known[name], mode="eval").body if name in known else None
+
+    return python_sites(textwrap.dedent(code), "app.py", lookup)
+
+
+def only(code, **more):
+    (found,) = sites(code, **more)
+    return found
+
+
+CASES = {
+    "openai chat.completions.create": """
+        from openai import OpenAI
+        client = OpenAI()
+        client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi you"}])
+        """,
+    "openai responses.parse": """
+        import openai as o
+        class App:
+            def __init__(self):
+                self.llm = o.AsyncOpenAI()
+            async def ask(self):
+                return await self.llm.responses.parse(model="m", input="hi you")
+        """,
+    "openai chat.completions.stream": """
+        from openai import OpenAI
+        def ask(client: OpenAI | None = None):
+            with client.chat.completions.stream(model="m", messages=(("user", "hi you"),)) as s:
+                pass
+        """,
+    "openai beta.chat.completions.parse": """
+        from openai import OpenAI
+        def client():
+            return OpenAI()
+        def ask():
+            msgs = [{"role": "user", "content": "hi you"}]
+            client().with_options(timeout=3).beta.chat.completions.parse(model="m", messages=msgs)
+        """,
+    "openai ChatCompletion.create": """
+        import openai
+        openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": "hi you"}])
+        """,
+    "anthropic messages.create": """
+        import anthropic
+        class App:
+            claude: anthropic.Anthropic
+            def ask(self):
+                self.claude.messages.create(model="m", max_tokens=9, messages=[], system="hi you")
+        """,
+    "google-genai models.generate_content": """
+        from google import genai
+        genai.Client().models.generate_content(model="m", contents="hi you")
+        """,
+    "google-genai generate_content": """
+        import google.generativeai as palm
+        model = palm.GenerativeModel("m")
+        model.generate_content("hi you")
+        """,
+    "litellm completion": """
+        from litellm import completion as ask
+        ask(model="m", messages=[{"role": "user", "content": "hi you"}])
+        """,
+    "instructor chat.completions.create": """
+        import instructor
+        from openai import OpenAI
+        client = instructor.from_openai(OpenAI())
+        client.chat.completions.create(
+            model="m", response_model=X, messages=[{"role": "user", "content": "hi you"}])
+        """,
+    "langchain invoke": """
+        from langchain_openai import ChatOpenAI
+        from langchain_core.prompts import ChatPromptTemplate
+        prompt = ChatPromptTemplate.from_messages([("system", "hi you")])
+        chain = prompt | ChatOpenAI(model="m") | parse
+        chain.invoke({"x": 1})
+        """,
+    "pydantic-ai run_sync": """
+        from pydantic_ai import Agent
+        agent = Agent("m", system_prompt="hi you")
+        agent.run_sync(text)
+        """,
+    "dspy call": """
+        import dspy
+        answer = dspy.ChainOfThought("hi you")
+        answer(question="x", model="m")
+        """,
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_library(name):
+    found = only(CASES[name])
+    assert f"{found.library} {found.method}" == name
+    assert (found.model, found.prompts) == ("m", ("hi you",))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        # Twilio's messages are sent, not asked.
+        """
+        from twilio.rest import Client
+        Client().messages.create(to="1", from_="2", body="x")
+        """,
+        """
+        import responses
+        responses.add(responses.GET, "http://x")
+        """,
+        """
+        from openai import OpenAI
+        OpenAI().embeddings.create(model="m", input="x")
+        OpenAI().files.create(file=f)
+        """,
+        """
+        from langchain_core.prompts import ChatPromptTemplate
+        ChatPromptTemplate.from_template("{x}").invoke({"x": 1})
+        """,
+        """
+        import subprocess
+        subprocess.run(["x"])
+        """,
+        """
+        from pydantic_ai import Agent
+        agent = Agent("m")
+        @agent.tool
+        def f(): ...
+        """,
+    ],
+)
+def test_none_is_invented(code):
+    assert sites(code) == []
+
+
+def test_a_receiver_that_nobody_can_tell_is_told_by_the_call():
+    found = only("def f(c): c.llm.chat.completions.create(model=MODEL, messages=m)")
+    assert (found.library, found.function, found.model) == ("openai", "f", None)
+    assert sites("c.messages.create(model='m', messages=[], max_tokens=3)") != []
+    assert sites("c.messages.create(body='x')") == []
+
+
+def test_names_of_this_file_and_of_others():
+    code = """
+        from app.prompts import SYSTEM
+        from openai import OpenAI
+        MODEL = "gpt-4o"
+        client = OpenAI()
+        TOOLS = [{"type": "function", "function": {"name": "find"}}]
+        class Router:
+            def route(self, text):
+                return client.chat.completions.create(
+                    model=MODEL, tools=TOOLS, response_format=Label,
+                    messages=[{"role": "system", "content": SYSTEM},
+                              {"role": "user", "content": f"Ticket: {text}"}])
+        """
+    found = only(code, constants={"app.prompts.SYSTEM": "'Be ' + 'brief.'"})
+    assert found.prompts == ("Be brief.", "Ticket: {}")
+    assert (found.model, found.tools, found.schema) == ("gpt-4o", ("find",), "Label")
+    assert (found.function, found.line) == ("Router.route", 9)
+
+
+def test_two_clients_of_one_name_in_two_functions():
+    code = """
+        from openai import OpenAI
+        from twilio.rest import Client
+        def a():
+            client = OpenAI()
+            client.responses.create(model="m", input="x")
+        def b():
+            client = Client()
+            client.messages.create(to="1", body="x")
+        """
+    assert [site.function for site in sites(code)] == ["a"]
+
+
+@pytest.mark.parametrize("code", ["def f(:", "x = '\0'"])
+def test_what_is_no_python_is_said(code):
+    with pytest.raises((SyntaxError, ValueError)):
+        sites(code)

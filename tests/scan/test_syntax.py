@@ -1,0 +1,40 @@
+"""Syntax trees of JavaScript."""
+
+import pytest
+
+from stepdown.scan.syntax import SUFFIXES, TEXT, pairs, parse, said_parts, spelled, unquoted, walk
+
+pytest.importorskip("tree_sitter_typescript")
+
+
+def first(source, kind, grammar="javascript"):
+    return next(node for node, _ in walk(parse(source, grammar), "") if node.type == kind)
+
+
+def test_objects_by_their_names():
+    found = pairs(first(b"f({ a: 1, 'b': 2, c, d() {} })", "object"))
+    assert {name: spelled(node)[:1] for name, node in found.items()} == {
+        "a": "1",
+        "b": "2",
+        "c": "c",
+        "d": "d",
+    }
+    assert pairs(None) == {}
+
+
+def test_what_a_template_holds():
+    node = first(b"x = `a ${b} \\n`", "template_string")
+    assert node.type in TEXT
+    parts = [part if isinstance(part, str) else spelled(part) for part in said_parts(node)]
+    assert "".join(parts) == "a b \n"
+    assert unquoted(first(b"'q'", "string")) == "q"
+
+
+@pytest.mark.parametrize("grammar", sorted(set(SUFFIXES.values())))
+def test_every_grammar_parses(grammar):
+    assert first(b"class A { f() { return g(1); } }", "call_expression", grammar) is not None
+
+
+def test_functions_are_named_by_what_is_around_them():
+    names = {name for _, name in walk(parse(b"class A { f() { x } }", "javascript"), "")}
+    assert "A.f" in names
