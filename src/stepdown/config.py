@@ -148,9 +148,9 @@ class ServeConfig(_Section, frozen=True):
     `client_keys_env` names the environment variable that holds the keys that callers must present,
     separated by commas; without it a caller's key is the upstream's business. With `keys =
     "required"` callers must present one of these or a virtual key (`stepdown keys add`), as they
-    must anyway once there are some. A call that the
-    upstream answered with a passing failure is tried again up to `retries` times (0: never), and
-    `max_upstream_requests` may be under way to one upstream. All tries of a request share
+    must anyway once there are some. A call that the upstream answered with a passing failure is
+    tried again up to `retries` times (0: never), and `max_upstream_requests` may be under way to
+    one upstream, `max_requests` in the whole gateway. All tries of a request share
     `deadline_seconds` until its caller gets a first byte. So many `workers` share the port, each a
     process of its own; more than one takes a database as the store.
     """
@@ -167,6 +167,7 @@ class ServeConfig(_Section, frozen=True):
     retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 2
     max_upstream_requests: Annotated[int, msgspec.Meta(gt=0)] = 1000
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    max_requests: Annotated[int, msgspec.Meta(gt=0)] = 1500
 
 
 Unit = Annotated[float, msgspec.Meta(ge=0, le=1)]

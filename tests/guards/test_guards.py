@@ -161,6 +161,7 @@ GUARDS = {
         '[tiers.frontier]\nbase_url = "UPSTREAM"',
         fall_back,
     ),
+    "max_requests": Guard("[serve]\nmax_requests = 1", "[serve]\nmax_requests = 10", crowd),
     "max_upstream_requests": Guard(
         "[serve]\nmax_upstream_requests = 1", "[serve]\nmax_upstream_requests = 10", crowd
     ),

@@ -1,10 +1,14 @@
 """Paths, methods, health, keys, and what happens when the gateway itself fails."""
 
 import json
+import threading
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from stepdown.serve.settings import Limits, Timeouts
 
 
 def test_paths_and_methods(start, ask):
@@ -187,3 +191,29 @@ def fuzzed_bytes(start, complete):
         assert complete(data).status in (200, 400)
 
     return check
+
+
+def test_r7_more_than_the_gateway_takes_is_refused_at_once(start, world, ask, body, wait):
+    world.upstream.fault = "blackhole"
+    start(limits=Limits(requests=2), timeouts=Timeouts(answer=30))
+    threads = [
+        threading.Thread(target=ask, args=("POST", "/v1/chat/completions", body("hm")))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    wait(lambda: len(world.upstream.seen) == 2)
+    for path, shape in (
+        ("/v1/chat/completions", "stepdown_error"),
+        ("/v1/messages", "overloaded_error"),
+    ):
+        began = time.monotonic()
+        reply = ask("POST", path, body())
+        assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+        assert reply.json()["error"]["type"] == shape
+        assert time.monotonic() - began < 1
+    assert ask("GET", "/readyz").status == 200
+    world.upstream.release.set()
+    for thread in threads:
+        thread.join()
+    assert ask("POST", "/v1/chat/completions", body()).status == 200

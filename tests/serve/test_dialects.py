@@ -10,7 +10,8 @@ import pytest
 from tests.serve.conftest import SYSTEM
 
 from stepdown.core.calls import Answer, ToolCall
-from stepdown.serve.dialects import CHAT, MESSAGES, RESPONSES, dialect_of
+from stepdown.errors import InputError
+from stepdown.serve.dialects import CHAT, MESSAGES, RESPONSES, dialect_of, meant
 
 BOOK: Any = {"name": "book", "description": "Book a trip.", "input_schema": {"type": "object"}}
 BOOK_CHAT: Any = {
@@ -250,3 +251,37 @@ def test_parsed_answers_are_one_contract_in_all_three(gpt, world, body):
         reply = claude.messages.with_raw_response.create(**ask_messages(output_config=wanted))
     assert reply.headers["x-stepdown-decision"] == "answered"
     assert reply.parse().content[0].text == '{"label": "greet"}'
+
+
+MEANT = [
+    ({"model": "m", "messages": []}, "", CHAT),
+    ({"model": "m", "messages": [], "system": "s"}, "", MESSAGES),
+    ({"model": "m", "messages": [], "tools": [{"name": "f", "input_schema": {}}]}, "", MESSAGES),
+    ({"model": "m", "messages": []}, "x=1&api=messages", MESSAGES),
+    ({"model": "m", "input": "x"}, "", RESPONSES),
+    ({"model": "m", "messages": []}, "api=responses", RESPONSES),
+    ({"model": "m"}, "", CHAT),
+]
+
+
+@pytest.mark.parametrize(("fields", "query", "dialect"), MEANT)
+def test_what_a_body_is_meant_as(fields, query, dialect):
+    assert meant(json.dumps(fields).encode(), query) is dialect
+    with pytest.raises(InputError, match="chat, messages or responses"):
+        meant(b"{}", "api=soap")
+
+
+def test_route_takes_every_dialect(start, world, ask, body):
+    start()
+    (system, user) = body()["messages"]
+    asked = {"model": "claude-9", "max_tokens": 50, "messages": [user]}
+    for path, value in (
+        ("/v1/route", {**asked, "system": system["content"]}),
+        ("/v1/route?api=messages", {**asked, "system": system["content"]}),
+        ("/v1/route", {"model": "m", "instructions": system["content"], "input": user["content"]}),
+        ("/v1/route", body()),
+    ):
+        told = ask("POST", path, value).json()
+        assert (told["decision"], told["task_name"]) == ("answered", "intents"), path
+    assert ask("POST", "/v1/route?api=soap", body()).status == 400
+    assert world.upstream.seen == []

@@ -173,13 +173,25 @@ def test_s10_a_caller_who_does_not_read_is_let_go(start, world, body, wait):
     assert world.lines()[0]["error"]["status"] == 499
 
 
+@pytest.mark.parametrize("path", ["/v1/messages", "/messages", "/v1/messages/count_tokens"])
+def test_a_refusal_is_in_the_dialect_of_its_path(start, ask, path):
+    start(limits=Limits(body_bytes=100, header_bytes=500))
+    large = ask("POST", path, b"x" * 101)
+    assert (large.status, large.json()["error"]["type"]) == (413, "request_too_large")
+    assert large.json()["type"] == "error"
+    wide = ask("POST", path, b"{}", {"x-a": "y" * 600})
+    assert (wide.status, wide.json()["type"]) == (431, "error")
+    assert ask("POST", "/v1/responses", b"x" * 101).json()["error"]["code"] == "body_too_large"
+
+
 def test_r7_too_many_connections(start, world, raw, complete, body):
     start(limits=Limits(connections=3))
     host, port = world.url.removeprefix("http://").split(":")
     held = [socket.create_connection((host, int(port))) for _ in range(3)]
     time.sleep(0.2)
     try:
-        assert complete(body()).status == 503
+        reply = complete(body())
+        assert (reply.status, reply.headers["retry-after"]) == (503, "1")
     finally:
         for connection in held:
             connection.close()

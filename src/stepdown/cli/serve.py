@@ -12,7 +12,7 @@ from stepdown.cli.endpoints import chain_of, cheaper_of, endpoint_of, secret, wi
 from stepdown.cli.options import Session, common
 from stepdown.cli.stores import open_outbox
 from stepdown.cli.workers import in_place
-from stepdown.config import Config, TierConfig
+from stepdown.config import Config, ServeConfig, TierConfig
 from stepdown.core.contracts import Contract
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Task, TaskIndex
@@ -139,7 +139,7 @@ def settings_of(
         redact=config.store.redact,
         refuses_uncaptured=config.store.when_full == "refuse",
         allow_private=named is not None and named.allow_private,
-        limits=Limits(body_bytes=own.max_body_bytes, upstream_requests=own.max_upstream_requests),
+        limits=_limits(own),
         timeouts=Timeouts(
             first_byte=(named and named.first_byte_seconds) or own.first_byte_seconds,
             answer=(named and named.answer_seconds) or Timeouts().answer,
@@ -148,6 +148,14 @@ def settings_of(
             drain=own.drain_seconds,
             commit=_SYNC_COMMIT_S if config.store.durability == "sync" else Timeouts().commit,
         ),
+    )
+
+
+def _limits(own: ServeConfig) -> Limits:
+    return Limits(
+        body_bytes=own.max_body_bytes,
+        requests=own.max_requests,
+        upstream_requests=own.max_upstream_requests,
     )
 
 

@@ -50,6 +50,7 @@ def make_app(gateway: Gateway) -> App:
         )
         turn.dialect = dialect_of(path)
         gateway.metrics.began()
+        gateway.under_way += 1
         try:
             await _found(table, path, turn.method)(gateway, turn, receive, send)
         except Exception as bug:
@@ -60,6 +61,7 @@ def make_app(gateway: Gateway) -> App:
             message = "The gateway failed on this request; its log has the details."
             await _send(turn, send, problem(500, message, "internal_error"))
         finally:
+            gateway.under_way -= 1
             seconds = time.monotonic() - turn.begun
             gateway.metrics.ended(turn.decision, turn.task_name, turn.status, seconds)
             if gateway.settings.verbose:
@@ -111,6 +113,9 @@ def _guard(role: Role, handler: Handler) -> Handler:
         return handler
 
     async def guarded(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
+        if role == "caller" and gateway.under_way > gateway.settings.limits.requests:
+            await _send(turn, send, _FULL)
+            return
         caller = gateway.callers.of(turn.headers)
         if role == "caller" and caller is not None:
             turn.caller = caller
@@ -217,6 +222,12 @@ def _not_allowed(methods: Mapping[str, Handler]) -> Handler:
     return refuse
 
 
+_FULL = problem(
+    503,
+    "The gateway has as many requests under way as it takes; try again shortly.",
+    "overloaded",
+    retry_after_s=1,
+)
 _STRANGER = problem(
     401, "This gateway needs one of its own keys as the bearer token.", "invalid_api_key"
 )

@@ -65,7 +65,7 @@ class Gateway:
         self.chains = chains_of(settings)
         frontier = self.chains.frontier
         self.upstream = frontier[0].upstream if frontier else Upstream(None, limits, timeouts)
-        self.fell_back = 0
+        self.fell_back = self.under_way = 0
         self.conversations = Conversations(limits.conversations, timeouts.conversation)
         self.students = StudentRunner(timeouts.student, limits.students_waiting)
         self.shapes = Shapes()

@@ -1,7 +1,7 @@
 """uvicorn's HTTP protocol with the bounds that it lacks: on headers, bodies, and every wait.
 
-What breaks a bound gets one answer in OpenAI's shape, and the connection is closed. Timers run only
-while something is missing, so a request that arrives in one piece costs none.
+What breaks a bound gets one answer in the dialect of its path, and the connection is closed. Timers
+run only while something is missing, so a request that arrives in one piece costs none.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ from typing import Any, Literal
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from stepdown.serve.dialects import CHAT, MESSAGES, Dialect
 from stepdown.serve.sending import Sending
 from stepdown.serve.settings import Limits, Timeouts
-from stepdown.wire.openai_answers import error_body
 
 __all__ = ["GuardedProtocol", "guarded"]
 
@@ -261,7 +261,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if begun or self.transport.is_closing():
             self.transport.close()
             return
-        self.transport.write(_response(refusal))
+        target: bytes = self.url if self._phase != "start" else b""
+        messages = target.removeprefix(b"/v1").startswith(b"/messages")
+        self.transport.write(_response(refusal, MESSAGES if messages else CHAT))
         self.transport.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -283,11 +285,12 @@ def guarded(limits: Limits, timeouts: Timeouts) -> type[GuardedProtocol]:
     return type("GuardedProtocol", (GuardedProtocol,), {"limits": limits, "timeouts": timeouts})
 
 
-def _response(refusal: Refusal) -> bytes:
+def _response(refusal: Refusal, dialect: Dialect) -> bytes:
     status, code, message = refusal
-    body = error_body(message, code)
+    body = dialect.error(status, message, code, None)
+    again = b"retry-after: 1" if refusal is _CROWDED else b"x-should-retry: false"
     head = (
         b"content-type: application/json\r\ncontent-length: %d\r\n"
-        b"x-should-retry: false\r\nconnection: close\r\n\r\n" % len(body)
+        b"%b\r\nconnection: close\r\n\r\n" % (len(body), again)
     )
     return STATUS_LINE[status] + head + body

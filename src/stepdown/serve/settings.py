@@ -32,13 +32,15 @@ class Limits(msgspec.Struct, frozen=True):
 
     `upstream_bytes` bounds an answer that is read whole or assembled, `relayed_bytes` one that is
     only passed through, `line_bytes` one line of an SSE stream. So many `upstream_requests` may be
-    under way to one upstream that a slow one does not fill the gateway.
+    under way to one upstream that a slow one does not fill the gateway, and so many `requests` in
+    all of it; more are refused at once.
     """
 
     body_bytes: int = 4 * MIB
     header_bytes: int = 32 * 1024
     header_count: int = 100
     connections: int = 2000
+    requests: int = 1500
     upstream_bytes: int = 16 * MIB
     line_bytes: int = MIB
     relayed_bytes: int = 1024 * MIB
