@@ -153,6 +153,10 @@ class ServeConfig(_Section, frozen=True):
     one upstream, `max_requests` in the whole gateway. All tries of a request share
     `deadline_seconds` until its caller gets a first byte. So many `workers` share the port, each a
     process of its own; more than one takes a database as the store.
+    `access_log` is a file that gets one line of JSON for each request ("-": standard output),
+    `otlp_endpoint` the root of an OpenTelemetry collector, such as http://127.0.0.1:4318, that gets
+    a span for each API call; `trace_share` is the share of calls that are told so where the
+    caller's own trace has not decided it.
     """
 
     host: str = "127.0.0.1"
@@ -168,6 +172,9 @@ class ServeConfig(_Section, frozen=True):
     max_upstream_requests: Annotated[int, msgspec.Meta(gt=0)] = 1000
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     max_requests: Annotated[int, msgspec.Meta(gt=0)] = 1500
+    access_log: str | None = None
+    otlp_endpoint: str | None = None
+    trace_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
 
 
 Unit = Annotated[float, msgspec.Meta(ge=0, le=1)]

@@ -3,6 +3,9 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from stepdown.core.routes import Decision
+from stepdown.serve.metrics import Metrics
+
 
 @pytest.fixture
 def counted(ask):
@@ -57,3 +60,47 @@ def test_s1_elsewhere_than_on_loopback_metrics_need_a_client_key(start, world, a
     world.url = world.url.replace("0.0.0.0", "127.0.0.1")
     assert ask("GET", "/metrics").status == 401
     assert ask("GET", "/metrics", None, {"authorization": "Bearer k1"}).status == 200
+
+
+def test_p4_an_upstream_can_make_up_few_labels(start, world, complete, body, counted):
+    start(retries=0)
+    for status in (418, 451, 477, 429, 404):
+        world.upstream.fault = f"status:{status}"
+        complete(body("hm"))
+    statuses = {labels[2] for labels in counted("stepdown_requests_total")}
+    assert statuses == {"4xx", "429", "404"}
+
+
+def test_p4_there_are_never_more_than_a_thousand_label_sets(figure):
+    metrics = Metrics(dict)
+    for number in range(3000):
+        metrics.began()
+        metrics.ended(Decision("relayed", "no_route", "frontier"), f"task-{number}", 200, 0.1)
+    page = metrics.page().decode()
+    found = [line for line in page.splitlines() if line.startswith("stepdown_requests_total")]
+    figure(f"{len(found)} label sets of 3,000 tasks")
+    assert len(found) <= 1000
+    assert 'task="(other)"' in page
+
+
+def test_tokens_and_first_bytes_are_counted_by_tier(start, complete, body, counted):
+    start()
+    complete(body())
+    complete(body("hm"))
+    complete(body("hm", stream=True))
+    tokens = counted("stepdown_tokens_total")
+    assert tokens["input", "frontier"] == 5
+    assert tokens["output", "frontier"] == 3
+    assert tokens["input", "small"] > 0
+    assert counted("stepdown_first_byte_seconds_count") == {("frontier",): 1}
+
+
+def test_each_upstream_has_its_breaker(start, world, complete, body, counted):
+    start(retries=0)
+    world.upstream.fault = "blackhole"
+    for _ in range(5):
+        complete(body("hm"))
+    world.upstream.release.set()
+    at = ("frontier", f"{world.upstream.url}/v1")
+    assert counted("stepdown_breaker_open") == {at: 1}
+    assert counted("stepdown_requests_at") == {at: 0}

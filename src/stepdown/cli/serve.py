@@ -1,5 +1,6 @@
 """`stepdown serve`: the gateway on the workspace's policy, until it is told to stop."""
 
+import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ from stepdown.workspace.presence import announce
 
 __all__ = ["loader", "serve", "settings_of"]
 
+_OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _SYNC_COMMIT_S = 5.0
 """How long an answer waits for the disk where that is promised."""
 
@@ -139,6 +141,9 @@ def settings_of(
         redact=config.store.redact,
         refuses_uncaptured=config.store.when_full == "refuse",
         allow_private=named is not None and named.allow_private,
+        access_log=own.access_log or None,
+        trace_share=own.trace_share,
+        otlp_endpoint=own.otlp_endpoint or os.environ.get(_OTLP) or None,
         limits=_limits(own),
         timeouts=Timeouts(
             first_byte=(named and named.first_byte_seconds) or own.first_byte_seconds,

@@ -46,6 +46,7 @@ async def send_answer(
     dialect = turn.dialect
     stamp = Stamp(f"{dialect.prefix}{turn.id}", int(turn.time), request.model or turn.model)
     body = completion_body(answer, stamp, usage)
+    turn.usage, turn.completion = usage, body
     latency_ms = (time.monotonic() - turn.begun) * 1000
     await gateway.capture.keep(exchange_of(turn, latency_ms, body))
     headers = [*headers_of(turn), (b"x-request-id", turn.id.encode())]

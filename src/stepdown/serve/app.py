@@ -49,6 +49,8 @@ def make_app(gateway: Gateway) -> App:
             scope["method"], f"{raw}?{query.decode('latin-1')}" if query else raw, scope["headers"]
         )
         turn.dialect = dialect_of(path)
+        if gateway.watch.on:
+            send = gateway.watch.began(turn, send)
         gateway.metrics.began()
         gateway.under_way += 1
         try:
@@ -62,12 +64,25 @@ def make_app(gateway: Gateway) -> App:
             await _send(turn, send, problem(500, message, "internal_error"))
         finally:
             gateway.under_way -= 1
-            seconds = time.monotonic() - turn.begun
-            gateway.metrics.ended(turn.decision, turn.task_name, turn.status, seconds)
-            if gateway.settings.verbose:
-                _log(turn, path)
+            _ended(gateway, turn, path)
 
     return app
+
+
+def _ended(gateway: Gateway, turn: Turn, path: str) -> None:
+    """Tell whoever counts or writes down what became of requests."""
+    seconds = time.monotonic() - turn.begun
+    decision, metrics = turn.decision, gateway.metrics
+    metrics.ended(decision, turn.task_name, turn.status, seconds)
+    if decision is not None:
+        if turn.usage is not None:
+            metrics.told(decision.tier, turn.usage)
+        if turn.first_byte is not None:
+            metrics.began_to_answer(decision.tier, turn.first_byte - turn.begun)
+    if gateway.watch.on:
+        gateway.watch.ended(turn, path, seconds)
+    if gateway.settings.verbose:
+        _log(turn, path)
 
 
 _ROOTS = frozenset(

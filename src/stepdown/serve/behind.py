@@ -45,6 +45,7 @@ async def ask_behind(
     inquiry = live.behind
     if inquiry is None or not gateway.chains.mid:
         return None
+    turn.upstream = gateway.chains.mid[0].upstream.address
     body = await _reply(gateway, inquiry, asked(inquiry, request))
     if body == _BAD_REQUEST:
         # Some models refuse to tell how likely their tokens were.

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from stepdown.core.calls import Request
+from stepdown.core.calls import Request, Usage
 from stepdown.core.ports import Exchange, Prediction
 from stepdown.core.routes import Decision
 from stepdown.core.savings import Spent
@@ -19,6 +19,7 @@ from stepdown.serve.chain import Chain
 from stepdown.serve.dialects import CHAT, Dialect
 from stepdown.serve.headers import Headers
 from stepdown.serve.redaction import Redactor
+from stepdown.serve.trace import Trace
 from stepdown.wire.openai_answers import usage_body
 
 __all__ = ["Capture", "Outbox", "Turn", "exchange_of", "one_line", "quoted"]
@@ -51,6 +52,9 @@ class Turn(msgspec.Struct):
     audit of; `way` is whom it is put to where that is not the frontier alone, `tries` how often an
     upstream was asked after the first time. `estimated` says that the usage told is our own
     estimate, and `beside` holds questions that were paid for though their answers were not given.
+    `usage` and `completion` are what was answered, `upstream` the address that was asked last,
+    `problem` a word for what went wrong, `first_byte` the moment of a stream's first, `sent` how
+    many bytes the caller got where somebody counts them.
     """
 
     id: str
@@ -75,6 +79,13 @@ class Turn(msgspec.Struct):
     estimated: bool = False
     beside: tuple[Spent, ...] = ()
     way: Chain = ()
+    usage: Usage | None = None
+    completion: bytes = b""
+    upstream: str = ""
+    problem: str = ""
+    first_byte: float | None = None
+    sent: int = 0
+    trace: Trace | None = None
 
 
 class Capture:

@@ -26,6 +26,7 @@ from stepdown.serve.siblings import Siblings
 from stepdown.serve.students import StudentRunner, warm_up
 from stepdown.serve.tiers import Conversations
 from stepdown.serve.upstream import Upstream
+from stepdown.serve.watch import Watch
 
 __all__ = ["Gateway", "LoadKeys", "new_turn", "no_keys"]
 
@@ -65,18 +66,17 @@ class Gateway:
         self.chains = chains_of(settings)
         frontier = self.chains.frontier
         self.upstream = frontier[0].upstream if frontier else Upstream(None, limits, timeouts)
-        self.fell_back = self.under_way = 0
+        self.fell_back = self.under_way = self._standing = 0
         self.conversations = Conversations(limits.conversations, timeouts.conversation)
         self.students = StudentRunner(timeouts.student, limits.students_waiting)
         self.shapes = Shapes()
-        self.capture = Capture(
-            outbox, timeouts.commit, redactor(settings.redact, settings.secrets())
-        )
+        clean = redactor(settings.redact, settings.secrets())
+        self.capture = Capture(outbox, timeouts.commit, clean)
+        self.watch = Watch(settings, clean.clean)
         self.draining = False
         self.load_problem = self.keys_problem = ""
         self.problems: dict[str, str] = {}
-        self.started_at = int(time.time())
-        self._began = time.monotonic()
+        self.started_at, self._began = int(time.time()), time.monotonic()
         self._load = load
         first = self._load_warm(None)
         if first is None:
@@ -90,7 +90,6 @@ class Gateway:
         self._known_keys_only = settings.answers_known_keys_only
         self._known_keys = KnownKeys(limits.known_keys, timeouts.known_key)
         self._background: set[asyncio.Task[None]] = set()
-        self._standing = 0
         self.metrics = Metrics(self._state)
 
     def may_watch(self, headers: Headers) -> bool:
@@ -100,9 +99,14 @@ class Gateway:
         caller = self.callers.identified(headers)
         return caller is not None and caller.key is None
 
-    def _state(self) -> dict[str, float]:
+    def _state(self) -> dict[str, float | list[tuple[tuple[str, str], float]]]:
         """Return the gauges that nobody has to keep."""
         capture = msgspec.structs.asdict(self.capture.health())
+        upstreams = [
+            ((name, link.upstream.address), link.upstream)
+            for name, chain in self.chains.named().items()
+            for link in chain
+        ]
         return {
             "generation": self.loaded.generation,
             "uptime_seconds": time.monotonic() - self._began,
@@ -111,10 +115,13 @@ class Gateway:
             "upstream_held_back": float(self.upstream.breaker.open),
             "upstream_retries": self.upstream.retried,
             "upstream_fallbacks": self.fell_back,
+            "breaker_open": [(key, float(one.breaker.open)) for key, one in upstreams],
+            "requests_at": [(key, float(one.under_way)) for key, one in upstreams],
             "upstream_under_way": self.upstream.under_way,
             "capture_waiting": capture.get("waiting", 0),
             "capture_dropped": capture.get("dropped", 0),
             "capture_withheld": self.capture.withheld,
+            **self.watch.counts(),
             **{f"capture_{key}": capture[key] for key in ("behind", "moved") if key in capture},
         }
 
@@ -141,6 +148,7 @@ class Gateway:
         for upstream in self.chains.upstreams():
             await upstream.close()
         self.students.close()
+        await asyncio.to_thread(self.watch.close)
 
     def may_be_answered(self, turn: Turn) -> bool:
         """Say whether a student may answer: the caller's key is ours, or was accepted upstream."""

@@ -31,6 +31,8 @@ _UPSTREAM = frozenset(
         b"anthropic-version",
         b"content-type",
         b"idempotency-key",
+        b"traceparent",
+        b"tracestate",
         b"user-agent",
         b"x-client-request-id",
     )

@@ -17,6 +17,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from stepdown.core.calls import Usage
 from stepdown.core.routes import Decision
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
@@ -24,8 +25,15 @@ __all__ = ["CONTENT_TYPE", "Metrics"]
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
-Look = Callable[[], dict[str, float]]
-"""look() → gauges by name, as they are when somebody asks."""
+_SHOWN = {status: str(status) for status in (200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409,
+    413, 415, 422, 429, 499, 500, 501, 502, 503, 504, 529)} | {0: "499"}  # fmt: skip
+"""Statuses that stand in labels as they are; an upstream could send any other."""
+_MOST_LABELS = 800
+_OTHER = "(other)"
+"""The task of a request once there are so many label sets."""
+
+Look = Callable[[], dict[str, float | list[tuple[tuple[str, str], float]]]]
+"""look() → gauges by name, as they are when somebody asks: a value, or one by chain and address."""
 
 
 class _Looked(Collector):
@@ -36,7 +44,14 @@ class _Looked(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for name, value in self._look().items():
-            yield GaugeMetricFamily(f"stepdown_{name}", _HELP.get(name, name), value)
+            text = _HELP.get(name, name)
+            if isinstance(value, list):
+                family = GaugeMetricFamily(f"stepdown_{name}", text, labels=("chain", "upstream"))
+                for labels, one in value:
+                    family.add_metric(labels, one)
+                yield family
+            else:
+                yield GaugeMetricFamily(f"stepdown_{name}", text, value)
 
 
 _HELP = {
@@ -48,6 +63,12 @@ _HELP = {
     "upstream_retries": "Calls that the upstream was asked again since the start.",
     "upstream_fallbacks": "Calls that a fall-back was asked since the start.",
     "upstream_under_way": "Requests to the upstream that are not finished.",
+    "breaker_open": "1 while the breaker keeps requests from this upstream.",
+    "requests_at": "Requests to this upstream that are not finished.",
+    "access_log_dropped": "Lines of the access log that did not fit into its queue.",
+    "access_log_failed": "Lines of the access log that could not be written.",
+    "spans_dropped": "Spans that did not fit into their queue.",
+    "spans_failed": "Spans that the collector did not take.",
     "capture_waiting": "Captured exchanges that are not on disk yet.",
     "capture_behind": "Captured exchanges that the shared store has not got yet.",
     "capture_moved": "Captured exchanges moved to the shared store since the start.",
@@ -77,7 +98,21 @@ class Metrics:
         self._under_way = Gauge(
             "stepdown_requests_under_way", "Requests that are not answered.", registry=self.registry
         )
+        self._tokens = Counter(
+            "stepdown_tokens",
+            "Tokens of answered calls, of those that told them; a student's are estimates.",
+            ("tier", "kind"),
+            registry=self.registry,
+        )
+        self._first_byte = Histogram(
+            "stepdown_first_byte_seconds",
+            "From a request's arrival to the first byte of its upstream's stream.",
+            ("tier",),
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
         self._counted: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
+        self._told: dict[str, tuple[Counter, Counter]] = {}
         self.registry.register(_Looked(look))
         ProcessCollector(registry=self.registry)
 
@@ -90,9 +125,12 @@ class Metrics:
         self._under_way.dec()
         if decision is None:
             return
-        shown = str(status or 499)
+        shown = _SHOWN.get(status) or f"{status // 100}xx"
         labels = (task, decision.tier, decision.kind, decision.reason, shown)
         counted = self._counted.get(labels)
+        if counted is None and len(self._counted) >= _MOST_LABELS:
+            labels = (_OTHER, decision.tier, decision.kind, decision.reason, shown)
+            counted = self._counted.get(labels)
         if counted is None:
             # Looking a child up by its labels costs more than counting with it.
             counted = self._counted[labels] = (
@@ -101,6 +139,21 @@ class Metrics:
             )
         counted[0].inc()
         counted[1].observe(seconds)
+
+    def told(self, tier: str, usage: Usage) -> None:
+        """Count the tokens of an answer."""
+        counted = self._told.get(tier)
+        if counted is None:
+            counted = self._told[tier] = (
+                self._tokens.labels(tier, "input"),
+                self._tokens.labels(tier, "output"),
+            )
+        counted[0].inc(usage.input_tokens)
+        counted[1].inc(usage.output_tokens)
+
+    def began_to_answer(self, tier: str, seconds: float) -> None:
+        """Count how long a stream's first byte took."""
+        self._first_byte.labels(tier).observe(seconds)
 
     def page(self) -> bytes:
         """Return all of it as text."""

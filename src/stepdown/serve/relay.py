@@ -23,6 +23,7 @@ from stepdown.serve.headers import Headers, back, decision_headers, forwarded
 from stepdown.serve.replies import NO_RETRY, Receive, Reply, Send, in_dialect, problem, send_reply
 from stepdown.serve.sse import LineTooLong, SsePassage
 from stepdown.serve.upstream import Unanswered, chunks, whole_body
+from stepdown.wire.told import told
 
 __all__ = ["headers_of", "no_upstream", "pass_through", "relay", "relay_quietly", "while_there"]
 
@@ -120,7 +121,7 @@ async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
     try:
         await _along(gateway, turn, body, send)
     except Unanswered as failure:
-        turn.status = failure.status
+        turn.status, turn.problem = failure.status, failure.code
         error = {"status": failure.status, "message": str(failure)}
         await gateway.capture.keep(exchange_of(turn, _since(turn), None, error))
         await send_reply(send, in_dialect(_reply_to(failure), turn.dialect), headers_of(turn))
@@ -141,7 +142,7 @@ async def _along(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
     until = turn.begun + gateway.settings.timeouts.deadline
     for left in range(len(chain), 0, -1):
         link = chain[-left]
-        turn.model = link.model or named
+        turn.model, turn.upstream = link.model or named, link.upstream.address
         if turn.decision is not None and turn.decision.tier != link.tier:
             turn.decision = msgspec.structs.replace(turn.decision, tier=link.tier)
         # An even part of what is left: one that hangs leaves the others time to answer.
@@ -205,7 +206,8 @@ async def _whole(
     if response.status in _SUCCESS:
         turn.model = _named(body) or turn.model
         with contextlib.suppress(InputError):
-            completion = turn.dialect.completion(body)
+            completion = turn.completion = turn.dialect.completion(body)
+            turn.usage = told(completion).usage
     error = None if completion else {"status": response.status, "body": quoted(body)}
     await gateway.capture.keep(exchange_of(turn, _since(turn), completion, error))
     turn.status = response.status
@@ -257,7 +259,7 @@ async def _send_part(
     turn: Turn, response: aiohttp.ClientResponse, passage: SsePassage, part: bytes, send: Send
 ) -> None:
     if not turn.status:
-        turn.status = response.status
+        turn.status, turn.first_byte = response.status, time.monotonic()
         for frame in passage.frames[:1]:
             turn.model = _named(frame) or turn.model
         headers = [*back(response.headers.items()), *_SSE_HEADERS, *headers_of(turn)]
@@ -280,8 +282,12 @@ async def _end(
             502, "upstream_broke_off", "The upstream broke off before the end of its answer."
         )
     whole = failure is None and said.error is None and said.completion is not None
+    if failure is not None or said.error is not None:
+        turn.problem = failure.code if failure else "error_in_stream"
     if whole:
-        line = exchange_of(turn, _since(turn), msgspec.json.encode(said.completion))
+        turn.completion = msgspec.json.encode(said.completion)
+        turn.usage = told(turn.completion).usage
+        line = exchange_of(turn, _since(turn), turn.completion)
     else:
         error = {"status": response.status, "message": str(failure or "error in the stream")}
         line = exchange_of(turn, _since(turn), None, error, said.completion)
@@ -297,6 +303,7 @@ async def _end(
 
 async def _left(gateway: Gateway, turn: Turn, passage: SsePassage, send: Send) -> None:
     """Keep what had come when the caller left, or when the gateway's time to drain was over."""
+    turn.problem = "caller_left"
     error = {"status": 499, "message": "The caller left before the end of the stream."}
     partial = turn.dialect.summed(passage.frames).completion
     gateway.capture.keep_later(exchange_of(turn, _since(turn), None, error, partial))
@@ -311,6 +318,7 @@ async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
     # What is kept elsewhere (files, batches) is at one address, and vectors of another model would
     # not fit: here nobody stands in.
     link = gateway.chain_of(turn)[0]
+    turn.upstream = link.upstream.address
     try:
         async with link.upstream.answer(
             turn.method,

@@ -139,6 +139,9 @@ class Settings(msgspec.Struct, frozen=True):
     captured is answered all the same, or with `refuses_uncaptured` by a 503. `redact` names the
     kinds of text that are taken out of what is captured. `allow_private` lets the upstream's name,
     though a public one, lead to a private address. `worker` says which of several this is, if any.
+    `access_log` is a file that gets a line of JSON for each request ("-": standard output),
+    `otlp_endpoint` a collector that gets a span of `trace_share` of those whose callers have not
+    decided it.
     """
 
     host: str = "127.0.0.1"
@@ -162,6 +165,9 @@ class Settings(msgspec.Struct, frozen=True):
     redact: tuple[str, ...] = ("credentials",)
     allow_private: bool = False
     worker: Worker | None = None
+    access_log: str | None = None
+    otlp_endpoint: str | None = None
+    trace_share: float = 1.0
 
     @property
     def frontier(self) -> Endpoint | None:

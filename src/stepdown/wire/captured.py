@@ -5,25 +5,14 @@ from typing import Any
 
 import msgspec
 
-from stepdown.core.calls import Usage
 from stepdown.core.savings import Captured, Spent
+from stepdown.wire.told import usage_told
 
 __all__ = ["captured"]
 
-_MOST_TOKENS = 10**9
 _NOT_SENT = 503
 _CLIENT_ERRORS = range(400, 499)
 _NULL = msgspec.Raw(b"null")
-
-
-class _Cached(msgspec.Struct, gc=False):
-    cached_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _Cached | None = None
 
 
 class _Request(msgspec.Struct, gc=False):
@@ -66,7 +55,6 @@ class _Line(msgspec.Struct, gc=False):
 
 
 _line = msgspec.json.Decoder(_Line)
-_usage = msgspec.json.Decoder(_Usage)
 
 
 def captured(data: bytes) -> Captured | None:
@@ -87,13 +75,13 @@ def captured(data: bytes) -> Captured | None:
         about.task,
         about.tier,
         _seconds(line.time),
-        _told(answer.usage) if answer else None,
+        usage_told(answer.usage) if answer else None,
         about.estimated or (about.tier == "small" and not failed),
         about.audit_of,
         failed,
         failed and _unbilled(line.error),
         max(about.retried, 0),
-        tuple(Spent(one.tier, one.model, _told(one.usage)) for one in about.beside),
+        tuple(Spent(one.tier, one.model, usage_told(one.usage)) for one in about.beside),
     )
 
 
@@ -106,22 +94,6 @@ def _unbilled(error: _Error | None) -> bool:
         return False
     refused = error.body != _NULL and error.status >= _CLIENT_ERRORS.start
     return refused or error.status == _NOT_SENT or error.status in _CLIENT_ERRORS
-
-
-def _told(raw: msgspec.Raw) -> Usage | None:
-    """Return the tokens that an answer tells; nonsense is as good as nothing."""
-    try:
-        told = _usage.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    given, made = told.prompt_tokens, told.completion_tokens
-    cached = (told.prompt_tokens_details and told.prompt_tokens_details.cached_tokens) or 0
-    # A request has tokens: 0 is how unknown was written by a dialect that must write something.
-    if given is None or made is None or not 0 < given <= _MOST_TOKENS:
-        return None
-    if not (0 <= made <= _MOST_TOKENS and 0 <= cached <= given):
-        return None
-    return Usage(given, made, cached)
 
 
 def _name(value: Any) -> str:

@@ -1,0 +1,32 @@
+"""What an upstream's provider is called by the GenAI conventions, known by its host."""
+
+from urllib.parse import urlsplit
+
+__all__ = ["provider_of"]
+
+_BY_HOST = {
+    "api.openai.com": "openai",
+    "api.anthropic.com": "anthropic",
+    "api.cohere.com": "cohere",
+    "api.deepseek.com": "deepseek",
+    "api.groq.com": "groq",
+    "api.mistral.ai": "mistral_ai",
+    "api.perplexity.ai": "perplexity",
+    "api.x.ai": "x_ai",
+    "generativelanguage.googleapis.com": "gcp.gemini",
+}
+_BY_SUFFIX = {
+    ".openai.azure.com": "azure.ai.openai",
+    ".services.ai.azure.com": "azure.ai.inference",
+    ".amazonaws.com": "aws.bedrock",
+    "-aiplatform.googleapis.com": "gcp.vertex_ai",
+}
+
+
+def provider_of(address: str) -> str:
+    """Return the provider's name; another host, such as a server of one's own, is its own name."""
+    host = urlsplit(address).hostname or ""
+    known = _BY_HOST.get(host)
+    if known is not None:
+        return known
+    return next((name for end, name in _BY_SUFFIX.items() if host.endswith(end)), host or "unknown")

@@ -1,0 +1,80 @@
+"""What an answer tells beside its text: its id, tokens, and why it ended."""
+
+from typing import Any
+
+import msgspec
+
+from stepdown.core.calls import Usage
+
+__all__ = ["Told", "told", "usage_told"]
+
+_MOST_TOKENS = 10**9
+_MOST_CHOICES = 16
+_NULL = msgspec.Raw(b"null")
+
+
+class Told(msgspec.Struct, frozen=True):
+    """Of a chat.completion; what it does not tell is "" or None."""
+
+    id: str = ""
+    model: str = ""
+    usage: Usage | None = None
+    finish_reasons: tuple[str, ...] = ()
+
+
+class _Choice(msgspec.Struct, gc=False):
+    finish_reason: Any = None
+
+
+class _Completion(msgspec.Struct, gc=False):
+    id: Any = None
+    model: Any = None
+    usage: msgspec.Raw = _NULL
+    choices: list[_Choice] | None = None
+
+
+class _Cached(msgspec.Struct, gc=False):
+    cached_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct, gc=False):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Cached | None = None
+
+
+_completion = msgspec.json.Decoder(_Completion)
+_usage = msgspec.json.Decoder(_Usage)
+
+
+def told(completion: bytes) -> Told:
+    """Read the JSON of a chat.completion; nonsense tells nothing."""
+    try:
+        found = _completion.decode(completion)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return Told()
+    reasons = (choice.finish_reason for choice in (found.choices or ())[:_MOST_CHOICES])
+    return Told(
+        found.id if isinstance(found.id, str) else "",
+        found.model if isinstance(found.model, str) else "",
+        usage_told(found.usage),
+        tuple(reason for reason in reasons if isinstance(reason, str)),
+    )
+
+
+def usage_told(raw: bytes | msgspec.Raw) -> Usage | None:
+    """Return the tokens that a `usage` tells; nonsense is as good as nothing.
+
+    A request has tokens: 0 is how a dialect that must write something wrote unknown.
+    """
+    try:
+        found = _usage.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    given, made = found.prompt_tokens, found.completion_tokens
+    cached = (found.prompt_tokens_details and found.prompt_tokens_details.cached_tokens) or 0
+    if given is None or made is None or not 0 < given <= _MOST_TOKENS:
+        return None
+    if not (0 <= made <= _MOST_TOKENS and 0 <= cached <= given):
+        return None
+    return Usage(given, made, cached)

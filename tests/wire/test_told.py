@@ -1,0 +1,28 @@
+"""What an answer tells beside its text."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepdown.core.calls import Usage
+from stepdown.wire.told import Told, told
+
+
+def test_id_model_tokens_and_reasons():
+    usage = {"prompt_tokens": 9, "completion_tokens": 2}
+    usage["prompt_tokens_details"] = {"cached_tokens": 4}
+    choices = [{"finish_reason": "stop", "message": {"content": "secret"}}, {"finish_reason": None}]
+    body = {"id": "c-1", "model": "m", "usage": usage, "choices": choices}
+    assert told(json.dumps(body).encode()) == Told("c-1", "m", Usage(9, 2, 4), ("stop",))
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"id":7,"usage":3,"choices":[]}', b"\xff"])
+def test_nonsense_tells_nothing(body):
+    assert told(body) == Told()
+
+
+@given(st.binary())
+def test_nothing_raises(body):
+    assert isinstance(told(body), Told)
