@@ -10,7 +10,8 @@ from stepdown.serve.chain import renamed
 from stepdown.serve.decide import Verdict
 from stepdown.serve.dialects import CHAT, Said
 from stepdown.serve.gateway import Gateway
-from stepdown.serve.relay import headers_of, relay, while_there
+from stepdown.serve.presence import while_there
+from stepdown.serve.relay import headers_of, relay
 from stepdown.serve.replies import JSON, Receive, Reply, Send, in_dialect, problem, send_reply
 from stepdown.wire.openai_answers import Stamp, completion_body, estimated_usage
 

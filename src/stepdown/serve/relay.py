@@ -7,8 +7,6 @@ an error in the stream and no `[DONE]`. A caller who leaves takes the upstream's
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine
-from contextlib import aclosing
 from typing import Any
 
 import aiohttp
@@ -20,12 +18,13 @@ from stepdown.serve.capture import Turn, exchange_of, quoted
 from stepdown.serve.chain import Link, renamed, usable
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import Headers, back, decision_headers, forwarded
+from stepdown.serve.presence import while_there
 from stepdown.serve.replies import NO_RETRY, Receive, Reply, Send, in_dialect, problem, send_reply
 from stepdown.serve.sse import LineTooLong, SsePassage
-from stepdown.serve.upstream import Unanswered, chunks, whole_body
+from stepdown.serve.upstream import Body, Unanswered, whole_body
 from stepdown.wire.told import told
 
-__all__ = ["headers_of", "no_upstream", "pass_through", "relay", "relay_quietly", "while_there"]
+__all__ = ["headers_of", "no_upstream", "pass_through", "relay", "relay_quietly"]
 
 _SUCCESS = range(200, 300)
 _NOT_SENT = 503
@@ -100,21 +99,6 @@ def no_upstream() -> Reply:
         "no_upstream",
         tried=True,
     )
-
-
-async def while_there(work: Coroutine[Any, Any, None], receive: Receive) -> None:
-    """Do the work, or break it off as soon as the caller leaves."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(work)
-        gone = group.create_task(_gone(receive))
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        task.cancel()
-        gone.cancel()
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
@@ -236,12 +220,12 @@ async def _stream(
     limits, timeouts = gateway.settings.limits, gateway.settings.timeouts
     passage = SsePassage(limits.line_bytes, turn.dialect.ends)
     failure: Unanswered | None = None
+    body = Body(response, limits.upstream_bytes, timeouts.idle)
     try:
-        async with aclosing(chunks(response, limits.upstream_bytes, timeouts.idle)) as incoming:
-            async for chunk in incoming:
-                passed = passage.feed(chunk)
-                if passed:
-                    await _send_part(turn, response, passage, passed, send)
+        while chunk := await body.read():
+            passed = passage.feed(chunk)
+            if passed:
+                await _send_part(turn, response, passage, passed, send)
     except Unanswered as broken:
         failure = broken
     except LineTooLong:
@@ -250,6 +234,8 @@ async def _stream(
         if turn.status:
             await _left(gateway, turn, passage, send)
         raise
+    finally:
+        body.end()
     if failure is not None and not turn.status:
         raise failure
     await _end(gateway, turn, response, passage, failure, send)
@@ -332,16 +318,19 @@ async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
                 gateway.accepted_upstream(turn.headers)
             streams = response.content_type == "text/event-stream"
             idle_s = timeouts.idle if streams else timeouts.answer
-            async with aclosing(chunks(response, limits.relayed_bytes, idle_s)) as incoming:
-                first = await anext(incoming, b"")
+            body = Body(response, limits.relayed_bytes, idle_s)
+            try:
+                chunk = await body.read()
                 turn.status = response.status
                 headers = [*back(response.headers.items()), *headers_of(turn)]
                 await send(
                     {"type": "http.response.start", "status": turn.status, "headers": headers}
                 )
-                await send({"type": "http.response.body", "body": first, "more_body": True})
-                async for chunk in incoming:
+                while chunk:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    chunk = await body.read()
+            finally:
+                body.end()
             await send({"type": "http.response.body", "body": b""})
     except Unanswered as failure:
         if turn.status:

@@ -14,10 +14,11 @@ from yarl import URL
 from stepdown.errors import UpstreamError
 from stepdown.serve.addresses import AddressRefused, CheckedResolver
 from stepdown.serve.breaker import Breaker
+from stepdown.serve.presence import Patience
 from stepdown.serve.retries import RetryBudget, pause_s
 from stepdown.serve.settings import Limits, Timeouts, api_root
 
-__all__ = ["Reached", "Unanswered", "Upstream", "chunks", "whole_body"]
+__all__ = ["Body", "Reached", "Unanswered", "Upstream", "whole_body"]
 
 _REDIRECTS = range(300, 400)
 _WHOLE = 2**20
@@ -158,15 +159,21 @@ class Upstream:
                 1,
             )
         self.under_way += 1
+        response = None
         try:
             question = _Question(method, path, headers, body, first_byte_s, until)
-            async with self._reached(question, retries) as reached:
-                yield reached
+            response, tries = await self._reached(question, retries)
+            yield Reached(response, tries)
         finally:
             self.under_way -= 1
+            # Released only at its end: a body that was not read to the end costs its connection.
+            if response is not None:
+                response.close()
 
-    @asynccontextmanager
-    async def _reached(self, question: _Question, retries: int) -> AsyncGenerator[Reached]:
+    async def _reached(
+        self, question: _Question, retries: int
+    ) -> tuple[aiohttp.ClientResponse, int]:
+        """Return the response, and how often it was asked for."""
         self.budget.asked()
         tries = 1
         response = await self._allowed(question)
@@ -181,17 +188,14 @@ class Upstream:
             await asyncio.sleep(pause)
             response = await self._allowed(question)
             tries += 1
-        try:
-            if response.status in _REDIRECTS and response.status != _NOT_MODIFIED:
-                raise Unanswered(
-                    502,
-                    "upstream_redirects",
-                    f"The upstream at {self._root} redirects; set its final address as base_url.",
-                )
-            yield Reached(response, tries)
-        finally:
-            # Released only at its end: a body that was not read to the end costs its connection.
+        if response.status in _REDIRECTS and response.status != _NOT_MODIFIED:
             response.close()
+            raise Unanswered(
+                502,
+                "upstream_redirects",
+                f"The upstream at {self._root} redirects; set its final address as base_url.",
+            )
+        return response, tries
 
     async def _allowed(self, question: _Question) -> aiohttp.ClientResponse:
         """Ask once, if the breaker allows it, and tell it how that went."""
@@ -212,10 +216,11 @@ class Upstream:
     async def _respond(self, question: _Question) -> aiohttp.ClientResponse:
         assert self._session is not None
         url = URL(self._root + question.path, encoded=True)
-        patience = min(question.first_byte_s, question.until - time.monotonic())
+        seconds = min(question.first_byte_s, question.until - time.monotonic())
         for last in (False, True):
+            patience = Patience(seconds, math.inf)
             try:
-                async with asyncio.timeout(patience):
+                with patience:
                     return await self._session.request(
                         question.method,
                         url,
@@ -231,7 +236,7 @@ class Upstream:
                 raise Unanswered(
                     504,
                     "upstream_timeout",
-                    f"The upstream at {self._root} did not answer within {patience:.3g} s.",
+                    f"The upstream at {self._root} did not answer within {seconds:.3g} s.",
                 ) from problem
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as problem:
                 # A kept connection that the upstream had closed already: a fresh one may do.
@@ -239,6 +244,8 @@ class Upstream:
                     raise _broken(self._root) from problem
             except (aiohttp.ClientError, OSError, ValueError) as problem:
                 raise _broken(self._root) from problem
+            finally:
+                patience.end()
         raise AssertionError("the last try returns or raises")
 
 
@@ -247,45 +254,65 @@ def _data(body: bytes) -> bytes | io.BytesIO | None:
     return io.BytesIO(body) if len(body) > _WHOLE else body or None
 
 
-async def chunks(
-    response: aiohttp.ClientResponse, limit: int, idle_s: float, until: float = math.inf
-) -> AsyncGenerator[bytes]:
-    """Yield the body as it comes.
+class Body:
+    """The body of a response as it comes, at most `limit` bytes of it.
 
-    Raises:
-        Unanswered: it broke off, paused for longer than `idle_s` or past the moment `until`, or has
-            more than `limit` bytes.
+    What is to come may be waited for `idle_s`, and not past the moment `until`. `end` it at last.
     """
-    total = 0
-    while True:
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, limit: int, idle_s: float, until: float = math.inf
+    ) -> None:
+        self._content = response.content
+        self._limit = limit
+        self._total = 0
+        self._idle_s = idle_s
+        self._patience = Patience(idle_s, until)
+        self.end = self._patience.end
+
+    async def read(self) -> bytes:
+        """Return what has come, or b"" at the end.
+
+        Raises:
+            Unanswered: it broke off, paused for too long, or is too long.
+        """
+        content = self._content
         try:
-            async with asyncio.timeout(min(idle_s, until - time.monotonic())):
-                chunk = await response.content.readany()
+            # Mostly it is here already, and nothing has to be waited for.
+            chunk = content.read_nowait()
+            while not chunk and not content.at_eof():
+                with self._patience:
+                    chunk = await content.readany()
         except TimeoutError as problem:
             raise Unanswered(
-                504, "upstream_stalled", f"The upstream sent nothing for {idle_s:g} s."
+                504, "upstream_stalled", f"The upstream sent nothing for {self._idle_s:g} s."
             ) from problem
         except (aiohttp.ClientError, OSError, ValueError) as problem:
             raise Unanswered(
                 502, "upstream_broke_off", "The upstream broke off before the end of its answer."
             ) from problem
-        if not chunk:
-            if response.content.at_eof():
-                return
-            continue
-        total += len(chunk)
-        if total > limit:
+        self._total += len(chunk)
+        if self._total > self._limit:
             raise Unanswered(
-                502, "upstream_too_long", f"The upstream's answer is longer than {limit} bytes."
+                502,
+                "upstream_too_long",
+                f"The upstream's answer is longer than {self._limit} bytes.",
             )
-        yield chunk
+        return chunk
 
 
 async def whole_body(
     response: aiohttp.ClientResponse, limit: int, idle_s: float, until: float = math.inf
 ) -> bytes:
-    """Return the whole body; raises as `chunks` does."""
-    return b"".join([chunk async for chunk in chunks(response, limit, idle_s, until)])
+    """Return the whole body; raises as `Body.read` does."""
+    body = Body(response, limit, idle_s, until)
+    try:
+        parts = [await body.read()]
+        while parts[-1]:
+            parts.append(await body.read())
+    finally:
+        body.end()
+    return b"".join(parts)
 
 
 def _down(root: str, why: str, retry_after_s: int) -> Unanswered:

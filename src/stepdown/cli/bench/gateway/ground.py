@@ -52,7 +52,7 @@ def relayed_body(*, stream: bool = False) -> bytes:
     system = (
         "You are the support assistant of a bank. Answer in three sentences at most, in plain "
         "words, without promises about times that are not in the conditions. If you can't help, "
-        "say who can. Never ask for a password, a card's number or its code."
+        "say who can. Leave it to the caller to say what they want next, and end politely."
     )
     user = "I sent money to my landlord on Monday, and it still has not arrived. What can I do now?"
     messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
