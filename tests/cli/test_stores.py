@@ -16,7 +16,8 @@ from tests.serve.conftest import FakeUpstream
 from tests.store.database import PASSWORD, running_server
 
 from stepdown.cli.options import Session
-from stepdown.cli.stores import captured_calls, database_url, drain_left, open_outbox
+from stepdown.cli.savings import savings_of
+from stepdown.cli.stores import captured_calls, database_url, drain_left, following, open_outbox
 from stepdown.config import Config, StoreConfig
 from stepdown.core.ports import Exchange
 from stepdown.errors import ConfigError, InputError
@@ -80,6 +81,18 @@ def test_calls_go_to_the_database_and_are_read_there(tmp_path, url, server):
     assert list(captured_calls(here).lines()) == [b"{}", b"{}"]
     # Another machine's workspace reads the same.
     assert captured_calls(session(tmp_path / "other", url=url)).tallies()[0].count == 2
+
+
+def test_the_ledger_reads_on_in_the_database(tmp_path, url, server):
+    here = session(tmp_path, url=url)
+    with following(session(tmp_path)) as store:
+        assert store is None
+    with closing(drained(here)) as outbox:
+        put(outbox, "a", "b")
+        wait(lambda: outbox.health().moved == 2)
+    assert savings_of(here, []).unreadable == 2
+    with following(here) as store:
+        assert [row.id for row in store.after(0)] == ["a", "b"]
 
 
 def test_o2_a_database_that_is_down_holds_no_start_up(tmp_path, capsys):

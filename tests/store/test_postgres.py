@@ -50,6 +50,58 @@ def test_tallies_and_which_ids_are_known(url, sink):
     assert known == {"id-1"}
 
 
+def test_one_reads_on_behind_what_was_read(url, sink):
+    sink.store(Batch(rows(1, 2), [], False))
+    store = PostgresCalls(url)
+    with store.follow() as following:
+        first = list(following.after(0))
+        assert [row.id for row in first] == ["id-1", "id-2"]
+        last = first[-1]
+        sink.store(Batch(rows(2, 0), [], False))
+        newer = []
+        for row in following.after(last.seq):
+            newer.append(row.id)
+            assert following.line("id-2") == b'{"n":2}'
+        assert newer == ["id-0"]
+        assert following.line("id-9") is None
+        assert following.same_store(last.seq, "id-2")
+        assert not following.same_store(last.seq, "id-0")
+
+
+def test_whoever_commits_late_is_not_passed_over(url):
+    """Drainers that write at once: what is read on behind a number is never less than a number
+    that comes later."""
+    stop = threading.Event()
+    seen = []
+
+    def drain(start):
+        one = PostgresSink(url)
+        for n in range(start, start + 60):
+            one.store(Batch(rows(n), [], False))
+        one.close()
+
+    def read():
+        last = 0
+        with PostgresCalls(url).follow() as following:
+            while True:
+                ended = stop.is_set()
+                for row in following.after(last):
+                    seen.append(row.id)
+                    last = row.seq
+                if ended:
+                    return
+
+    drainers = [threading.Thread(target=drain, args=(n * 1000,)) for n in range(4)]
+    reader = threading.Thread(target=read)
+    for thread in (*drainers, reader):
+        thread.start()
+    for thread in drainers:
+        thread.join()
+    stop.set()
+    reader.join()
+    assert len(seen) == len(set(seen)) == 240
+
+
 def test_d9_the_same_rows_and_gaps_again_are_stored_once(server, url, sink):
     batch = Batch(rows(1, 2), [(1, 7.0, 3, "full"), (2, 7.0, 3, "full")], False)
     for _ in range(3):

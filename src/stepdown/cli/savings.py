@@ -12,6 +12,7 @@ import msgspec
 from stepdown.audit.prices import ATTODOLLARS, cost_of, prices_as_of
 from stepdown.cli.hosted import asked_in
 from stepdown.cli.options import Session
+from stepdown.cli.stores import following
 from stepdown.config import Config
 from stepdown.core.calls import Answer, Call, Request, Usage
 from stepdown.core.fingerprint import fingerprint
@@ -19,7 +20,8 @@ from stepdown.core.ports import Progress, silent
 from stepdown.core.savings import Account, Captured, Cost, bill, merged
 from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError
-from stepdown.store.following import Follower, follow
+from stepdown.store.following import Follower
+from stepdown.store.postgres import PostgresFollower
 from stepdown.wire.captured import captured
 from stepdown.workspace.artefacts import read_manifest
 from stepdown.workspace.files import publish_file
@@ -118,9 +120,9 @@ def savings_of(session: Session, tasks: list[Task], progress: Progress = silent)
 def _read_on(session: Session, tasks: list[Task], progress: Progress) -> _Ledger:
     path = session.workspace.root / _FILE
     ledger = _kept(path, _terms(session.config, tasks))
-    if not session.workspace.calls.exists():
-        return ledger
-    with follow(session.workspace.calls) as store:
+    with following(session) as store:
+        if store is None:
+            return ledger
         if ledger.seq and not store.same_store(ledger.seq, ledger.id):
             ledger = _Ledger(ledger.terms)
         newer = _Reading(ledger, _cost(session.config), _models(session.config, tasks))
@@ -153,7 +155,7 @@ class _Reading:
         self._models = models
         self._unpriced = dict(ledger.unpriced)
 
-    def read(self, store: Follower, progress: Progress) -> None:
+    def read(self, store: Follower | PostgresFollower, progress: Progress) -> None:
         """Read on to the end of the store."""
         accounts = {task: [account] for task, account in self.ledger.accounts.items()}
         seq, id, unreadable = self.ledger.seq, self.ledger.id, self.ledger.unreadable
@@ -173,7 +175,7 @@ class _Reading:
         summed = {task: merged(parts) for task, parts in accounts.items()}
         self.ledger = _Ledger(self.ledger.terms, seq, id, summed, self._unpriced, unreadable)
 
-    def _bill(self, store: Follower, call: Captured) -> Account:
+    def _bill(self, store: Follower | PostgresFollower, call: Captured) -> Account:
         call = self._real(call)
         audited = None
         if call.audit_of:

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from stepdown.cli.options import Session
@@ -11,11 +13,12 @@ from stepdown.core.ports import CallStore
 from stepdown.errors import ConfigError, InputError, UsageError
 from stepdown.render import say
 from stepdown.store.drain import DrainedOutbox, SinkError, drain_orphan
-from stepdown.store.postgres import PostgresCalls, PostgresSink
+from stepdown.store.following import Follower, follow
+from stepdown.store.postgres import PostgresCalls, PostgresFollower, PostgresSink
 from stepdown.store.reading import SharedCalls, SqliteCalls
 from stepdown.store.sqlite import SqliteOutbox
 
-__all__ = ["captured_calls", "database_url", "drain_left", "open_outbox"]
+__all__ = ["captured_calls", "database_url", "drain_left", "following", "open_outbox"]
 
 
 def database_url(session: Session) -> str | None:
@@ -47,6 +50,25 @@ def captured_calls(session: Session) -> CallStore:
         return SqliteCalls(session.workspace.calls)
     outboxes = session.workspace.outboxes().values()
     return SharedCalls(PostgresCalls(url), tuple(outboxes))
+
+
+@contextmanager
+def following(session: Session) -> Generator[Follower | PostgresFollower | None]:
+    """Open the captured calls for reading on; None where there are none yet.
+
+    Raises:
+        InputError: the file is no store of calls, or the database can't be read.
+        ConfigError, Unavailable: the database's URL or driver is not there.
+    """
+    url = database_url(session)
+    if url is not None:
+        with PostgresCalls(url).follow() as store:
+            yield store
+    elif session.workspace.calls.exists():
+        with follow(session.workspace.calls) as store:
+            yield store
+    else:
+        yield None
 
 
 def open_outbox(session: Session, worker: int = 1) -> SqliteOutbox | DrainedOutbox:

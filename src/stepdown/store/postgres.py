@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from stepdown.core.ports import Tally
 from stepdown.errors import ConfigError, InputError, Unavailable
 from stepdown.store.drain import Batch, SinkError
+from stepdown.store.following import Row
 
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["SCHEMA_VERSION", "PostgresCalls", "PostgresSink"]
+__all__ = ["SCHEMA_VERSION", "PostgresCalls", "PostgresFollower", "PostgresSink", "checked_url"]
 
 SCHEMA_VERSION = 1
 
 _SCHEMA: tuple[LiteralString, ...] = (
     """CREATE TABLE stepdown_calls (
-        id text COLLATE "C" PRIMARY KEY, time float8 NOT NULL, task text NOT NULL,
+        id text COLLATE "C" PRIMARY KEY, seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+        time float8 NOT NULL, task text NOT NULL,
         tier text NOT NULL, decision text NOT NULL, reason text NOT NULL, confidence float8,
         line bytea NOT NULL)""",
     "CREATE INDEX stepdown_calls_time ON stepdown_calls (time, id)",
@@ -54,7 +56,11 @@ _MADE = """SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class
 _VERSION = "SELECT version FROM stepdown_schema"
 _LOCK = "SELECT pg_advisory_xact_lock(%s)"
 _LOCK_KEY = 0x73746570646F776E
-"""The schema is made under this lock: the word's own bytes, as good as any number."""
+"""The schema is made and calls are added under this lock, so that whoever reads on behind a `seq`
+misses nothing that was committed late; the number is the word's own bytes."""
+_AFTER = "SELECT seq, id, line FROM stepdown_calls WHERE seq > %s ORDER BY seq"
+_SEQ = "SELECT seq FROM stepdown_calls WHERE id = %s"
+_LINE = "SELECT line FROM stepdown_calls WHERE id = %s"
 
 _CONNECT_S = 3
 _WRITE_S = 10.0
@@ -83,6 +89,7 @@ class PostgresSink:
             SinkError: they may be stored or not; the same again does no harm.
         """
         with self._failing(), self._ready() as connection, _limited(connection, _WRITE_S):
+            connection.execute(_LOCK, (_LOCK_KEY,))
             if batch.calls:
                 columns = list(zip(*sorted(row[1:] for row in batch.calls), strict=True))
                 connection.execute(_INSERT, [_plain(column) for column in columns])
@@ -148,17 +155,9 @@ class PostgresCalls:
         Raises:
             InputError: the database can't be reached, or is of a newer version.
         """
-        with self._reading() as connection, connection.transaction():
-            _limit(connection, _READ_S)
-            with connection.cursor(name="stepdown_lines") as cursor:
-                cursor.itersize = _PAGE
-                cursor.execute(_LINES, (task, task, tier, tier))
-                while True:
-                    with _deadline(connection, _READ_S + 2):
-                        rows = cursor.fetchmany(_PAGE)
-                    if not rows:
-                        return
-                    yield from ((str(row[0]), bytes(row[1])) for row in rows)
+        with self._reading() as connection:
+            for row in _paged(connection, _LINES, (task, task, tier, tier)):
+                yield str(row[0]), bytes(row[1])
 
     def tallies(self, ids: Sequence[str] = ()) -> tuple[list[Tally], set[str]]:
         """Return the number of calls by task, tier, decision and reason, and those of the ids
@@ -180,6 +179,16 @@ class PostgresCalls:
         return tallies, known
 
     @contextmanager
+    def follow(self) -> "Generator[PostgresFollower]":
+        """Connect for reading on in the order in which calls came in.
+
+        Raises:
+            InputError: the database can't be reached, or is of a newer version.
+        """
+        with self._reading() as connection:
+            yield PostgresFollower(connection)
+
+    @contextmanager
     def _reading(self) -> "Generator[psycopg.Connection[tuple[Any, ...]]]":
         import psycopg
 
@@ -192,6 +201,33 @@ class PostgresCalls:
                 f"The Postgres store can't be read ({_told(problem, self._url)}); "
                 "start it, or mend [store] in stepdown.toml."
             ) from problem
+
+
+class PostgresFollower:
+    """Reads on in a database of calls; see `store.following.Follower`."""
+
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        self._connection = connection
+
+    def same_store(self, seq: int, id: str) -> bool:
+        """Say whether this is the database in which the call `id` came in as `seq`."""
+        return self._one(_SEQ, id) == seq
+
+    def after(self, seq: int) -> Iterator[Row]:
+        """Yield the rows behind `seq`, in order."""
+        for row in _paged(self._connection, _AFTER, (seq,)):
+            yield Row(int(row[0]), str(row[1]), bytes(row[2]))
+
+    def line(self, id: str) -> bytes | None:
+        """Return the line of that call, or None."""
+        return self._one(_LINE, id)
+
+    def _one(self, query: LiteralString, id: str) -> Any:
+        connection = self._connection
+        # While pages are read a transaction is open already, with its own limits.
+        with _deadline(connection, _READ_S + 2):
+            row = connection.execute(query, (id,)).fetchone()
+        return row[0] if row else None
 
 
 def checked_url(url: str) -> str:
@@ -256,6 +292,23 @@ def _prepare(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
 def _made(connection: "psycopg.Connection[tuple[Any, ...]]") -> bool:
     row = connection.execute(_MADE).fetchone()
     return row is not None and bool(row[0])
+
+
+def _paged(
+    connection: "psycopg.Connection[tuple[Any, ...]]", query: LiteralString, values: Sequence[Any]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of one moment, however many; each page has a deadline of its own."""
+    with connection.transaction():
+        _limit(connection, _READ_S)
+        with connection.cursor(name="stepdown_pages") as cursor:
+            cursor.itersize = _PAGE
+            cursor.execute(query, values)
+            while True:
+                with _deadline(connection, _READ_S + 2):
+                    rows = cursor.fetchmany(_PAGE)
+                if not rows:
+                    return
+                yield from rows
 
 
 @contextmanager
