@@ -52,13 +52,16 @@ class EndpointConfig(_Section, frozen=True):
 
     `model` is asked for there in place of the one that the request names. The key is its own, from
     `api_key_env`, or none: a caller's key, or another's, never goes to its address. `allow_private`
-    lets a name of the public DNS lead to a private address.
+    lets a name of the public DNS lead to a private address. `ask_usage` asks streams for the tokens
+    that they take (`stream_options.include_usage`) where the caller does not, and keeps what they
+    tell from it: some servers refuse that, so unless it is said only api.openai.com is asked.
     """
 
     base_url: str
     api_key_env: str | None = None
     model: str | None = None
     allow_private: bool = False
+    ask_usage: bool | None = None
 
 
 class MessagesConfig(EndpointConfig, frozen=True):

@@ -89,7 +89,10 @@ class FakeUpstream:
             return web.json_response({"path": request.path, "object": "list", "data": []})
         asked = json.loads(body)
         if asked.get("stream"):
-            return await self._streamed(request, len(self.words))
+            options = asked.get("stream_options") or {}
+            return await self._streamed(
+                request, len(self.words), counts=options.get("include_usage") is True
+            )
         return web.json_response(self.completion(asked["model"]), headers={"x-request-id": "up-1"})
 
     async def _spoken(self, request, asked, whole, events):
@@ -126,7 +129,7 @@ class FakeUpstream:
         body = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-2026"}
         return b"data: " + json.dumps({**body, "choices": [choice]}).encode() + b"\n\n"
 
-    async def _streamed(self, request, words, then=None):
+    async def _streamed(self, request, words, then=None, counts=False):
         self.open_streams += 1
         try:
             response = web.StreamResponse(headers={"content-type": "text/event-stream"})
@@ -139,7 +142,12 @@ class FakeUpstream:
             if then is not None:
                 await then(request, response)
                 return response
-            await response.write(self.chunk({}, "stop") + b"data: [DONE]\n\n")
+            last = self.chunk({}, "stop")
+            if counts:
+                usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+                told = {"id": "c", "object": "chat.completion.chunk", "choices": [], "usage": usage}
+                last += b"data: " + json.dumps(told).encode() + b"\n\n"
+            await response.write(last + b"data: [DONE]\n\n")
             await response.write_eof()
             return response
         finally:

@@ -44,7 +44,13 @@ def chain_of(first: MessagesConfig) -> Endpoint:
 def endpoint_of(one: EndpointConfig) -> Endpoint:
     """Return one address; raises as `cheaper_of` does."""
     key = secret(one.api_key_env) if one.api_key_env else None
-    return Endpoint(one.base_url, key, one.model, allow_private=one.allow_private)
+    return Endpoint(
+        one.base_url,
+        key,
+        one.model,
+        allow_private=one.allow_private,
+        ask_usage=one.ask_usage,
+    )
 
 
 def secret(variable: str) -> str:

@@ -141,6 +141,7 @@ def settings_of(
         redact=config.store.redact,
         refuses_uncaptured=config.store.when_full == "refuse",
         allow_private=named is not None and named.allow_private,
+        ask_usage=named.ask_usage if named else None,
         access_log=own.access_log or None,
         trace_share=own.trace_share,
         otlp_endpoint=own.otlp_endpoint or os.environ.get(_OTLP) or None,

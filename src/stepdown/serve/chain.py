@@ -8,6 +8,7 @@ import msgspec
 
 from stepdown.core.routes import Tier
 from stepdown.serve.dialects import MESSAGES, Dialect
+from stepdown.serve.providers import provider_of
 from stepdown.serve.settings import Endpoint, Settings
 from stepdown.serve.upstream import Upstream
 from stepdown.wire.openai import ChatBody
@@ -27,7 +28,8 @@ class Link(msgspec.Struct, frozen=True):
 
     `api_key` None passes the caller's own key on, "" sends none. `model` is asked for in place of
     the one that the request names. `first_byte_s` is for streams, `answer_s` for whole answers. A
-    `general` one below the frontier takes calls of no known task, with `tools` or without.
+    `general` one below the frontier takes calls of no known task, with `tools` or without. Streams
+    of one that is to `ask_usage` are asked to tell their tokens.
     """
 
     tier: Tier
@@ -38,6 +40,7 @@ class Link(msgspec.Struct, frozen=True):
     answer_s: float
     general: bool = False
     tools: bool = True
+    ask_usage: bool = False
 
 
 Chain = tuple[Link, ...]
@@ -102,6 +105,7 @@ def _chain(
             one.answer or first.answer or timeouts.answer,
             first.general,
             first.tools,
+            provider_of(one.base_url) == "openai" if one.ask_usage is None else one.ask_usage,
         )
         for one in (first, *first.fallbacks)
     )

@@ -7,6 +7,7 @@ an error in the stream and no `[DONE]`. A caller who leaves takes the upstream's
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,8 @@ from stepdown.core.savings import Spent
 from stepdown.errors import InputError
 from stepdown.serve.capture import Turn, exchange_of, quoted
 from stepdown.serve.chain import Link, renamed, usable
+from stepdown.serve.counting import asking_usage, tells_usage, wants_usage
+from stepdown.serve.dialects import CHAT
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import Headers, back, decision_headers, forwarded
 from stepdown.serve.presence import while_there
@@ -158,11 +161,13 @@ async def _asked(gateway: Gateway, turn: Turn, attempt: Attempt, send: Send) -> 
     """Pass on what one upstream answers; False where that is no use and another can be asked."""
     link = attempt.link
     streams = turn.request is not None and turn.request.stream
+    body = renamed(attempt.body, link.model) if link.model else attempt.body
+    counted = _counted(turn, body) if streams and link.ask_usage else None
     async with link.upstream.answer(
         turn.method,
         turn.path,
         forwarded(turn.headers, link.api_key, turn.dialect.key_header),
-        renamed(attempt.body, link.model) if link.model else attempt.body,
+        counted or body,
         first_byte_s=link.first_byte_s if streams else link.answer_s,
         retries=gateway.settings.retries,
         until=attempt.until,
@@ -174,10 +179,17 @@ async def _asked(gateway: Gateway, turn: Turn, attempt: Attempt, send: Send) -> 
         if response.status in _SUCCESS and link.api_key is None:
             gateway.accepted_upstream(turn.headers)
         if response.content_type == "text/event-stream":
-            await _stream(gateway, turn, response, send)
+            await _stream(gateway, turn, response, send, drops=tells_usage if counted else None)
         else:
             await _whole(gateway, turn, response, attempt, send)
     return True
+
+
+def _counted(turn: Turn, body: bytes) -> bytes | None:
+    """Return the body asking for the stream's tokens as well, where the caller does not itself."""
+    if turn.dialect is not CHAT or turn.request is None or wants_usage(turn.request):
+        return None
+    return asking_usage(body)
 
 
 async def _whole(
@@ -214,11 +226,15 @@ def _named(data: bytes) -> str:
 
 
 async def _stream(
-    gateway: Gateway, turn: Turn, response: aiohttp.ClientResponse, send: Send
+    gateway: Gateway,
+    turn: Turn,
+    response: aiohttp.ClientResponse,
+    send: Send,
+    drops: Callable[[bytes], bool] | None,
 ) -> None:
     """Pass a stream on line by line; `[DONE]` waits until the outbox has the whole of it."""
     limits, timeouts = gateway.settings.limits, gateway.settings.timeouts
-    passage = SsePassage(limits.line_bytes, turn.dialect.ends)
+    passage = SsePassage(limits.line_bytes, turn.dialect.ends, drops)
     failure: Unanswered | None = None
     body = Body(response, limits.upstream_bytes, timeouts.idle)
     try:

@@ -84,7 +84,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     Without a `model` the request's own name stands. `fallbacks` are asked in their order where this
     one gives no usable answer. `first_byte` and `answer` are its own timeouts; None: the usual.
     `allow_private` lets a public name lead to a private address. A `general` one takes calls of no
-    known task, those with `tools` too unless that is False.
+    known task, those with `tools` too unless that is False. `ask_usage` asks streams for their
+    tokens where the caller doesn't; None: where the provider is known to answer that.
     """
 
     base_url: str
@@ -96,6 +97,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     general: bool = False
     tools: bool = True
     allow_private: bool = False
+    ask_usage: bool | None = None
 
 
 class Routing(msgspec.Struct, frozen=True):
@@ -164,6 +166,7 @@ class Settings(msgspec.Struct, frozen=True):
     refuses_uncaptured: bool = False
     redact: tuple[str, ...] = ("credentials",)
     allow_private: bool = False
+    ask_usage: bool | None = None
     worker: Worker | None = None
     access_log: str | None = None
     otlp_endpoint: str | None = None
@@ -179,6 +182,7 @@ class Settings(msgspec.Struct, frozen=True):
             self.api_key,
             fallbacks=self.fallbacks,
             allow_private=self.allow_private,
+            ask_usage=self.ask_usage,
         )
 
     def endpoints(self) -> list[Endpoint]:

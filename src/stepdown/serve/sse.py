@@ -13,10 +13,18 @@ class SsePassage:
     """Splits a stream into lines; `frames` collects the data of each, up to what `ends` it.
 
     Only whole lines are forwarded, so a stream that breaks off never breaks off inside one. The
-    bytes of `feed` and of `rest`, one after another, are the bytes of the stream.
+    bytes of `feed` and of `rest`, one after another, are the bytes of the stream, but for the
+    events whose data `drops` says are not the caller's.
     """
 
-    def __init__(self, longest_line: int, ends: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self,
+        longest_line: int,
+        ends: Callable[[bytes], bool],
+        drops: Callable[[bytes], bool] | None = None,
+    ) -> None:
+        self._drops = drops
+        self._dropped = False
         self._longest_line = longest_line
         self._ends = ends
         self._held = bytearray()
@@ -50,6 +58,8 @@ class SsePassage:
         return bytes(self._held + self._open)
 
     def _pass(self, lines: bytes) -> bytes:
+        if self._drops is not None:
+            return self._pass_some(lines, self._drops)
         at = 0
         while at < len(lines):
             end = lines.index(b"\n", at) + 1
@@ -63,3 +73,25 @@ class SsePassage:
                 self.frames.append(data)
             at = end
         return lines
+
+    def _pass_some(self, lines: bytes, drops: Callable[[bytes], bool]) -> bytes:
+        """Pass lines on without the events that are dropped, and the empty lines that end them."""
+        kept: list[bytes] = []
+        at = 0
+        while at < len(lines):
+            end = lines.index(b"\n", at) + 1
+            line = lines[at:end]
+            data = line[5:].strip() if line.startswith(b"data:") else None
+            if data is not None:
+                self.frames.append(data)
+                if self._ends(data):
+                    self.done = True
+                    self._held += lines[at:]
+                    break
+                self._dropped = drops(data)
+            if not self._dropped:
+                kept.append(line)
+            elif not line.strip():
+                self._dropped = False
+            at = end
+        return b"".join(kept)
