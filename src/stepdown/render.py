@@ -39,6 +39,7 @@ Cell = str | int | float | None
 """A table's cell: text as it is, a number with separators, None as "unknown"."""
 
 _SHOWN_TASKS = 20
+_WITH_OPTIONS = 3
 _VERDICT_STYLE = {
     "distil": "green",
     "more data": "yellow",
@@ -123,7 +124,7 @@ def audit_table(report: AuditReport) -> RenderableType:
     shown = report.tasks[:_SHOWN_TASKS]
     parts: list[RenderableType] = [_text(audit_headline(report), "bold")]
     if shown:
-        parts += [_tasks(shown), _reasons(shown)]
+        parts += [_tasks(shown), _reasons(shown), *_options(shown)]
     left_out = len(report.tasks) - len(shown)
     if left_out:
         parts.append(Text(f"… and {display.plural(left_out, 'task')} more, smaller ones."))
@@ -150,6 +151,29 @@ def _tasks(tasks: Sequence[Task]) -> RenderableType:
             display.share(task.anatomy.bound_calls),
         )
     return Padding(made, (1, 0))
+
+
+def _options(tasks: Sequence[Task]) -> Iterator[RenderableType]:
+    """Yield the ways to pay less for the dearest tasks."""
+    rows = [
+        (rank, way)
+        for rank, task in enumerate(tasks[:_WITH_OPTIONS], 1)
+        for way in task.options
+        if way.saving_usd_month
+    ]
+    if not rows:
+        return
+    made = _bare()
+    made.add_column("#", justify="right", no_wrap=True)
+    made.add_column("Ways to pay less", no_wrap=True)
+    made.add_column("A month", justify="right", no_wrap=True)
+    made.add_column("Risk")
+    last = 0
+    for rank, way in rows:
+        number = "" if rank == last else str(rank)
+        made.add_row(number, way.name, display.money(way.saving_usd_month), way.risk)
+        last = rank
+    yield Padding(made, (0, 0, 1, 0))
 
 
 def _unless_unknown(text: str) -> Text:

@@ -9,6 +9,7 @@ import msgspec
 from stepdown.audit.anatomy import dissect
 from stepdown.audit.grouping import Grouper
 from stepdown.audit.naming import name_of, task_id, unique
+from stepdown.audit.options import Bill, advised, options, prefix_tokens
 from stepdown.audit.prices import ATTODOLLARS, prices_as_of
 from stepdown.audit.tally import Tally
 from stepdown.audit.verdicts import MONTH_DAYS, AuditTerms, Evidence, judge
@@ -144,12 +145,14 @@ def _task(group: _Group, days: float | None, terms: AuditTerms) -> Task:
         self_agreement=agreement,
         self_agreement_repeats=repeats,
     )
+    verdict = judge(evidence, terms)
+    ways = options(_bill(group, evidence), verdict, terms)
     return Task(
         id=group.id,
         name=name_of(signature, hint, tally.tools, tally.output_format),
         signature=signature,
         anatomy=found.anatomy,
-        verdict=judge(evidence, terms),
+        verdict=advised(verdict, ways, terms),
         calls=tally.calls,
         models=dict(tally.models.most_common()),
         tools_json=tally.tools_json,
@@ -169,6 +172,26 @@ def _task(group: _Group, days: float | None, terms: AuditTerms) -> Task:
         self_agreement_repeats=repeats,
         hint=hint,
         params=tally.params.summary(),
+        options=ways,
+    )
+
+
+def _bill(group: _Group, evidence: Evidence) -> Bill:
+    tally, counted = group.tally, group.tally.counted_calls
+    fields = evidence.dissection.anatomy.fields
+    days = evidence.days
+    monthly = days is not None and days >= _SHORTEST_DAYS
+    return Bill(
+        model=tally.models.most_common(1)[0][0],
+        usd_month=evidence.spend_usd_month,
+        calls_month=tally.calls / days * MONTH_DAYS if monthly and days else None,
+        read=tally.input_tokens / counted if counted else None,
+        written=tally.output_tokens / counted if counted else None,
+        cached=tally.cached_tokens / counted if counted else 0.0,
+        prefix=prefix_tokens(group.signature, tally.tools_json),
+        repeats=evidence.repeats,
+        self_agreement=evidence.self_agreement,
+        closed=bool(fields) and all(field.kind in ("choice", "constant") for field in fields),
     )
 
 

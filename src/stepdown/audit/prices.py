@@ -18,7 +18,7 @@ from genai_prices.types import ModelPrice, PriceCalculation, TieredPrices
 
 from stepdown.core.calls import Call, Usage
 
-__all__ = ["ATTODOLLARS", "cost_of", "prices_as_of"]
+__all__ = ["ATTODOLLARS", "UnitPrices", "cost_of", "prices_as_of", "unit_prices"]
 
 ATTODOLLARS = 10**18
 """Attodollars in one US dollar."""
@@ -38,6 +38,22 @@ class _Rates(msgspec.Struct, frozen=True):
     output: int
     cached: int
     ceiling: float
+
+
+class UnitPrices(msgspec.Struct, frozen=True):
+    """US dollars for a token that is read, written, or read from the provider's cache."""
+
+    read: float
+    written: float
+    cached: float
+
+
+def unit_prices(model: str) -> UnitPrices | None:
+    """Return a model's list prices today, below any dearer tier; None where they are unknown."""
+    rates = _rates(model, None)
+    if rates is None:
+        return None
+    return UnitPrices(*(each / ATTODOLLARS for each in (rates.input, rates.output, rates.cached)))
 
 
 def prices_as_of() -> str:

@@ -157,6 +157,7 @@ class Tally:
         self.priced_calls = 0
         self.input_tokens = 0
         self.output_tokens = 0
+        self.cached_tokens = 0
         self.counted_calls = 0
         self.first_time = math.inf
         self.last_time = -math.inf
@@ -194,6 +195,7 @@ class Tally:
         if usage is not None and usage.input_tokens >= 0 and usage.output_tokens >= 0:
             self.input_tokens += usage.input_tokens
             self.output_tokens += usage.output_tokens
+            self.cached_tokens += usage.cached_tokens
             self.counted_calls += 1
 
     def _add_content(self, call: Call, parts: Texts) -> None:
@@ -213,6 +215,7 @@ class Tally:
         self.priced_calls += other.priced_calls
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens
+        self.cached_tokens += other.cached_tokens
         self.counted_calls += other.counted_calls
         self.first_time = min(self.first_time, other.first_time)
         self.last_time = max(self.last_time, other.last_time)

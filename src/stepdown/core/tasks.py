@@ -18,6 +18,7 @@ from stepdown.core.templates import ANYTHING, Template, match
 __all__ = [
     "MONTH_DAYS",
     "Input",
+    "Option",
     "Segment",
     "Signature",
     "Task",
@@ -118,6 +119,21 @@ class Verdict(msgspec.Struct, frozen=True):
     break_even_days: float | None = None
 
 
+class Option(msgspec.Struct, frozen=True):
+    """A way to pay less for a task; it is one of several, whose savings overlap.
+
+    `saving_usd_month` is None where it can't be known from the log, `break_even_days` where nothing
+    has to be paid first. A `lossless` one changes no answer.
+    """
+
+    name: str
+    saving_usd_month: float | None
+    risk: str
+    basis: str
+    break_even_days: float | None = None
+    lossless: bool = False
+
+
 class Task(msgspec.Struct, frozen=True):
     """Calls of one kind, as the audit measured them over a log.
 
@@ -127,7 +143,7 @@ class Task(msgspec.Struct, frozen=True):
     `self_agreement` how often the teacher answered such a repeat alike (None without repeats), as
     measured on `self_agreement_repeats` of them.
     `params` holds what the contract needs to know of the other body fields: for each field the
-    distinct values seen (at most 8), or `{"max": x}` for numbers.
+    distinct values seen (at most 8), or `{"max": x}` for numbers. `options` are ways to pay less.
     """
 
     id: str
@@ -155,6 +171,7 @@ class Task(msgspec.Struct, frozen=True):
     hint: str | None = None
     params: dict[str, Any] = {}
     sources: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
 
 
 def teacher_usd(task: Task) -> float | None:
