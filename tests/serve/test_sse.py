@@ -38,6 +38,14 @@ def test_r5_a_stream_that_breaks_off_is_never_done(length, sizes):
     assert passed == b"" or passed.endswith(b"\n")
 
 
+@given(st.lists(st.integers(0, 8)))
+def test_what_comes_after_the_end_keeps_its_order(sizes):
+    stream = STREAM + b"one\ntwo\nthree"
+    passage = SsePassage(100, CHAT.ends)
+    passed = b"".join(passage.feed(piece) for piece in cut(stream, sizes))
+    assert passed + passage.rest() == stream
+
+
 def test_s15_a_line_without_an_end():
     passage = SsePassage(10, CHAT.ends)
     assert passage.feed(b"data: 1\n") == b"data: 1\n"

@@ -90,3 +90,12 @@ json_values = st.recursive(
 @given(st.lists(st.binary() | json_values.map(lambda value: json.dumps(value).encode())))
 def test_s15_no_stream_can_break_the_reader(frames):
     assemble(frames)
+
+
+def test_a_field_of_another_type_costs_that_field_alone():
+    odd = {"id": "c", "choices": [{"delta": {"content": 7, "refusal": "no"}}, 3, {"index": "x"}]}
+    found = assemble([json.dumps(odd).encode(), chunk({"content": "yes"}, "stop")])
+    assert found.completion is not None
+    (choice,) = found.completion["choices"]
+    assert choice["message"] == {"role": "assistant", "content": "yes", "refusal": "no"}
+    assert found.unreadable == 0

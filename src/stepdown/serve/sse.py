@@ -38,13 +38,15 @@ class SsePassage:
         Raises:
             LineTooLong: a line is longer than any sound upstream sends.
         """
-        end = chunk.rfind(b"\n") + 1
         if self.done:
-            self._held += chunk
-            passed = b""
-        elif end == 0:
             self._open += chunk
-            passed = b""
+            return b""
+        end = chunk.rfind(b"\n") + 1
+        if end == len(chunk) and not self._open:
+            return self._pass(chunk)
+        passed = b""
+        if end == 0:
+            self._open += chunk
         else:
             lines = bytes(self._open) + chunk[:end]
             self._open = bytearray(chunk[end:])
@@ -61,17 +63,15 @@ class SsePassage:
         if self._drops is not None:
             return self._pass_some(lines, self._drops)
         at = 0
-        while at < len(lines):
-            end = lines.index(b"\n", at) + 1
-            if lines.startswith(b"data:", at):
-                data = lines[at + 5 : end].strip()
+        for line in lines.split(b"\n"):
+            if line.startswith(b"data:"):
+                data = line[5:].strip()
+                self.frames.append(data)
                 if self._ends(data):
                     self.done = True
-                    self.frames.append(data)
                     self._held += lines[at:]
                     return lines[:at]
-                self.frames.append(data)
-            at = end
+            at += len(line) + 1
         return lines
 
     def _pass_some(self, lines: bytes, drops: Callable[[bytes], bool]) -> bytes:

@@ -7,7 +7,7 @@ import msgspec
 
 __all__ = ["Assembled", "assemble"]
 
-_HEAD = ("id", "created", "model", "service_tier", "system_fingerprint")
+_HEAD = ("id", "created", "model", "service_tier", "system_fingerprint", "usage")
 _JOINED = ("content", "refusal", "reasoning_content", "reasoning")
 
 Json = dict[str, Any]
@@ -27,39 +27,105 @@ class Assembled(msgspec.Struct, frozen=True):
     unreadable: int = 0
 
 
+class _Delta(msgspec.Struct):
+    content: str | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[Json] | None = None
+
+
+class _Part(msgspec.Struct):
+    index: int = 0
+    delta: _Delta | None = None
+    finish_reason: Any = None
+
+
+class _Chunk(msgspec.Struct):
+    """A chunk as nearly all are; one that is not is read as any JSON object."""
+
+    id: Any = None
+    created: Any = None
+    model: Any = None
+    service_tier: Any = None
+    system_fingerprint: Any = None
+    usage: Any = None
+    error: Any = msgspec.UNSET
+    choices: list[_Part] = []
+
+
+_chunk = msgspec.json.Decoder(_Chunk)
+
+
+class _Choice(msgspec.Struct):
+    """What has come of one choice: the parts of its texts, its calls, and how it ended."""
+
+    texts: dict[str, list[str]] = {}
+    calls: list[Json] = []
+    finish_reason: Any = None
+
+
 def assemble(frames: Iterable[bytes]) -> Assembled:
     """Add up the data of a stream's frames (`[DONE]` is skipped) as the official client does."""
     head: Json = {}
-    choices: dict[int, Json] = {}
+    choices: dict[int, _Choice] = {}
     error: Any = None
     unreadable = 0
     for data in frames:
         if data == b"[DONE]":
             continue
-        chunk = _object(data)
+        chunk = _read(data)
         if chunk is None:
             unreadable += 1
             continue
-        error = chunk.get("error", error)
-        head.update({key: chunk[key] for key in _HEAD if chunk.get(key) is not None})
-        if chunk.get("usage") is not None:
-            head["usage"] = chunk["usage"]
-        for part in _objects(chunk.get("choices")):
+        if chunk.error is not msgspec.UNSET:
+            error = chunk.error
+        for key in _HEAD:
+            value = getattr(chunk, key)
+            if value is not None:
+                head[key] = value
+        for part in chunk.choices:
             _add(choices, part)
     if not choices:
         return Assembled(None, False, error, unreadable)
-    ordered = [choices[index] for index in sorted(choices)]
+    ordered = [_whole(index, choices[index]) for index in sorted(choices)]
     finished = all(choice["finish_reason"] is not None for choice in ordered)
     completion = {"object": "chat.completion", **head, "choices": ordered}
     return Assembled(completion, finished, error, unreadable)
 
 
-def _object(data: bytes) -> Json | None:
+def _read(data: bytes) -> _Chunk | None:
+    try:
+        return _chunk.decode(data)
+    except msgspec.ValidationError:
+        return _lenient(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _lenient(data: bytes) -> _Chunk | None:
+    """Read a chunk of which some fields are of other types than they should be: without these."""
     try:
         value = msgspec.json.decode(data)
     except (ValueError, RecursionError):
         return None
-    return cast("Json", value) if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    fields = cast("Json", value)
+    chunk = _Chunk(**{key: fields[key] for key in (*_HEAD, "error") if key in fields})
+    parts = _objects(fields.get("choices"))
+    chunk.choices = [_lenient_part(one) for one in parts if isinstance(one.get("index", 0), int)]
+    return chunk
+
+
+def _lenient_part(value: Json) -> _Part:
+    delta = value.get("delta")
+    part = _Part(value.get("index", 0), None, value.get("finish_reason"))
+    if isinstance(delta, dict):
+        sent = cast("Json", delta)
+        texts = {key: sent[key] for key in _JOINED if isinstance(sent.get(key), str)}
+        part.delta = _Delta(**texts, tool_calls=_objects(sent.get("tool_calls")))
+    return part
 
 
 def _objects(value: Any) -> list[Json]:
@@ -68,29 +134,30 @@ def _objects(value: Any) -> list[Json]:
     return [cast("Json", item) for item in cast("list[Any]", value) if isinstance(item, dict)]
 
 
-def _add(choices: dict[int, Json], part: Json) -> None:
-    index = part.get("index", 0)
-    if not isinstance(index, int):
+def _add(choices: dict[int, _Choice], part: _Part) -> None:
+    choice = choices.get(part.index)
+    if choice is None:
+        choice = choices[part.index] = _Choice()
+    if part.finish_reason is not None:
+        choice.finish_reason = part.finish_reason
+    delta = part.delta
+    if delta is None:
         return
-    message: Json = {"role": "assistant", "content": None}
-    choice = choices.setdefault(index, {"index": index, "message": message, "finish_reason": None})
-    if part.get("finish_reason") is not None:
-        choice["finish_reason"] = part["finish_reason"]
-    delta = part.get("delta")
-    if isinstance(delta, dict):
-        _add_delta(choice["message"], cast("Json", delta))
-
-
-def _add_delta(message: Json, delta: Json) -> None:
     for key in _JOINED:
-        if isinstance(delta.get(key), str):
-            message[key] = (message.get(key) or "") + delta[key]
-    calls: list[Json] = message.get("tool_calls", [])
-    for part in _objects(delta.get("tool_calls")):
-        _add_call(calls, part)
-    if calls:
-        message["tool_calls"] = calls
+        text = getattr(delta, key)
+        if text is not None:
+            choice.texts.setdefault(key, []).append(text)
+    for call in delta.tool_calls or ():
+        _add_call(choice.calls, call)
+
+
+def _whole(index: int, choice: _Choice) -> Json:
+    message: Json = {"role": "assistant", "content": None}
+    message.update({key: "".join(texts) for key, texts in choice.texts.items()})
+    if choice.calls:
+        message["tool_calls"] = choice.calls
         message["content"] = message["content"] or None
+    return {"index": index, "message": message, "finish_reason": choice.finish_reason}
 
 
 def _add_call(calls: list[Json], part: Json) -> None:
