@@ -56,6 +56,9 @@ class SlowOutbox:
     def __init__(self):
         self.done = lambda durable: None
 
+    def commit(self, exchanges):
+        return False
+
     def submit(self, exchange, done):
         self.done = done
         return False
@@ -78,6 +81,67 @@ def test_the_answer_waits_for_the_outbox_but_not_for_long():
     assert asyncio.run(go(60.0, settle=True))
     assert asyncio.run(go(0.01, settle=False))
     outbox.done(True)  # not even after the loop is closed
+
+
+class CountingOutbox:
+    """Notes what was committed together; `takes` says whether it is quick enough."""
+
+    def __init__(self, takes=True):
+        self.takes = takes
+        self.commits = []
+        self.submitted = []
+
+    def commit(self, exchanges):
+        self.commits.append([one.id for one in exchanges])
+        return self.takes
+
+    def submit(self, exchange, done):
+        self.submitted.append(exchange.id)
+        return True
+
+
+def kept_together(outbox, *turns, leave=()):
+    """Keep exchanges of these ids, each group in one turn of the loop; some callers leave."""
+
+    async def go():
+        capture = Capture(outbox, 60.0, redactor([]))
+        for ids in turns:
+            keeping = {
+                id: asyncio.ensure_future(capture.keep(Exchange(id, 0.0, b"{}"))) for id in ids
+            }
+            await asyncio.sleep(0)
+            for id in leave:
+                keeping[id].cancel()
+            done, _ = await asyncio.wait(keeping.values(), timeout=5)
+            assert len(done) == len(ids)
+
+    asyncio.run(go())
+
+
+def test_what_comes_in_one_turn_of_the_loop_shares_a_commit():
+    outbox = CountingOutbox()
+    kept_together(outbox, "a", "bcd", "e", "fg")
+    assert outbox.commits == [["a"], ["b"], ["c", "d"], ["e"], ["f"], ["g"]]
+    assert outbox.submitted == []
+
+
+def test_what_is_not_committed_at_once_is_handed_over():
+    outbox = CountingOutbox(takes=False)
+    kept_together(outbox, "abc", leave="c")
+    assert sorted(outbox.submitted) == ["a", "b", "c"]
+
+
+def test_a_failing_outbox_leaves_nobody_waiting():
+    outbox = CountingOutbox()
+
+    def fail(exchanges):
+        if len(exchanges) > 1:
+            raise UnicodeEncodeError("utf-8", "", 0, 1, "no")
+        return True
+
+    outbox.commit = fail
+    kept_together(outbox, "abc")
+    assert sorted(outbox.submitted) == ["b", "c"]
 
 
 def test_a_failure_keeps_its_cause_and_what_had_come():

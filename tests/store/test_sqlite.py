@@ -79,6 +79,24 @@ def test_a_closed_store_is_read_and_appended_to(path):
         assert len(list(read_lines(path))) == index + 1
 
 
+def test_several_are_committed_together_or_not_at_all(path, outbox):
+    assert outbox.commit([exchange(i) for i in range(100)])
+    assert outbox.health().committed == 100
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not outbox.commit([exchange(100), exchange(101)])
+        other.execute("ROLLBACK")
+    assert len(list(read_lines(path))) == 100
+
+
+def test_a_slow_disk_is_left_to_the_thread_for_a_while(outbox, monkeypatch):
+    monkeypatch.setattr(module, "_SLOW_S", -1.0)
+    monkeypatch.setattr(module, "_PAUSES", 1e9)
+    assert outbox.commit([exchange(0)])
+    assert not outbox.commit([exchange(1)])
+    assert put(outbox, exchange(1)) == [True]
+
+
 def test_close_commits_what_waits_and_refuses_what_comes_after(path):
     outbox = SqliteOutbox(path)
     for index in range(500):

@@ -4,7 +4,7 @@ The request's own bytes stand in the line; keys and headers never do.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -32,6 +32,10 @@ _encoder = msgspec.json.Encoder()
 
 class Outbox(Protocol):
     """Where exchanges are made durable: `store.sqlite.SqliteOutbox`, or another."""
+
+    def commit(self, exchanges: Sequence[Exchange]) -> bool:
+        """Make exchanges durable at once, all or none of them; False: that would take long."""
+        ...
 
     def submit(self, exchange: Exchange, done: Callable[[bool], None]) -> bool:
         """Take an exchange without waiting long. True: it is settled, for good or bad. False:
@@ -97,6 +101,7 @@ class Capture:
     def __init__(self, outbox: Outbox, commit_s: float, redactor: Redactor) -> None:
         self.withheld = 0
         self._outbox = outbox
+        self._together: list[tuple[Exchange, asyncio.Future[bool]]] | None = None
         self._commit_s = commit_s
         self._redactor = redactor
 
@@ -110,8 +115,40 @@ class Capture:
         return not (getattr(health, "error", "") or getattr(health, "full", False))
 
     async def keep(self, exchange: Exchange) -> None:
-        """Submit an exchange and wait until it is durable, or for as long as is allowed."""
+        """Wait until an exchange is durable, or for as long as is allowed.
+
+        The first in a turn of the loop is committed at once; what else comes in that turn shares
+        one commit at its end, which costs each a third of one of its own.
+        """
         loop = asyncio.get_running_loop()
+        exchange = self._clean(exchange)
+        if self._together is None:
+            self._together = []
+            loop.call_soon(self._commit_together)
+            taken = self._outbox.commit([exchange])
+        else:
+            settled: asyncio.Future[bool] = loop.create_future()
+            self._together.append((exchange, settled))
+            taken = await settled
+        if not taken:
+            await self._submitted(exchange, loop)
+
+    def _commit_together(self) -> None:
+        """Commit what came after the first, and tell those who wait."""
+        waiting, self._together = self._together or (), None
+        taken = not waiting
+        try:
+            taken = taken or self._outbox.commit([exchange for exchange, _ in waiting])
+        finally:
+            for exchange, settled in waiting:
+                if not settled.done():
+                    settled.set_result(taken)
+                elif not taken:
+                    # Its caller has left.
+                    self._outbox.submit(exchange, _nobody)
+
+    async def _submitted(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand an exchange over, and wait for word of it."""
         settled: asyncio.Future[None] = loop.create_future()
 
         def settle() -> None:
@@ -123,7 +160,7 @@ class Capture:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle)
 
-        if not self._outbox.submit(self._clean(exchange), done):
+        if not self._outbox.submit(exchange, done):
             timer = loop.call_later(self._commit_s, settle)
             await settled
             timer.cancel()

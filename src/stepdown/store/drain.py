@@ -10,6 +10,7 @@ import random
 import sqlite3
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -111,6 +112,10 @@ class DrainedOutbox:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._drain, name="drainer", daemon=True)
         self._thread.start()
+
+    def commit(self, exchanges: Sequence[Exchange]) -> bool:
+        """Commit exchanges in the outbox at once; see `SqliteOutbox.commit`."""
+        return self._outbox.commit(exchanges)
 
     def submit(self, exchange: Exchange, done: Done) -> bool:
         """Take an exchange into the outbox; see `SqliteOutbox.submit`."""

@@ -5,9 +5,10 @@ SQLite releases before 3.51.3 can lose a write when two connections reset the WA
 (`store.reading`) open the file read-only. A commit (WAL, synchronous=NORMAL) survives the death of
 the process; what a power loss may take is the last moments before it.
 
-A one-row commit writes to the page cache and takes some 0.03 ms; handing it to a thread and back
-takes three times that. So while nothing waits and the disk is quick, the caller's own thread
-commits; checkpoints, which do wait for the disk, and whatever meets one, are the writer thread's.
+A one-row commit writes to the page cache and takes some 0.05 ms; handing it to a thread and back
+takes twice that. So while nothing waits and the disk is quick, the caller's own thread commits, and
+what it has at once in one transaction, which takes a third for each; checkpoints, which do wait for
+the disk, and whatever meets one, are the writer thread's.
 
 When the disk fails, serving goes on: exchanges wait in a queue that is bounded in items and bytes,
 what does not fit is dropped and counted, and once writing works again a row in `gaps` says how many
@@ -19,7 +20,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -43,9 +44,10 @@ _FORGET_GAPS = "DELETE FROM gaps WHERE rowid <= ?"
 _BATCH = 256
 _STALL_S = 0.25
 _SLOW_S = 0.005
-_PAUSE_S = 1.0
+_PAUSES = 20
 _RETRY_S = (0.05, 0.2, 1.0)
-_CHECKPOINT_EVERY = 500
+_CHECKPOINT_EVERY = 2_000
+_CHECKPOINT_BYTES = 4 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -99,7 +101,8 @@ class SqliteOutbox:
         self._max_bytes = max_bytes
         self._queue: SimpleQueue[_Step] = SimpleQueue()
         self._connection_lock = threading.Lock()
-        self._uncheckpointed = 0
+        self._uncheckpointed = self._uncheckpointed_bytes = 0
+        self._checkpoint_asked = False
         self._no_hurry_until = 0.0
         self._count_lock = threading.Lock()
         self._waiting = self._waiting_bytes = self._committed = 0
@@ -121,7 +124,7 @@ class SqliteOutbox:
 
         True: it is committed, or the caller must not wait for it. False: `done` will tell.
         """
-        if self._commit_at_once(exchange):
+        if self.commit([exchange]):
             return True
         size = len(exchange.line)
         with self._count_lock:
@@ -173,7 +176,7 @@ class SqliteOutbox:
                 self._fail(problem)
                 raise
             self._uncheckpointed += gone
-        if self._uncheckpointed >= _CHECKPOINT_EVERY:
+        if self._checkpoint_due:
             self._queue.put("checkpoint")
 
     def close(self, timeout: float = 5.0) -> None:
@@ -191,10 +194,11 @@ class SqliteOutbox:
         since = self._busy_since
         return since is not None and time.monotonic() - since > _STALL_S
 
-    def _commit_at_once(self, exchange: Exchange) -> bool:
+    def commit(self, exchanges: Sequence[Exchange]) -> bool:
         """Commit on the caller's thread, if nothing waits and the last times were quick.
 
-        Neither without a promise to keep, nor where a commit waits for the disk.
+        False: nothing was done. So it is without a promise to keep, and where a commit waits for
+        the disk.
         """
         if self._durability != "journal":
             return False
@@ -204,19 +208,29 @@ class SqliteOutbox:
         if self._closing.is_set() or not self._connection_lock.acquire(blocking=False):
             return False
         try:
-            self._commit([exchange])
+            self._commit(exchanges)
         except sqlite3.Error as problem:
             self._fail(problem)
             return False
         finally:
             self._connection_lock.release()
-        if time.monotonic() - started > _SLOW_S:
-            self._no_hurry_until = started + _PAUSE_S
+        took = time.monotonic() - started
+        if took > _SLOW_S:
+            # So the caller's thread waits for the disk a twentieth of the time at most.
+            self._no_hurry_until = started + _PAUSES * took
         with self._count_lock:
-            self._committed += 1
-        if self._uncheckpointed == _CHECKPOINT_EVERY:
+            self._committed += len(exchanges)
+        if self._checkpoint_due and not self._checkpoint_asked:
+            self._checkpoint_asked = True
             self._queue.put("checkpoint")
         return True
+
+    @property
+    def _checkpoint_due(self) -> bool:
+        return (
+            self._uncheckpointed >= _CHECKPOINT_EVERY
+            or self._uncheckpointed_bytes >= _CHECKPOINT_BYTES
+        )
 
     def _write_all(self) -> None:
         step: _Step | None = None
@@ -224,7 +238,7 @@ class SqliteOutbox:
             batch, step = self._next_batch()
             if batch:
                 self._write(batch)
-            if step == "checkpoint" or self._uncheckpointed >= 2 * _CHECKPOINT_EVERY:
+            if self._checkpoint_due:
                 self._checkpoint()
         if self._connection is not None:
             with suppress(sqlite3.Error):
@@ -271,7 +285,8 @@ class SqliteOutbox:
     def _checkpoint(self) -> None:
         """Move the log into the database; it waits for the disk, and no caller's thread does."""
         with self._connection_lock:
-            self._uncheckpointed = 0
+            self._uncheckpointed = self._uncheckpointed_bytes = 0
+            self._checkpoint_asked = False
             self._busy_since = time.monotonic()
             try:
                 if self._connection is not None:
@@ -281,7 +296,7 @@ class SqliteOutbox:
             finally:
                 self._busy_since = None
 
-    def _commit(self, exchanges: list[Exchange]) -> None:
+    def _commit(self, exchanges: Sequence[Exchange]) -> None:
         self._busy_since = time.monotonic()
         try:
             connection = self._connection
@@ -301,6 +316,7 @@ class SqliteOutbox:
             self._busy_since = None
         self._error = ""
         self._uncheckpointed += len(exchanges)
+        self._uncheckpointed_bytes += sum([len(exchange.line) for exchange in exchanges])
         if missing:
             with self._count_lock:
                 self._unmarked -= missing
