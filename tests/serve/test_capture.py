@@ -35,6 +35,7 @@ def test_the_line_of_an_answer(start, world, complete, body):
         "student": "student-1",
         "confidence": 0.99,
         "model": "stepdown/intents",
+        "estimated": True,
     }
 
 
