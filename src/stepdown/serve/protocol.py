@@ -35,6 +35,11 @@ _ENCODED: Refusal = (
     "unsupported_encoding",
     "Compressed requests are not read; send the body as plain JSON.",
 )
+_CRUMBS: Refusal = (
+    413,
+    "too_many_parts",
+    "The request's body comes in too many parts; send larger chunks.",
+)
 _LATE: Refusal = (408, "request_timeout", "The request did not arrive in time; send it again.")
 _CROWDED: Refusal = (
     503,
@@ -56,6 +61,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _phase: Phase = "start"
     _unparsed = 0
     _body_bytes = 0
+    _body_parts = 0
     _body_since = 0.0
     _refusal: Refusal | None = None
     _lingering = False
@@ -152,8 +158,11 @@ class GuardedProtocol(HttpToolsProtocol):
         """Count the body: with chunks there is no length to go by."""
         self._unparsed = 0
         self._body_bytes += len(body)
+        self._body_parts += 1
         if self._body_bytes > self.limits.body_bytes:
             self._stop(self._large_body())
+        if self._body_parts > self.limits.body_parts:
+            self._stop(_CRUMBS)
         super().on_body(body)
 
     def on_message_complete(self) -> None:

@@ -31,12 +31,13 @@ class Limits(msgspec.Struct, frozen=True):
     """Sizes in bytes and counts; what exceeds one is refused with a clear answer, never kept.
 
     `upstream_bytes` bounds an answer that is read whole or assembled, `relayed_bytes` one that is
-    only passed through, `line_bytes` one line of an SSE stream. So many `upstream_requests` may be
-    under way to one upstream that a slow one does not fill the gateway, and so many `requests` in
-    all of it; more are refused at once.
+    only passed through, `line_bytes` one line of an SSE stream, `body_parts` the chunks of a
+    request. So many `upstream_requests` may be under way to one upstream that a slow one does not
+    fill the gateway, and so many `requests` in all of it; more are refused at once.
     """
 
     body_bytes: int = 4 * MIB
+    body_parts: int = 50_000
     header_bytes: int = 32 * 1024
     header_count: int = 100
     connections: int = 2000
