@@ -162,3 +162,15 @@ def test_an_error_while_waiting_stays_itself():
         patience.end()
 
     asyncio.run(go())
+
+
+def test_a_wait_for_what_can_not_come_any_more_ends_before_its_time():
+    async def go():
+        patience = Patience(30.0, math.inf, lambda: True)
+        began = time.monotonic()
+        with pytest.raises(TimeoutError), patience:
+            await asyncio.sleep(30)
+        patience.end()
+        return time.monotonic() - began
+
+    assert asyncio.run(go()) < 5

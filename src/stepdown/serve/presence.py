@@ -11,6 +11,8 @@ from typing import Any, Self
 
 __all__ = ["Patience", "while_there"]
 
+_LOOK_S = 1.0
+
 _Message = MutableMapping[str, Any]
 
 
@@ -81,12 +83,26 @@ class Patience:
 
     Each wait may take `seconds`, and none may go past the moment `until` on the monotonic clock.
     `with patience:` around a wait raises TimeoutError where it is too long; `end` it at last.
-    One timer serves all waits: it looks when the last began, and is seldom set anew.
+    One timer serves all waits: it looks when the last began, and is seldom set anew. Where `lost`
+    says that nothing can come any more, as it is asked each second, no wait goes on.
     """
 
-    __slots__ = ("_before", "_began", "_late", "_loop", "_seconds", "_task", "_timer", "_until")
+    __slots__ = (
+        "_before",
+        "_began",
+        "_late",
+        "_loop",
+        "_lost",
+        "_seconds",
+        "_task",
+        "_timer",
+        "_until",
+    )
 
-    def __init__(self, seconds: float, until: float) -> None:
+    def __init__(
+        self, seconds: float, until: float, lost: Callable[[], bool] | None = None
+    ) -> None:
+        self._lost = lost
         self._loop = asyncio.get_running_loop()
         self._task = _this_task()
         self._seconds = seconds
@@ -119,14 +135,18 @@ class Patience:
             self._timer = None
 
     def _set(self, began: float) -> None:
-        self._timer = self._loop.call_at(min(began + self._seconds, self._until), self._look)
+        latest = min(began + self._seconds, self._until)
+        if self._lost is not None:
+            latest = min(latest, self._loop.time() + _LOOK_S)
+        self._timer = self._loop.call_at(latest, self._look)
 
     def _look(self) -> None:
         self._timer = None
         began, now = self._began, self._loop.time()
         if began is None:
             return
-        if min(began + self._seconds, self._until) <= now:
+        lost = self._lost is not None and self._lost()
+        if lost or min(began + self._seconds, self._until) <= now:
             self._late = True
             self._task.cancel()
         else:

@@ -267,7 +267,8 @@ class Body:
         self._limit = limit
         self._total = 0
         self._idle_s = idle_s
-        self._patience = Patience(idle_s, until)
+        self._response = response
+        self._patience = Patience(idle_s, until, self._lost)
         self.end = self._patience.end
 
     async def read(self) -> bytes:
@@ -284,13 +285,13 @@ class Body:
                 with self._patience:
                     chunk = await content.readany()
         except TimeoutError as problem:
+            if self._lost():
+                raise _broken_off() from problem
             raise Unanswered(
                 504, "upstream_stalled", f"The upstream sent nothing for {self._idle_s:g} s."
             ) from problem
         except (aiohttp.ClientError, OSError, ValueError) as problem:
-            raise Unanswered(
-                502, "upstream_broke_off", "The upstream broke off before the end of its answer."
-            ) from problem
+            raise _broken_off() from problem
         self._total += len(chunk)
         if self._total > self._limit:
             raise Unanswered(
@@ -299,6 +300,13 @@ class Body:
                 f"The upstream's answer is longer than {self._limit} bytes.",
             )
         return chunk
+
+    def _lost(self) -> bool:
+        """Say whether the connection is closed: chunks that are framed wrongly end it, and the
+        client does not tell those who wait for the body."""
+        connection = self._response.connection
+        transport = connection.transport if connection is not None else None
+        return transport is None or transport.is_closing()
 
 
 async def whole_body(
@@ -313,6 +321,12 @@ async def whole_body(
     finally:
         body.end()
     return b"".join(parts)
+
+
+def _broken_off() -> Unanswered:
+    return Unanswered(
+        502, "upstream_broke_off", "The upstream broke off before the end of its answer."
+    )
 
 
 def _down(root: str, why: str, retry_after_s: int) -> Unanswered:
