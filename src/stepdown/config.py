@@ -151,7 +151,9 @@ class ServeConfig(_Section, frozen=True):
     `client_keys_env` names the environment variable that holds the keys that callers must present,
     separated by commas; without it a caller's key is the upstream's business. With `keys =
     "required"` callers must present one of these or a virtual key (`stepdown keys add`), as they
-    must anyway once there are some. A call that the upstream answered with a passing failure is
+    must anyway once there are some. The models behind the gateway may cost `max_usd_per_hour`; for
+    that and for keys with limits a request is counted on to have an answer of `max_output_tokens`,
+    where it sets no limit of its own. A call that the upstream answered with a passing failure is
     tried again up to `retries` times (0: never), and `max_upstream_requests` may be under way to
     one upstream, `max_requests` in the whole gateway. All tries of a request share
     `deadline_seconds` until its caller gets a first byte. So many `workers` share the port, each a
@@ -166,6 +168,8 @@ class ServeConfig(_Section, frozen=True):
     port: int = 8787
     client_keys_env: str | None = None
     keys: Literal["required"] | None = None
+    max_usd_per_hour: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    max_output_tokens: Annotated[int, msgspec.Meta(gt=0)] = 16_384
     max_body_bytes: Annotated[int, msgspec.Meta(gt=0)] = 4 * 1024 * 1024
     first_byte_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     idle_seconds: Annotated[float, msgspec.Meta(gt=0)] = 15.0

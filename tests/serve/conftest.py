@@ -16,7 +16,7 @@ from tests.serve.speakers import SPEAKERS, embeddings, frames
 from stepdown.core.anatomy import Anatomy
 from stepdown.core.calls import Answer
 from stepdown.core.contracts import contract_of
-from stepdown.core.keys import Allowance, KeyRing, VirtualKey, digest_of
+from stepdown.core.keys import NANODOLLARS, Allowance, KeyRing, VirtualKey, digest_of
 from stepdown.core.ports import Prediction
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Signature, Task, TaskIndex, Verdict, input_text
@@ -24,6 +24,8 @@ from stepdown.core.templates import Template
 from stepdown.serve.live import LiveRoute, Loaded
 from stepdown.serve.server import serving
 from stepdown.serve.settings import Endpoint, Routing, Settings, Timeouts
+from stepdown.serve.till import Desk
+from stepdown.store.spend import SqlitePurse
 from stepdown.store.sqlite import SqliteOutbox, read_lines
 from stepdown.wire.openai import parse_request
 
@@ -277,9 +279,19 @@ class World:
         self.load_error = None
         self.url = ""
         self.ring = KeyRing()
+        self.purse = SqlitePurse(tmp_path / "spend.db")
 
     def keys(self, generation):
         return None if generation == self.ring.generation else self.ring
+
+    def price(self, model, usage):
+        """A dollar a token, where the model has a price."""
+        if not model or model == "priceless":
+            return None
+        return (usage.input_tokens + usage.output_tokens) * NANODOLLARS
+
+    def desk(self):
+        return Desk(self.keys, self.price, self.purse)
 
     def issue(self, name="team", *, usd=None, period="total", **more):
         """Make a virtual key that the gateway takes up; returns the key itself."""
@@ -325,7 +337,9 @@ def upstream():
 
 @pytest.fixture
 def world(tmp_path, upstream):
-    return World(tmp_path, upstream)
+    made = World(tmp_path, upstream)
+    yield made
+    made.purse.close()
 
 
 FAST = Timeouts(first_byte=1.0, answer=1.0, idle=0.5, connect=0.5, poll=0.05, drain=5.0)
@@ -341,7 +355,7 @@ def start(world):
             given = {"port": 0, "base_url": world.upstream.url, "timeouts": timeouts, **changes}
             outbox = stack.enter_context(closing(SqliteOutbox(world.path)))
             world.url = stack.enter_context(
-                serving(Settings(**given), world.load, outbox, keys=world.keys)
+                serving(Settings(**given), world.load, outbox, desk=world.desk())
             )
             world.stop = stack.close
             world.student.asked = 0  # warming up does not count

@@ -40,9 +40,9 @@ def test_on_loopback_every_key_may_be_answered(world):
 def test_virtual_keys_need_a_key_of_the_gateways_own_upstream(world):
     world.issue()
     with pytest.raises(UsageError, match="api_key_env"):
-        Gateway(Settings(base_url="http://u"), world.load, None, world.keys)
-    Gateway(Settings(base_url="http://u", api_key="k"), world.load, None, world.keys)
-    Gateway(Settings(), world.load, None, world.keys)
+        Gateway(Settings(base_url="http://u"), world.load, None, world.desk())
+    Gateway(Settings(base_url="http://u", api_key="k"), world.load, None, world.desk())
+    Gateway(Settings(), world.load, None, world.desk())
 
 
 def test_ids_are_unique_and_sort_by_time(monkeypatch):

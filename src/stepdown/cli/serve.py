@@ -11,6 +11,7 @@ import msgspec
 from stepdown.cli import steps
 from stepdown.cli.endpoints import chain_of, cheaper_of, endpoint_of, secret, with_score
 from stepdown.cli.options import Session, common
+from stepdown.cli.pricing import price_by
 from stepdown.cli.stores import open_outbox
 from stepdown.cli.workers import in_place
 from stepdown.config import Config, ServeConfig, TierConfig
@@ -22,6 +23,8 @@ from stepdown.render import say
 from stepdown.serve.live import LiveRoute, Load, Loaded
 from stepdown.serve.server import serve as run_gateway
 from stepdown.serve.settings import Limits, Routing, Settings, Timeouts
+from stepdown.serve.till import Desk
+from stepdown.store.spend import SqlitePurse
 from stepdown.students.backed import Backed
 from stepdown.wire.asking import inquiry_of
 from stepdown.workspace import Workspace
@@ -68,6 +71,7 @@ def serve(
     seen: list[Loaded] = []
     load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
     notes: list[Path] = []
+    purse = SqlitePurse(session.workspace.spending)
 
     def ready(address: str) -> None:
         if settings.worker is None:
@@ -76,11 +80,12 @@ def serve(
             _tell(settings, seen, address)
 
     try:
-        keys = key_reader(session.workspace.keys)
-        run_gateway(settings, load, outbox, on_ready=ready, keys=keys)
+        desk = Desk(key_reader(session.workspace.keys), price_by(session.config), purse)
+        run_gateway(settings, load, outbox, on_ready=ready, desk=desk)
     finally:
         for note in notes:
             note.unlink(missing_ok=True)
+        purse.close()
         outbox.close()
 
 
@@ -136,6 +141,8 @@ def settings_of(
         routing=Routing(compare_share=config.routing.compare_share),
         client_keys=_keys(own.client_keys_env),
         keys_required=own.keys == "required",
+        max_usd_per_hour=own.max_usd_per_hour,
+        max_output_tokens=own.max_output_tokens,
         audit_share=config.defaults.audit_share or 0.0,
         retries=own.retries,
         redact=config.store.redact,

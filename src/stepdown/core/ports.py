@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 
 import msgspec
 
-from stepdown.core.calls import Answer, Call, Request
+from stepdown.core.calls import Answer, Call, Request, Usage
 from stepdown.core.datasets import Example
 from stepdown.core.tasks import Input, Task
 
@@ -238,3 +238,29 @@ class CallStore(Protocol):
 
 
 Opener = Callable[[], BinaryIO]
+
+
+Price = Callable[[str, Usage], int | None]
+"""price(model, usage) → nanodollars of one call, rounded up; None where nobody knows: never 0."""
+
+
+class Purse(Protocol):
+    """Where money is kept count of, for good: of accounts, each in windows of time.
+
+    Several gateways may share one: what is leased is nobody else's to spend. What was granted
+    survives the process and the machine, so what a killed one had not spent yet counts as spent.
+    Amounts are whole nanodollars. Every call may wait for a disk or a network, and is made from one
+    thread. What fails raises StepdownError and has changed nothing.
+    """
+
+    def lease(self, account: str, window: str, amount: int, cap: int) -> int:
+        """Set aside up to `amount`, so that no more than `cap` is set aside in all; returns it."""
+        ...
+
+    def settle(self, account: str, window: str, amount: int) -> None:
+        """Add what was spent beyond what was set aside; less than 0: give back what was not."""
+        ...
+
+    def spent(self, account: str, window: str) -> int:
+        """Return what is set aside or spent."""
+        ...

@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from stepdown.core.routes import Decision
-from stepdown.serve.calls import answer_call, route
+from stepdown.serve.calls import answer_call, route, task_refusal
 from stepdown.serve.capture import Turn
 from stepdown.serve.dialects import dialect_of
 from stepdown.serve.gateway import Gateway, log, new_turn
@@ -134,6 +134,10 @@ def _guard(role: Role, handler: Handler) -> Handler:
         caller = gateway.callers.of(turn.headers)
         if role == "caller" and caller is not None:
             turn.caller = caller
+            refusal = gateway.till.admit(caller.key) if caller.key else None
+            if refusal is not None:
+                await _send(turn, send, refusal)
+                return
             await handler(gateway, turn, receive, send)
         elif role == "watcher" and gateway.may_watch(turn.headers):
             await handler(gateway, turn, receive, send)
@@ -155,6 +159,10 @@ def _found(table: Mapping[str, Mapping[str, Handler]], path: str, method: str) -
 
 
 async def _relayed(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
+    refusal = task_refusal(turn)
+    if refusal is not None:
+        await _send(turn, send, refusal)
+        return
     body = await read_body(receive)
     if body is None:
         return

@@ -15,8 +15,10 @@ from stepdown.serve.capture import Turn
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import forwarded
 from stepdown.serve.live import LiveRoute
+from stepdown.serve.till import Unaffordable
 from stepdown.serve.upstream import Unanswered, whole_body
 from stepdown.wire.asking import Inquiry, asked, said
+from stepdown.wire.told import told
 
 __all__ = ["BehindAnswer", "ask_behind"]
 
@@ -46,10 +48,10 @@ async def ask_behind(
     if inquiry is None or not gateway.chains.mid:
         return None
     turn.upstream = gateway.chains.mid[0].upstream.address
-    body = await _reply(gateway, inquiry, asked(inquiry, request))
+    body = await _reply(gateway, inquiry, asked(inquiry, request), turn)
     if body == _BAD_REQUEST:
         # Some models refuse to tell how likely their tokens were.
-        body = await _reply(gateway, inquiry, asked(inquiry, request, logprobs=False))
+        body = await _reply(gateway, inquiry, asked(inquiry, request, logprobs=False), turn)
     if isinstance(body, int):
         if body == _MAYBE_BILLED:
             turn.beside = (*turn.beside, Spent("mid", inquiry.model))
@@ -70,7 +72,7 @@ async def ask_behind(
     return None
 
 
-async def _reply(gateway: Gateway, inquiry: Inquiry, body: bytes) -> bytes | int:
+async def _reply(gateway: Gateway, inquiry: Inquiry, body: bytes, turn: Turn) -> bytes | int:
     """Return the body of the answer, or the status where there is none.
 
     0 says that the request did not get there, `_MAYBE_BILLED` that it may have been answered.
@@ -78,12 +80,19 @@ async def _reply(gateway: Gateway, inquiry: Inquiry, body: bytes) -> bytes | int
     link, limit = gateway.chains.mid[0], gateway.settings.limits.upstream_bytes
     headers = forwarded([(b"content-type", b"application/json")], link.api_key)
     try:
-        async with link.upstream.answer(
-            "POST", inquiry.path, headers, body, first_byte_s=link.answer_s
-        ) as reached:
-            status = reached.response.status
+        async with (
+            gateway.till.bill(turn.caller.key, inquiry.model, body) as bill,
+            link.upstream.answer(
+                "POST", inquiry.path, headers, body, first_byte_s=link.answer_s
+            ) as reached,
+        ):
+            status = bill.status = reached.response.status
             if status != _OK:
                 return status
-            return await whole_body(reached.response, limit, link.answer_s)
+            answer = await whole_body(reached.response, limit, link.answer_s)
+            bill.settle(told(answer).usage)
+            return answer
+    except Unaffordable:
+        return 0
     except Unanswered as failure:
         return 0 if failure.status == _NOT_SENT else _MAYBE_BILLED

@@ -14,8 +14,9 @@ import msgspec
 
 from stepdown.core.keys import KeyRing, VirtualKey
 from stepdown.serve.headers import KEY_HEADERS, Headers
+from stepdown.serve.settings import Settings
 
-__all__ = ["ANYONE", "Caller", "Callers", "KnownKeys", "credentials"]
+__all__ = ["ANYONE", "Caller", "Callers", "KnownKeys", "callers_of", "credentials", "known_keys_of"]
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -77,6 +78,11 @@ class Callers:
         return None
 
 
+def callers_of(settings: Settings, ring: KeyRing | None) -> Callers:
+    """Return the callers that a gateway's settings and keys let in."""
+    return Callers(settings.client_keys, ring or KeyRing(), settings.keys_required)
+
+
 class KnownKeys:
     """The keys of callers' own that the upstream accepted within the last `seconds`, hashed."""
 
@@ -96,6 +102,13 @@ class KnownKeys:
         self._until.move_to_end(key)
         if len(self._until) > self._most:
             self._until.popitem(last=False)
+
+
+def known_keys_of(settings: Settings) -> KnownKeys | None:
+    """Return what remembers callers' own keys; None where students answer without that."""
+    if not settings.answers_known_keys_only:
+        return None
+    return KnownKeys(settings.limits.known_keys, settings.timeouts.known_key)
 
 
 def credentials(headers: Headers) -> list[bytes]:

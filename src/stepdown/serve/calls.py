@@ -37,7 +37,7 @@ from stepdown.serve.tiers import HAS_DOCUMENT
 from stepdown.serve.untasked import answer_untasked, goes_by_score, placed
 from stepdown.wire.openai import ChatBody, parse_request
 
-__all__ = ["answer_call", "route"]
+__all__ = ["answer_call", "route", "task_refusal"]
 
 BYPASSED = Decision("bypassed", "forced", "frontier")
 _LONGEST_MESSAGE = 400
@@ -49,6 +49,7 @@ _UNCAPTURED = problem(
     "capture_unavailable",
     retry_after_s=2,
 )
+_BEYOND_STUDENTS = ("escalated", "bypassed")
 _LEGACY = ("functions", "function_call")
 
 _body = msgspec.json.Decoder(ChatBody)
@@ -73,12 +74,23 @@ async def answer_call(gateway: Gateway, turn: Turn, receive: Receive, send: Send
         await refuse(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
         return
     if bypassed:
-        turn.decision = BYPASSED
-        await ask_upstream(gateway, turn, None, receive, send)
-        return
-    verdict = await _decided(gateway, turn, turn.request)
+        turn.decision, verdict = BYPASSED, None
+    else:
+        verdict = await _decided(gateway, turn, turn.request)
+    if not isinstance(verdict, Reply):
+        verdict = _beyond_limits(gateway, turn) or verdict
     if isinstance(verdict, Reply):
         await refuse(turn, send, verdict)
+    else:
+        await _carry_out(gateway, turn, verdict, receive, send)
+
+
+async def _carry_out(
+    gateway: Gateway, turn: Turn, verdict: Verdict | None, receive: Receive, send: Send
+) -> None:
+    """Do what was decided; None: the call goes around the students."""
+    if verdict is None:
+        await ask_upstream(gateway, turn, None, receive, send)
     elif verdict.answer is not None:
         turn.model = f"{OWN_MODELS}{turn.task_name}"
         await send_answer(gateway, turn, verdict.answer, None, send)
@@ -123,6 +135,23 @@ async def route(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> N
     if goes_by_score(gateway, verdict):
         shown |= placed(gateway, turn, request)
     await refuse(turn, send, json_reply(shown))
+
+
+def task_refusal(turn: Turn) -> Reply | None:
+    """Return the refusal of a call that the caller's key is not for, if it is not."""
+    key = turn.caller.key
+    if key is None or not key.tasks or turn.task_name in key.tasks:
+        return None
+    message = f"This key is for calls of {', '.join(key.tasks)[:200]} alone, and this is none."
+    return problem(403, message, "task_not_allowed")
+
+
+def _beyond_limits(gateway: Gateway, turn: Turn) -> Reply | None:
+    """Return why the caller's key may not have this decision carried out, if so."""
+    refusal = task_refusal(turn)
+    if refusal is None and turn.decision is not None and turn.decision.kind in _BEYOND_STUDENTS:
+        refusal = gateway.till.escalating(turn.caller.key)
+    return refusal
 
 
 async def _parsed(gateway: Gateway, body: bytes, bypassed: bool) -> Request:

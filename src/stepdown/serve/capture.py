@@ -19,6 +19,7 @@ from stepdown.serve.chain import Chain
 from stepdown.serve.dialects import CHAT, Dialect
 from stepdown.serve.headers import Headers
 from stepdown.serve.redaction import Redactor
+from stepdown.serve.till import Bill
 from stepdown.serve.trace import Trace
 from stepdown.wire.openai_answers import usage_body
 
@@ -90,6 +91,7 @@ class Turn(msgspec.Struct):
     first_byte: float | None = None
     sent: int = 0
     trace: Trace | None = None
+    bill: Bill | None = None
 
 
 class Capture:

@@ -4,15 +4,14 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from stepdown.core.keys import KeyRing
 from stepdown.errors import StepdownError, UsageError
-from stepdown.serve.callers import Callers, KnownKeys
+from stepdown.serve.callers import callers_of, known_keys_of
 from stepdown.serve.capture import Capture, Outbox, Turn
 from stepdown.serve.chain import Chain, chains_of
 from stepdown.serve.dialects import MESSAGES, Dialect
@@ -25,10 +24,11 @@ from stepdown.serve.shapes import Shapes
 from stepdown.serve.siblings import Siblings
 from stepdown.serve.students import StudentRunner, warm_up
 from stepdown.serve.tiers import Conversations
+from stepdown.serve.till import Desk, Till
 from stepdown.serve.upstream import Upstream
 from stepdown.serve.watch import Watch
 
-__all__ = ["Gateway", "LoadKeys", "new_turn", "no_keys"]
+__all__ = ["Gateway", "new_turn"]
 
 _LOOK_UPSTREAM_S = 10.0
 _NO_OWN_KEY = (
@@ -38,28 +38,20 @@ _NO_OWN_KEY = (
 
 log = logging.getLogger("stepdown.serve")
 
-LoadKeys = Callable[[int | None], KeyRing | None]
-"""load(generation) → the virtual keys, or None where there are none newer than that generation."""
-
-
-def no_keys(generation: int | None) -> KeyRing | None:
-    """Load the keys of a gateway that has none."""
-    return KeyRing() if generation is None else None
-
 
 class Gateway:
     """Everything that requests share. It runs on one event loop.
 
     Raises:
-        StepdownError: what `load` and `keys` raise at start; there are virtual keys, and no key of
-            the upstream's to go on with.
+        StepdownError: what `load` and the desk raise at start; there are virtual keys, and no key
+            of the upstream's to go on with.
     """
 
     siblings: Siblings | None = None
     """The other workers on the port, where there are some."""
 
     def __init__(
-        self, settings: Settings, load: Load, outbox: Outbox, keys: LoadKeys = no_keys
+        self, settings: Settings, load: Load, outbox: Outbox, desk: Desk | None = None
     ) -> None:
         self.settings = settings
         limits, timeouts = settings.limits, settings.timeouts
@@ -82,13 +74,13 @@ class Gateway:
         if first is None:
             raise TypeError("load(None) has to return what to serve")
         self.loaded: Loaded = first
-        self._load_keys = keys
-        ring = keys(None) or KeyRing()
-        self.callers = Callers(settings.client_keys, ring, settings.keys_required)
+        desk = desk or Desk()
+        self._load_keys = desk.keys
+        self.till = Till(desk, settings)
+        self.callers = callers_of(settings, desk.keys(None))
         if self.callers.virtual and frontier and frontier[0].api_key is None:
             raise UsageError(_NO_OWN_KEY)
-        self._known_keys_only = settings.answers_known_keys_only
-        self._known_keys = KnownKeys(limits.known_keys, timeouts.known_key)
+        self._known_keys = known_keys_of(settings)
         self._background: set[asyncio.Task[None]] = set()
         self.metrics = Metrics(self._state)
 
@@ -149,10 +141,12 @@ class Gateway:
             await upstream.close()
         self.students.close()
         await asyncio.to_thread(self.watch.close)
+        await self.till.close()
 
     def may_be_answered(self, turn: Turn) -> bool:
         """Say whether a student may answer: the caller's key is ours, or was accepted upstream."""
-        return not self._known_keys_only or turn.caller.known or self._known_keys.has(turn.headers)
+        known = self._known_keys
+        return known is None or turn.caller.known or known.has(turn.headers)
 
     def chain_of(self, turn: Turn) -> Chain:
         """Return whom the turn's request is put to, one after another, as far as may be for its
@@ -172,7 +166,7 @@ class Gateway:
 
     def accepted_upstream(self, headers: Headers) -> None:
         """Remember that the upstream accepted this caller's key."""
-        if self._known_keys_only:
+        if self._known_keys is not None:
             self._known_keys.add(headers)
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
@@ -198,6 +192,7 @@ class Gateway:
         while True:
             await asyncio.sleep(self.settings.timeouts.poll)
             await self._take_up_keys()
+            self.till.tidy()
             try:
                 newer = await loop.run_in_executor(None, self._load_warm, self.loaded.generation)
             except Exception as problem:  # noqa: BLE001 - whatever is wrong with the new policy, the old one stands

@@ -24,6 +24,7 @@ from stepdown.serve.headers import Headers, back, decision_headers, forwarded
 from stepdown.serve.presence import while_there
 from stepdown.serve.replies import NO_RETRY, Receive, Reply, Send, in_dialect, problem, send_reply
 from stepdown.serve.sse import LineTooLong, SsePassage
+from stepdown.serve.till import Unaffordable
 from stepdown.serve.upstream import Body, Unanswered, whole_body
 from stepdown.wire.told import told
 
@@ -107,6 +108,10 @@ def no_upstream() -> Reply:
 async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
     try:
         await _along(gateway, turn, body, send)
+    except Unaffordable as failure:
+        # Not captured: what a spent key still sends must not fill the disk.
+        turn.status = failure.status
+        await send_reply(send, in_dialect(_reply_to(failure), turn.dialect), headers_of(turn))
     except Unanswered as failure:
         turn.status, turn.problem = failure.status, failure.code
         error = {"status": failure.status, "message": str(failure)}
@@ -163,16 +168,21 @@ async def _asked(gateway: Gateway, turn: Turn, attempt: Attempt, send: Send) -> 
     streams = turn.request is not None and turn.request.stream
     body = renamed(attempt.body, link.model) if link.model else attempt.body
     counted = _counted(turn, body) if streams and link.ask_usage else None
-    async with link.upstream.answer(
-        turn.method,
-        turn.path,
-        forwarded(turn.headers, link.api_key, turn.dialect.key_header),
-        counted or body,
-        first_byte_s=link.first_byte_s if streams else link.answer_s,
-        retries=gateway.settings.retries,
-        until=attempt.until,
-    ) as reached:
+    turn.bill = gateway.till.bill(turn.caller.key, turn.model, body)
+    async with (
+        turn.bill as bill,
+        link.upstream.answer(
+            turn.method,
+            turn.path,
+            forwarded(turn.headers, link.api_key, turn.dialect.key_header),
+            counted or body,
+            first_byte_s=link.first_byte_s if streams else link.answer_s,
+            retries=gateway.settings.retries,
+            until=attempt.until,
+        ) as reached,
+    ):
         response = reached.response
+        bill.status = response.status
         turn.tries += reached.tries - 1
         if not (attempt.last or usable(link.tier, response.status)):
             return False
@@ -204,6 +214,8 @@ async def _whole(
         with contextlib.suppress(InputError):
             completion = turn.completion = turn.dialect.completion(body)
             turn.usage = told(completion).usage
+            if turn.bill is not None:
+                turn.bill.settle(turn.usage)
     error = None if completion else {"status": response.status, "body": quoted(body)}
     await gateway.capture.keep(exchange_of(turn, _since(turn), completion, error))
     turn.status = response.status
@@ -289,6 +301,8 @@ async def _end(
     if whole:
         turn.completion = msgspec.json.encode(said.completion)
         turn.usage = told(turn.completion).usage
+        if turn.bill is not None:
+            turn.bill.settle(turn.usage)
         line = exchange_of(turn, _since(turn), turn.completion)
     else:
         error = {"status": response.status, "message": str(failure or "error in the stream")}
@@ -322,14 +336,18 @@ async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
     link = gateway.chain_of(turn)[0]
     turn.upstream = link.upstream.address
     try:
-        async with link.upstream.answer(
-            turn.method,
-            turn.path,
-            forwarded(turn.headers, link.api_key, turn.dialect.key_header),
-            turn.body,
-            first_byte_s=link.answer_s,
-        ) as reached:
+        async with (
+            gateway.till.passage(turn.caller.key, turn.method, turn.path, turn.body) as bill,
+            link.upstream.answer(
+                turn.method,
+                turn.path,
+                forwarded(turn.headers, link.api_key, turn.dialect.key_header),
+                turn.body,
+                first_byte_s=link.answer_s,
+            ) as reached,
+        ):
             response = reached.response
+            bill.status = response.status
             if response.status in _SUCCESS and link.api_key is None:
                 gateway.accepted_upstream(turn.headers)
             streams = response.content_type == "text/event-stream"
@@ -362,7 +380,7 @@ def _reply_to(failure: Unanswered) -> Reply:
         str(failure),
         failure.code,
         retry_after_s=failure.retry_after_s,
-        tried=True,
+        tried=not isinstance(failure, Unaffordable) or failure.is_final,
     )
 
 

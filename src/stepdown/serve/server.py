@@ -18,10 +18,11 @@ import uvicorn
 from stepdown.errors import UsageError
 from stepdown.serve.app import make_app
 from stepdown.serve.capture import Outbox
-from stepdown.serve.gateway import Gateway, LoadKeys, log, no_keys
+from stepdown.serve.gateway import Gateway, log
 from stepdown.serve.live import Load
 from stepdown.serve.protocol import guarded
 from stepdown.serve.settings import Settings, checked
+from stepdown.serve.till import Desk
 from stepdown.serve.workers import READY
 
 __all__ = ["holding", "serve", "serving"]
@@ -37,29 +38,29 @@ def serve(
     outbox: Outbox,
     on_ready: OnReady | None = None,
     *,
-    keys: LoadKeys = no_keys,
+    desk: Desk | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; `on_ready` gets the gateway's address once it accepts.
 
     The first signal ends it cleanly: not ready at once, what is under way finishes (or is ended
     with an error after `timeouts.drain`). The second ends it now. The outbox is the caller's to
-    close; `keys` loads the virtual keys.
+    close, as is what the `desk` of the virtual keys holds.
 
     Raises:
         UsageError: the port is in use, the host is not ours, or the settings make no sense.
-        StepdownError: what `load` and `keys` raise at start.
+        StepdownError: what `load` and the desk raise at start.
     """
     checked(settings)
     if settings.verbose:
         _log_to_stderr()
-    gateway = Gateway(settings, load, outbox, keys)
+    gateway = Gateway(settings, load, outbox, desk)
     with _listening(settings) as listener:
         _run(gateway, listener, on_ready, None)
 
 
 @contextmanager
 def serving(
-    settings: Settings, load: Load, outbox: Outbox, *, keys: LoadKeys = no_keys
+    settings: Settings, load: Load, outbox: Outbox, *, desk: Desk | None = None
 ) -> Generator[str]:
     """Serve from a thread and give the gateway's address; the end of the block drains it.
 
@@ -67,7 +68,7 @@ def serving(
         UsageError, StepdownError: as `serve` does.
     """
     checked(settings)
-    gateway = Gateway(settings, load, outbox, keys)
+    gateway = Gateway(settings, load, outbox, desk)
     with _listening(settings) as listener:
         ready = threading.Event()
         stop = threading.Event()

@@ -134,17 +134,18 @@ class Settings(msgspec.Struct, frozen=True):
     where the upstream gives no usable answer; a key goes to its own address alone, so they get
     their own or none. `messages` is where Anthropic's dialect goes, if elsewhere. `mid` is the
     model behind students whose certificate counts on one, and takes calls of no known task, as
-    `small` does, where `routing` sends them there. With `client_keys` a caller has to
-    present one of them, or a virtual key; with `keys_required` as well, even when there are none
-    yet. `audit_share` of the confident answers is asked of the upstream as well,
-    after the caller has been served. `verbose` writes one line a request to stderr. A call that the
-    upstream answered with a passing failure is tried again up to `retries` times. What can't be
-    captured is answered all the same, or with `refuses_uncaptured` by a 503. `redact` names the
-    kinds of text that are taken out of what is captured. `allow_private` lets the upstream's name,
-    though a public one, lead to a private address. `worker` says which of several this is, if any.
-    `access_log` is a file that gets a line of JSON for each request ("-": standard output),
-    `otlp_endpoint` a collector that gets a span of `trace_share` of those whose callers have not
-    decided it.
+    `small` does, where `routing` sends them there. With `client_keys` a caller has to present one
+    of them, or a virtual key; with `keys_required` as well, even when there are none yet. The
+    models behind may cost `max_usd_per_hour` in all; an answer whose request does not say how long
+    it may be is counted on to have `max_output_tokens`. `audit_share` of the confident answers is
+    asked of the upstream as well, after the caller has been served. `verbose` writes one line a
+    request to stderr. A call that the upstream answered with a passing failure is tried again up to
+    `retries` times. What can't be captured is answered all the same, or with `refuses_uncaptured`
+    by a 503. `redact` names the kinds of text that are taken out of what is captured.
+    `allow_private` lets the upstream's name, though a public one, lead to a private address.
+    `worker` says which of several this is, if any. `access_log` is a file that gets a line of JSON
+    for each request ("-": standard output), `otlp_endpoint` a collector that gets a span of
+    `trace_share` of those whose callers have not decided it.
     """
 
     host: str = "127.0.0.1"
@@ -159,6 +160,8 @@ class Settings(msgspec.Struct, frozen=True):
     routing: Routing = Routing()
     client_keys: tuple[str, ...] = ()
     keys_required: bool = False
+    max_usd_per_hour: float | None = None
+    max_output_tokens: int = 16_384
     audit_share: float = 0.0
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()

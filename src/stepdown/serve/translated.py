@@ -17,9 +17,11 @@ from stepdown.serve.capture import Turn
 from stepdown.serve.chain import Link
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import forwarded
+from stepdown.serve.till import Unaffordable
 from stepdown.serve.upstream import Unanswered, whole_body
 from stepdown.wire.openai import parse_answer
 from stepdown.wire.openai_bodies import request_body
+from stepdown.wire.told import told
 
 __all__ = ["Translated", "ask_translated"]
 
@@ -60,20 +62,29 @@ async def _reply(
     gateway: Gateway, turn: Turn, link: Link, body: bytes, until: float
 ) -> bytes | None:
     headers = forwarded([(b"content-type", b"application/json")], link.api_key)
+    model = link.model or (turn.request.model if turn.request else "")
     limit, patience = gateway.settings.limits.upstream_bytes, link.answer_s
     try:
-        async with link.upstream.answer(
-            "POST",
-            "/chat/completions",
-            headers,
-            body,
-            first_byte_s=patience,
-            retries=gateway.settings.retries,
-            until=until,
-        ) as reached:
-            if reached.response.status != _OK:
+        async with (
+            gateway.till.bill(turn.caller.key, model, body) as bill,
+            link.upstream.answer(
+                "POST",
+                "/chat/completions",
+                headers,
+                body,
+                first_byte_s=patience,
+                retries=gateway.settings.retries,
+                until=until,
+            ) as reached,
+        ):
+            bill.status = reached.response.status
+            if bill.status != _OK:
                 return None
-            return await whole_body(reached.response, limit, patience, until)
+            answer = await whole_body(reached.response, limit, patience, until)
+            bill.settle(told(answer).usage)
+            return answer
+    except Unaffordable:
+        return None
     except Unanswered as failure:
         if failure.status != _NOT_SENT:
             turn.beside = (*turn.beside, Spent(link.tier, link.model or ""))

@@ -1,7 +1,7 @@
 """A workspace: the folder that holds a team's tasks, datasets, students, proofs and policy.
 
 ```
-calls.db · calls-<n>.db · policy.json · keys.json · columns.json
+calls.db · calls-<n>.db · policy.json · keys.json · spend.db · columns.json
 tasks/<id>/{task.json, dataset-<id>.jsonl, students/<id>/, proofs/<id>.*}
 ```
 """
@@ -55,6 +55,11 @@ class Workspace(msgspec.Struct, frozen=True):
     def columns(self) -> Path:
         """Which field of a log tells what, where that was said."""
         return self.root / "columns.json"
+
+    @property
+    def spending(self) -> Path:
+        """What keys have spent."""
+        return self.root / "spend.db"
 
     @property
     def spool(self) -> Path:

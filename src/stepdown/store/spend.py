@@ -1,0 +1,157 @@
+"""The purse: money that was set aside, in a file of its own, so that a cap outlives the process.
+
+Each lease is on disk before it is told, so neither a killed process nor a lost machine spends it
+twice. It is asked for chunks of money, not for each call, and on a thread of its own.
+
+Unlike `calls.db` the file has a rollback journal and no WAL: that is slower, and here it does not
+matter; and processes may share it, since the fault of older SQLite releases with two writers is one
+of WAL. So the workers of a port, or gateways on one workspace, spend from one purse.
+"""
+
+import os
+import sqlite3
+import threading
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from stepdown.errors import InputError, StepdownError, UsageError
+
+__all__ = ["SqlitePurse", "read_spending"]
+
+_VERSION = 1
+_SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS spent (account TEXT NOT NULL, window TEXT NOT NULL,
+        nanodollars INTEGER NOT NULL, PRIMARY KEY (account, window)) WITHOUT ROWID""",
+    f"PRAGMA user_version = {_VERSION}",
+)
+_OPEN = "INSERT OR IGNORE INTO spent (account, window, nanodollars) VALUES (?, ?, 0)"
+_READ = "SELECT nanodollars FROM spent WHERE account = ? AND window = ?"
+_ADD = "UPDATE spent SET nanodollars = nanodollars + ? WHERE account = ? AND window = ?"
+_ALL = "SELECT account, window, nanodollars FROM spent"
+_FORGET = "DELETE FROM spent WHERE window < ? AND window <> 'total'"
+_BUSY_S = 5.0
+_KEPT = timedelta(days=400)
+
+
+class SqlitePurse:
+    """A workspace's `spend.db`, opened when it is first needed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._guard = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def lease(self, account: str, window: str, amount: int, cap: int) -> int:
+        """Set aside up to `amount`, so that no more than `cap` is set aside in all; returns it.
+
+        Raises:
+            StepdownError: the file can't be written; nothing was set aside.
+        """
+        return self._changed(account, window, amount, cap)
+
+    def settle(self, account: str, window: str, amount: int) -> None:
+        """Add what was spent beyond what was set aside; less than 0: give back what was not.
+
+        Raises:
+            StepdownError: the file can't be written; nothing has changed.
+        """
+        self._changed(account, window, amount, None)
+
+    def spent(self, account: str, window: str) -> int:
+        """Return what is set aside or spent.
+
+        Raises:
+            StepdownError: the file can't be read.
+        """
+        with self._guard:
+            try:
+                found = self._opened().execute(_READ, (account, window)).fetchone()
+            except (sqlite3.Error, OSError) as problem:
+                raise self._failed(problem) from problem
+        return found[0] if found else 0
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._guard:
+            self._drop()
+
+    def _changed(self, account: str, window: str, amount: int, cap: int | None) -> int:
+        key = (account, window)
+        with self._guard:
+            try:
+                connection = self._opened()
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(_OPEN, key)
+                before = connection.execute(_READ, key).fetchone()[0]
+                change = amount if cap is None else max(0, min(amount, cap - before))
+                change = max(change, -before)
+                connection.execute(_ADD, (change, *key))
+                connection.execute("COMMIT")
+            except (sqlite3.Error, OSError, OverflowError) as problem:
+                # After a failed fsync a connection must not be trusted.
+                self._drop()
+                raise self._failed(problem) from problem
+            return change
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            connection = sqlite3.connect(
+                self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        # Each commit waits for the disk: what a lost machine forgot would be spent twice.
+        connection.execute("PRAGMA synchronous = FULL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > _VERSION:
+            raise InputError(f"{self._path} was written by a newer stepdown; upgrade to use it.")
+        if version == 0:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA:
+                connection.execute(statement)
+            connection.execute("COMMIT")
+        connection.execute(_FORGET, ((datetime.now(UTC) - _KEPT).date().isoformat(),))
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _failed(self, problem: Exception) -> StepdownError:
+        return UsageError(
+            f"{self._path.name} can't be used ({problem}), so nothing can be spent against a "
+            "limit; mend the disk, or move the file away to begin every limit anew."
+        )
+
+
+def read_spending(path: Path) -> dict[tuple[str, str], int]:
+    """Return what is set aside or spent, in nanodollars, by account and window; a live file can be
+    read. A missing one has nothing.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    if not path.exists():
+        return {}
+    try:
+        with closing(
+            sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)
+        ) as connection:
+            rows = connection.execute(_ALL).fetchall()
+    except sqlite3.Error as problem:
+        raise InputError(f"{path} is no record of spending ({problem}).") from problem
+    return {(account, window): amount for account, window, amount in rows}

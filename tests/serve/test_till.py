@@ -1,0 +1,224 @@
+"""Limits by key over HTTP: each fires, tells when to come back, and lets students' answers pass."""
+
+import sqlite3
+import threading
+from contextlib import closing
+
+import msgspec
+import pytest
+
+from stepdown.core.keys import NANODOLLARS
+from stepdown.store.spend import read_spending
+
+CALL_USD = 8  # what the double says a call used, at a dollar a token
+
+
+@pytest.fixture
+def keyed(start, world, complete, body):
+    """Start a gateway with one key: keyed(**limits) returns ask(text, **fields)."""
+
+    def go(settings=None, **limits):
+        key = {"authorization": f"Bearer {world.issue(**limits)}"}
+        start(api_key="upstream-key", **(settings or {}))
+
+        def ask(text="hm", **fields):
+            return complete(body(text, **{"max_tokens": 10, **fields}), key)
+
+        return ask
+
+    return go
+
+
+def refusal(reply):
+    error = reply.json()["error"]
+    return reply.status, error["code"], error["type"]
+
+
+def test_requests_a_minute_count_students_answers_too(keyed, world):
+    ask = keyed(requests_per_minute=3)
+    assert [ask(text).status for text in ("hello", "hm", "hello")] == [200] * 3
+    refused = ask("hello")
+    assert refusal(refused) == (429, "rate_limited", "stepdown_error")
+    assert 0 < int(refused.headers["retry-after"]) <= 61
+    assert "x-should-retry" not in refused.headers
+
+
+def test_tokens_a_minute_are_put_right_by_the_answer(keyed, world, body):
+    ask = keyed(tokens_per_minute=300)
+    assert [ask(max_tokens=100).status for _ in range(8)] == [200] * 8
+    world.upstream.completion = lambda model: {
+        "usage": {"prompt_tokens": 5, "completion_tokens": 150}
+    }
+    ask(max_tokens=100)
+    refused = ask(max_tokens=100)
+    assert refusal(refused) == (429, "tokens_exceeded", "stepdown_error")
+    assert refused.headers["retry-after"]
+    assert ask("hello").status == 200
+    assert refusal(ask("x" * 900))[1] == "tokens_exceeded"
+
+
+def test_money_is_settled_by_the_answer_and_stops_at_the_cap(keyed, world):
+    ask = keyed(usd=400)
+    asked = 0
+    while ask().status == 200:
+        asked += 1
+    spent = asked * CALL_USD
+    assert 400 - 200 < spent <= 400
+    refused = ask()
+    assert refusal(refused) == (429, "budget_exceeded", "stepdown_error")
+    assert refused.headers["x-should-retry"] == "false"
+    assert "retry-after" not in refused.headers
+    assert "in total" in refused.json()["error"]["message"]
+    assert ask("hello").status == 200
+    assert len(world.upstream.seen) == asked
+    assert all("usage" not in line or line for line in world.lines())
+    world.stop()
+    assert read_spending(world.purse._path) == {("0" * 12, "total"): spent * NANODOLLARS}
+
+
+def test_a_refused_call_is_not_kept(keyed, world):
+    ask = keyed(usd=1)
+    assert ask().status == 429
+    assert world.lines() == []
+
+
+def test_a_day_that_is_spent_says_when_the_next_begins(keyed):
+    ask = keyed(usd=1, period="day")
+    refused = ask()
+    assert 0 < int(refused.headers["retry-after"]) <= 86_400
+    assert "a day" in refused.json()["error"]["message"]
+
+
+def test_an_unknown_price_is_refused_and_never_nothing(keyed, world):
+    ask = keyed(usd=1000)
+    assert refusal(ask(model="priceless")) == (403, "price_unknown", "stepdown_error")
+    assert refusal(ask(previous_response_id="r"))[1] == "unbounded_cost"
+    assert world.upstream.seen == []
+
+
+@pytest.mark.parametrize("fault", ["status:500", "status:401", "redirect"])
+def test_what_failed_costs_nothing(keyed, world, fault):
+    ask = keyed(usd=400)
+    world.upstream.fault = fault
+    for _ in range(8):
+        assert ask().status in (500, 401, 502)
+    world.upstream.fault = ""
+    assert ask().status == 200
+
+
+@pytest.mark.parametrize("fault", ["blackhole", "html", "cut:2", "stall:1"])
+def test_what_may_have_been_paid_for_stays_spent(keyed, world, wait, fault):
+    ask = keyed({"retries": 0}, usd=400)
+    world.upstream.fault = fault
+    ask(stream=fault != "html")
+    ask(stream=fault != "html")
+    world.upstream.fault = ""
+    world.upstream.release.set()
+    assert refusal(ask())[1] == "budget_exceeded"
+
+
+def test_a_stream_is_settled_by_its_usage_whether_the_caller_asks_or_not(keyed, world):
+    ask = keyed({"ask_usage": True}, usd=400)
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    assert [ask(stream=True).status for _ in range(8)] == [200] * 8
+    assert [ask(**options).status for _ in range(8)] == [200] * 8
+
+
+def test_other_dialects_are_settled_and_refused_in_their_own_words(keyed, world, ask):
+    keyed(usd=400)
+    whole = {"x-api-key": f"sd-{0:012x}-team-{'s' * 40}"}
+    message = {"model": "m", "max_tokens": 10, "messages": [{"role": "user", "content": "x"}]}
+    for _ in range(10):
+        assert ask("POST", "/v1/messages", message, whole).status == 200
+    message["max_tokens"] = 10_000
+    refused = ask("POST", "/v1/messages", message, whole)
+    assert refused.status == 429
+    assert refused.json()["error"]["type"] == "rate_limit_error"
+    answer = ask(
+        "POST", "/v1/responses", {"model": "m", "input": "x", "max_output_tokens": 9}, whole
+    )
+    assert answer.status == 200
+
+
+def test_what_is_passed_on_is_priced_free_or_refused(keyed, world, ask):
+    keyed(usd=400)
+    key = {"api-key": f"sd-{0:012x}-team-{'s' * 40}"}
+    question = {"model": "m", "input": "x" * 60}
+    for _ in range(4):
+        assert ask("POST", "/v1/embeddings", question, key).status == 200
+    assert ask("GET", "/v1/files", headers=key).status == 200
+    assert ask("POST", "/v1/messages/count_tokens", {"model": "m"}, key).status in (200, 404, 500)
+    assert ask("POST", "/v1/images/generations", {"model": "m"}, key).json()["error"]["code"] == (
+        "price_unknown"
+    )
+    assert ask("POST", "/v1/embeddings", {"model": "priceless"}, key).status == 403
+
+
+def test_escalations_a_minute(keyed, complete, body):
+    ask = keyed(escalations_per_minute=2)
+    assert [ask().decision()[0] for _ in range(2)] == ["escalated"] * 2
+    assert refusal(ask()) == (429, "rate_limited", "stepdown_error")
+    key = {"authorization": f"Bearer sd-{0:012x}-team-{'s' * 40}", "x-stepdown-bypass": "true"}
+    assert complete(body("hello"), key).status == 429
+    assert ask("hello").decision() == ("answered", "confident")
+
+
+def test_a_key_is_for_its_tasks_alone(keyed, ask, body, complete):
+    of_task = keyed(tasks=("intents",))
+    assert of_task("hello").status == 200
+    assert of_task("hm").status == 200
+    key = {"authorization": f"Bearer sd-{0:012x}-team-{'s' * 40}"}
+    assert refusal(complete(body("x", system="Other."), key))[:2] == (403, "task_not_allowed")
+    assert complete(body("hello"), {**key, "x-stepdown-bypass": "1"}).status == 403
+    assert ask("POST", "/v1/embeddings", {"model": "m"}, key).status == 403
+    assert ask("GET", "/v1/models", headers=key).status == 200
+
+
+def test_the_whole_gateway_stops_at_its_dollars_an_hour(start, world, complete, body):
+    start(api_key="k", max_usd_per_hour=400.0)
+    answers = [complete(body("hm", max_tokens=10)) for _ in range(60)]
+    spent = sum(reply.status == 200 for reply in answers) * CALL_USD
+    assert 200 < spent <= 400
+    refused = answers[-1]
+    assert refusal(refused)[1] == "budget_exceeded"
+    assert "This gateway may spend $400 an hour" in refused.json()["error"]["message"]
+    assert complete(body("hello")).status == 200
+
+
+def test_without_a_purse_that_works_nothing_is_spent(keyed, world, tmp_path, monkeypatch):
+    ask = keyed(usd=400)
+    monkeypatch.setattr("stepdown.store.spend._BUSY_S", 0.05)
+    with closing(sqlite3.connect(tmp_path / "spend.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert refusal(ask()) == (503, "budget_unavailable", "stepdown_error")
+    assert ask("hello").status == 200
+
+
+def test_s16_two_hundred_at_once_spend_no_more_than_the_cap(keyed, world, figure):
+    ask = keyed(usd=10 * 200)
+    world.upstream.pause = 0.05
+    replies = []
+    threads = [threading.Thread(target=lambda: replies.append(ask())) for _ in range(200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sent = len(world.upstream.seen)
+    statuses = sorted({reply.status for reply in replies})
+    assert statuses == [200, 429]
+    assert sum(reply.status == 200 for reply in replies) == sent
+    assert sent * CALL_USD <= 2000
+    world.stop()
+    ((_, spent),) = read_spending(world.purse._path).items()
+    assert spent == sent * CALL_USD * NANODOLLARS
+    figure(f"200 at once on money for 10 reservations: {sent} sent, the rest 429")
+
+
+def test_a_key_that_is_changed_is_held_to_what_it_says_now(keyed, world, wait):
+    ask = keyed(requests_per_minute=1)
+    assert [ask("hello").status for _ in range(2)] == [200, 429]
+    (key,) = world.ring.keys
+    more = msgspec.structs.replace(key.allowance, requests_per_minute=1000)
+    wider = msgspec.structs.replace(key, allowance=more)
+    world.ring = msgspec.structs.replace(world.ring, generation=9, keys=(wider,))
+    wait(lambda: ask("hello").status == 200)
