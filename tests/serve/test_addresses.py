@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from contextlib import closing
 
 import pytest
@@ -237,3 +238,19 @@ def test_s5_no_target_of_a_request_takes_the_key_elsewhere(start, world, ask):
         # Nor to other paths of the same host than those of its API.
         assert all(path.startswith("/team/v1/") for _, path, _, _ in world.upstream.seen)
         assert not any(".." in path or "%2e" in path for _, path, _, _ in world.upstream.seen)
+
+
+def test_r2_a_name_that_nobody_resolves_in_time_is_left(monkeypatch):
+    def slow(*given, **more):
+        time.sleep(1.0)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+
+    async def go():
+        began = time.monotonic()
+        with pytest.raises(OSError, match="not resolved within"):
+            await CheckedResolver(False, 0.1).resolve("slow.example", 443)
+        return time.monotonic() - began
+
+    assert asyncio.run(go()) < 0.8

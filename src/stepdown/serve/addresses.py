@@ -8,6 +8,7 @@ goes to an address that was checked for it, and to no other. Metadata services a
 
 import asyncio
 import ipaddress
+import math
 import socket
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -45,8 +46,9 @@ class CheckedResolver(AbstractResolver):
     The connection is made to what this returns: nothing looks the name up again in between.
     """
 
-    def __init__(self, allow_private: bool) -> None:
+    def __init__(self, allow_private: bool, patience_s: float = math.inf) -> None:
         self._allow_private = allow_private
+        self._patience_s = patience_s
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -55,12 +57,16 @@ class CheckedResolver(AbstractResolver):
 
         Raises:
             AddressRefused: it has addresses, and none is allowed.
-            OSError: it has none.
+            OSError: it has none, or nobody says which within the time that there is for it.
         """
         loop = asyncio.get_running_loop()
-        infos = await loop.getaddrinfo(
-            host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-        )
+        try:
+            async with asyncio.timeout(self._patience_s):
+                infos = await loop.getaddrinfo(
+                    host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+                )
+        except TimeoutError as late:
+            raise OSError(f"{host} was not resolved within {self._patience_s:g} s") from late
         trusted = self._allow_private or is_ours(host)
         found = [
             ResolveResult(

@@ -73,7 +73,7 @@ class Upstream:
     ) -> None:
         self.breaker = breaker or Breaker()
         self._root = "" if base_url is None else api_root(base_url, allow_private)
-        self._resolver = CheckedResolver(allow_private)
+        self._resolver = CheckedResolver(allow_private, timeouts.connect)
         self._limits = limits
         self._timeouts = timeouts
         self.budget = RetryBudget()
