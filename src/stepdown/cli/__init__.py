@@ -33,6 +33,9 @@ COMMANDS = {
     "rollback": _Entry("routes", "rollback", "Go back to the route before this one."),
     "serve": _Entry("serve", "serve", "The gateway: the API that you call already."),
     "keys": _Entry("keys", "keys", "Virtual keys: who may call the gateway, and how much."),
+    "routing": _Entry(
+        "routing", "routing", "Fit how hard calls of no known task are, and say if it helps."
+    ),
     "status": _Entry("status", "status", "Tasks, students, proofs, routes and captured calls."),
     "models": _Entry(
         "models", "models", "The students of this workspace and the families there are."

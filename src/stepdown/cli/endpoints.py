@@ -4,7 +4,9 @@ import os
 
 import msgspec
 
+from stepdown.cli.scores import open_score
 from stepdown.config import Config, EndpointConfig, MessagesConfig, TierConfig, thresholds
+from stepdown.core.ports import Complexity
 from stepdown.errors import ConfigError
 from stepdown.serve.settings import Endpoint, Routing, Settings
 from stepdown.workspace import Workspace
@@ -74,17 +76,18 @@ def with_score(settings: Settings, config: Config, workspace: Workspace) -> Sett
     routing = settings.routing
     if own.enabled:
         usual, types = thresholds(own)
-        routing = Routing(None, usual, types, own.compare_share, _problem(settings))
+        score, problem = _score(settings, workspace)
+        routing = Routing(score, usual, types, own.compare_share, problem)
     return msgspec.structs.replace(settings, routing=routing)
 
 
-def _problem(settings: Settings) -> str:
+def _score(settings: Settings, workspace: Workspace) -> tuple[Complexity | None, str]:
     if not any(one is not None and one.general for one in (settings.small, settings.mid)):
-        return (
+        return None, (
             "[routing] is enabled, but there is no tier to route to; give [tiers.mid] or "
             "[tiers.small] a base_url and a model. Calls of no known task go to the frontier."
         )
-    return (
-        "[routing] is enabled, but no score was fitted; run `stepdown routing`. "
-        "Calls of no known task go to the frontier."
-    )
+    score, problem = open_score(workspace)
+    if score is None:
+        problem = f"[routing] is enabled, but {problem} Calls of no known task go to the frontier."
+    return score, problem

@@ -1,0 +1,1 @@
+"""How hard a call of no known task is: learnt from comparisons, calibrated, off unless it helps."""
