@@ -19,7 +19,7 @@ from stepdown.core import display
 from stepdown.core.audits import AuditReport
 from stepdown.core.ports import Progress
 from stepdown.core.proofs import Certificate, Economics, Interval, Proof, shared_confidence
-from stepdown.core.summaries import audit_headline, promise, proof_headline
+from stepdown.core.summaries import audit_headline, promise, proof_headline, spending_lines
 from stepdown.core.tasks import Task
 
 __all__ = [
@@ -128,7 +128,8 @@ def audit_table(report: AuditReport) -> RenderableType:
     left_out = len(report.tasks) - len(shown)
     if left_out:
         parts.append(Text(f"… and {display.plural(left_out, 'task')} more, smaller ones."))
-    parts += [_text(line, "dim") for line in (*reading_lines(report), *_unpriced(report))]
+    told = (*spending_lines(report), *reading_lines(report), *_unpriced(report))
+    parts += [_text(line, "dim") for line in told]
     return Group(*parts)
 
 

@@ -9,9 +9,10 @@ from stepdown.core.templates import Template
 WORDS = "Name the customer's concern in one word."
 
 
-def task(name, *fragments):
+def task(name, *fragments, **more):
     signature = Signature(system=Template(fragments))
-    return Task(name, name, signature, Anatomy("text", (), 1, 1.0, 1.0), Verdict("distil"))
+    anatomy = Anatomy("text", (), 1, 1.0, 1.0)
+    return Task(name, name, signature, anatomy, Verdict("distil"), **more)
 
 
 def site(line, *prompts):
@@ -44,3 +45,9 @@ def test_a_task_without_a_site_is_listed():
 def test_a_prompt_of_two_tasks_is_of_both():
     tasks = [task("a", WORDS, "tail a"), task("b", WORDS, "tail b")]
     assert join([site(1, WORDS)], tasks).tasks == {"a": ("app.py:1",), "b": ("app.py:1",)}
+
+
+def test_where_the_log_tells_the_place_it_is_taken():
+    tasks = [task("a", WORDS), task("b", "x", spend_by={"code": {"/srv/src/app.py:7": 1.0}})]
+    report = join([site(7, WORDS), site(17, WORDS)], tasks)
+    assert report.tasks == {"b": ("app.py:7",), "a": ("app.py:17",)}

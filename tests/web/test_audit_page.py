@@ -86,3 +86,20 @@ def test_a_long_prompt_is_cut_and_says_so() -> None:
 def test_a_time_out_of_range_is_unknown(seconds: float) -> None:
     task = msgspec.structs.replace(samples.ticket_routing(), first_time=0.0, last_time=seconds)
     assert "1970-01-01 to unknown" in made(AuditReport((task,), (), 1)).text
+
+
+def test_who_spends_and_since_when() -> None:
+    sample = samples.audit()
+    first, *rest = sample.tasks
+    day = int((first.first_time or 0) // 86_400)
+    told = msgspec.structs.replace(
+        first,
+        spend_by={"team": {"care <b>": 700.0, "sales": 12.5}},
+        daily=tuple((day + 7 * week, 10, 5.0 * week) for week in range(6)),
+    )
+    page = made(msgspec.structs.replace(sample, tasks=(told, *rest)))
+    assert "Who spends, and since when" in page.text
+    assert "Spend by team" in page.text
+    assert "Spend by week" in page.text
+    assert "care <b>" in page.text
+    assert "Who spends" not in made(sample).text

@@ -173,6 +173,8 @@ def _task(group: _Group, days: float | None, terms: AuditTerms) -> Task:
         hint=hint,
         params=tally.params.summary(),
         options=ways,
+        spend_by=tally.ledger.spend_by(),
+        daily=tally.ledger.days(),
     )
 
 

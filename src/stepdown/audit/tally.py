@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from stepdown.audit.ledger import Ledger
 from stepdown.audit.prices import ATTODOLLARS, cost_of
 from stepdown.audit.repeats import Repeats
 from stepdown.audit.sample import Sample, Sampled, Texts
@@ -165,6 +166,7 @@ class Tally:
         self.params = Params()
         self.sample = Sample(SAMPLE_CALLS, SAMPLE_BYTES)
         self.repeats = Repeats()
+        self.ledger = Ledger()
 
     def add(self, call: Call) -> None:
         """Count one call."""
@@ -186,6 +188,7 @@ class Tally:
 
     def _add_money(self, call: Call) -> None:
         cost = cost_of(call)
+        self.ledger.add(call, cost)
         if cost is None:
             self.unpriced[call.model or call.request.model] += 1
         else:
@@ -223,6 +226,7 @@ class Tally:
         self.params.merge(other.params)
         self.sample.merge(other.sample)
         self.repeats.merge(other.repeats)
+        self.ledger.merge(other.ledger)
 
     @property
     def spend_usd(self) -> float | None:

@@ -126,7 +126,8 @@ class Call(msgspec.Struct, frozen=True):
 
     `time` is in seconds since the epoch (UTC), `latency_ms` in milliseconds, `cost_usd` in US
     dollars as the log itself states it. `task` and `group` are the caller's own hints. `tier` says
-    who answered when the call was captured by our own gateway ("" elsewhere).
+    who answered when the call was captured by our own gateway ("" elsewhere). `by` says whose call
+    it was, as far as the log tells: by "team", "key", "service" or "code" (file:line).
     """
 
     id: str
@@ -140,3 +141,4 @@ class Call(msgspec.Struct, frozen=True):
     task: str | None = None
     group: str | None = None
     tier: str = ""
+    by: dict[str, str] = {}

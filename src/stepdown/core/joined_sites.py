@@ -1,7 +1,8 @@
 """Which task of a log a call site is of: by the words that both hold.
 
 A site's prompts have `{}` where they are filled in, a task's templates have holes: what stands
-between must be the same words, apart from white space.
+between must be the same words, apart from white space. Where a log itself tells file and line, that
+is taken.
 """
 
 from collections.abc import Sequence
@@ -23,8 +24,14 @@ def join(sites: Sequence[CallSite], tasks: Sequence[Task]) -> CodeReport:
     placed: dict[str, list[str]] = {}
     silent: list[str] = []
     unknown: list[str] = []
+    told = {task.id: tuple(task.spend_by.get("code", ())) for task in tasks}
     for site in sites:
         place = f"{site.file}:{site.line}"
+        by_log = [task for task, names in told.items() if _is_among(place, names)]
+        if by_log:
+            for task in by_log:
+                placed.setdefault(task, []).append(place)
+            continue
         pieces = _pieces(site.prompts)
         if not pieces:
             unknown.append(place)
@@ -43,6 +50,11 @@ def join(sites: Sequence[CallSite], tasks: Sequence[Task]) -> CodeReport:
         tuple(silent),
         tuple(unknown),
     )
+
+
+def _is_among(place: str, names: Sequence[str]) -> bool:
+    """Say whether the log itself names the place, by a path that may be longer."""
+    return any(name == place or name.endswith(f"/{place}") for name in names)
 
 
 def _words_of(task: Task) -> str:

@@ -1,10 +1,17 @@
 """The sentences at the top of a report: what an audit found and what a proof promises."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
 from stepdown.core import display
 from stepdown.core.audits import AuditReport
 from stepdown.core.proofs import Proof
+from stepdown.core.spending import by_name, replaced
 
-__all__ = ["audit_headline", "promise", "proof_headline"]
+__all__ = ["audit_headline", "promise", "proof_headline", "replacement_lines", "spending_lines"]
+
+_NAMED = 4
+_DAY = 86_400
 
 
 def audit_headline(report: AuditReport) -> str:
@@ -28,6 +35,30 @@ def audit_headline(report: AuditReport) -> str:
         return f"The only task, {_weight(report)}, looks fit for a small model."
     looks = "looks" if len(fit) == 1 else "look"
     return f"{len(fit):,} of {whole}, {_weight(report)}, {looks} fit for a small model."
+
+
+def spending_lines(report: AuditReport) -> Iterator[str]:
+    """Yield who spends how much, as far as the log tells, and which prompts gave way to others."""
+    for kind in ("team", "key", "service", "code"):
+        names = by_name(report, kind)
+        if names and report.spend_usd:
+            told = [
+                f"{name} {display.share(usd / report.spend_usd)}" for name, usd in names[:_NAMED]
+            ]
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            yield f"Spend by {kind}: {', '.join(told)}{more}."
+    yield from replacement_lines(report)
+
+
+def replacement_lines(report: AuditReport) -> Iterator[str]:
+    """Yield a sentence for each prompt that gave way to a similar one."""
+    names = {task.id: task.name for task in report.tasks}
+    for change in replaced(report.tasks):
+        day = datetime.fromtimestamp(change.day * _DAY, UTC).date().isoformat()
+        yield (
+            f"{names[change.old]} gave way to {names[change.new]} on {day}: a prompt that is"
+            f" {display.share(change.alike)} alike."
+        )
 
 
 def _weight(report: AuditReport) -> str:

@@ -144,6 +144,8 @@ class Task(msgspec.Struct, frozen=True):
     measured on `self_agreement_repeats` of them.
     `params` holds what the contract needs to know of the other body fields: for each field the
     distinct values seen (at most 8), or `{"max": x}` for numbers. `options` are ways to pay less.
+    `spend_by` has what was spent by each team, key, service and place in the code that the log
+    tells of, in US dollars; `daily` each day (since the epoch, UTC) with its calls and spend.
     """
 
     id: str
@@ -172,6 +174,8 @@ class Task(msgspec.Struct, frozen=True):
     params: dict[str, Any] = {}
     sources: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
+    spend_by: dict[str, dict[str, float]] = {}
+    daily: tuple[tuple[int, int, float], ...] = ()
 
 
 def teacher_usd(task: Task) -> float | None:

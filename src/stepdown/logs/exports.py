@@ -14,10 +14,11 @@ from stepdown.logs.lines import line_id
 from stepdown.logs.times import parse_time
 from stepdown.wire.exchanges import Said, read_answer, read_request, unwrapped
 
-__all__ = ["Export", "amount", "call_of", "count", "empty", "mapping", "usage_of"]
+__all__ = ["Export", "amount", "call_of", "count", "empty", "mapping", "told_by", "usage_of"]
 
 _EMPTY = frozenset((b"", b"null", b"{}", b"[]", b'""'))
 _MS = 1000.0
+_LONGEST = 200
 
 _decode = msgspec.json.Decoder().decode
 
@@ -27,7 +28,8 @@ class Export(msgspec.Struct, frozen=True):
 
     `request` and `response` are JSON as it stands there: bodies, or strings of them. `begun` and
     `ended` are times in any form that `parse_time` reads; `usage` and `cost_usd` win over what the
-    answer says, `group` and `task` are the caller's hints, `failed` says that there is no answer.
+    answer says, `group` and `task` are the caller's hints, `by` says whose call it was, `failed`
+    that there is no answer.
     """
 
     request: bytes | msgspec.Raw | None
@@ -42,6 +44,7 @@ class Export(msgspec.Struct, frozen=True):
     metadata: Any = None
     task: str | None = None
     group: str | None = None
+    by: dict[str, str] = {}
     failed: bool = False
 
 
@@ -151,4 +154,12 @@ def _call(line: Line, export: Export, request: Request, said: Said) -> Call:
         export.cost_usd,
         task or export.task,
         group or export.group,
+        by=export.by,
     )
+
+
+def told_by(**names: Any) -> dict[str, str]:
+    """Return whose call it was: of the names that are known, those that the record tells."""
+    return {
+        name: value[:_LONGEST] for name, value in names.items() if isinstance(value, str) and value
+    }

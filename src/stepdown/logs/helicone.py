@@ -12,7 +12,7 @@ import msgspec
 from stepdown.core.calls import Call
 from stepdown.core.ports import Line
 from stepdown.logs import reasons
-from stepdown.logs.exports import Export, amount, call_of, mapping, usage_of
+from stepdown.logs.exports import Export, amount, call_of, mapping, told_by, usage_of
 
 __all__ = ["FORMAT", "Helicone"]
 
@@ -97,6 +97,7 @@ def _export(row: _Row) -> Export:
         metadata=properties,
         task=prompt if isinstance(prompt, str) and prompt else None,
         group=str(session) if session else None,
+        by=told_by(team=properties.get("team") or properties.get("Team")),
         failed=_failed(row.response_status),
     )
 

@@ -13,7 +13,7 @@ import msgspec
 from stepdown.core.calls import Call, Usage
 from stepdown.core.ports import Line
 from stepdown.logs import reasons
-from stepdown.logs.exports import Export, amount, call_of, mapping, usage_of
+from stepdown.logs.exports import Export, amount, call_of, mapping, told_by, usage_of
 from stepdown.logs.loose import answer_body, request_body
 
 __all__ = ["FORMAT", "Langfuse"]
@@ -70,6 +70,7 @@ def _export(row: Json) -> Export:
         metadata=row.get("metadata"),
         task=version if isinstance(version, str) and version else None,
         group=str(group) if group else None,
+        by=told_by(service=_first(row, "traceName", "trace_name")),
         failed=row.get("level") == "ERROR",
     )
 

@@ -14,7 +14,7 @@ import msgspec
 from stepdown.core.calls import Call
 from stepdown.core.ports import Line
 from stepdown.logs import reasons
-from stepdown.logs.exports import Export, amount, call_of, empty, mapping, usage_of
+from stepdown.logs.exports import Export, amount, call_of, empty, mapping, told_by, usage_of
 
 __all__ = ["FORMAT", "LiteLlm"]
 
@@ -99,6 +99,7 @@ def _call(line: Line, row: _Row) -> Call | str:
             cost_usd=cost,
             metadata=_caller_metadata(row.metadata),
             group=row.session_id if isinstance(row.session_id, str) else None,
+            by=_whose(row.metadata),
             failed=row.status == "failure",
         ),
     )
@@ -144,6 +145,14 @@ def _caller_metadata(metadata: Any) -> dict[str, Any]:
     own = mapping(metadata)
     asked = mapping(own.get("requester_metadata")) or mapping(own.get("spend_logs_metadata"))
     return {**own, **asked}
+
+
+def _whose(metadata: Any) -> dict[str, str]:
+    own = mapping(metadata)
+    return told_by(
+        team=own.get("user_api_key_team_alias") or own.get("user_api_key_team_id"),
+        key=own.get("user_api_key_alias"),
+    )
 
 
 FORMAT = LiteLlm()

@@ -14,7 +14,7 @@ from stepdown.core.calls import Call
 from stepdown.core.ports import Line
 from stepdown.errors import InputError
 from stepdown.logs import reasons
-from stepdown.logs.exports import Export, call_of
+from stepdown.logs.exports import Export, call_of, mapping, told_by
 from stepdown.logs.hints import caller_hints
 from stepdown.logs.lines import line_id
 from stepdown.logs.times import parse_time
@@ -97,7 +97,8 @@ def _call(line: Line) -> Call:
         _amount(record.cost_usd if record.cost_usd is not None else record.cost),
         task,
         group,
-        _tier(record.stepdown),
+        _told(record.stepdown, "tier"),
+        _by(record),
     )
 
 
@@ -126,12 +127,25 @@ def _of_another_dialect(line: Line) -> Call | None:
     return None if isinstance(found, str) else found
 
 
-def _tier(captured: Any) -> str:
-    """Return who answered, as our own gateway notes it."""
+def _told(captured: Any, name: str) -> str:
+    """Return what our own gateway notes under a name, such as the tier that answered."""
     if not isinstance(captured, dict):
         return ""
-    tier = cast("dict[str, Any]", captured).get("tier")
-    return tier if isinstance(tier, str) else ""
+    told = cast("dict[str, Any]", captured).get(name)
+    return told if isinstance(told, str) else ""
+
+
+def _by(record: _NativeLine) -> dict[str, str]:
+    """Return whose call it was: by the gateway's virtual key, or by the caller's own metadata."""
+    if record.metadata is None and record.stepdown is None:
+        return {}
+    own = mapping(record.metadata)
+    return told_by(
+        team=own.get("team"),
+        key=_told(record.stepdown, "key_name") or own.get("key"),
+        service=own.get("service"),
+        code=own.get("code"),
+    )
 
 
 def _amount(value: Any) -> float | None:

@@ -13,7 +13,7 @@ import msgspec
 from stepdown.core.calls import Call, Usage
 from stepdown.core.ports import Line
 from stepdown.logs import reasons
-from stepdown.logs.exports import Export, amount, call_of, usage_of
+from stepdown.logs.exports import Export, amount, call_of, told_by, usage_of
 from stepdown.wire import genai, openinference
 
 __all__ = ["FORMAT", "OtelSpans"]
@@ -25,6 +25,7 @@ Attributes = Mapping[str, Any]
 _OPERATIONS = frozenset(("chat", "generate_content", "text_completion", "completion"))
 _ERRORS = frozenset((2, "STATUS_CODE_ERROR"))
 _JSON_MIME = "application/json"
+_SERVICE = "service.name"
 
 
 class _Value(msgspec.Struct, frozen=True, gc=False):
@@ -68,13 +69,19 @@ class _Span(msgspec.Struct, gc=False):
     attributes: list[_Pair] = []
     events: list[_Event] | None = None
     status: _Status | None = None
+    service: str = ""
 
 
 class _Scope(msgspec.Struct):
     spans: list[msgspec.Raw] = []
 
 
+class _About(msgspec.Struct, frozen=True):
+    attributes: list[_Pair] = []
+
+
 class _Resource(msgspec.Struct):
+    resource: _About = _About()
     scopeSpans: list[_Scope] = []
     instrumentationLibrarySpans: list[_Scope] = []
 
@@ -112,9 +119,10 @@ class OtelSpans:
             yield line
             return
         for resource in batch.resourceSpans:
+            service = _service(resource)
             for scope in (*resource.scopeSpans, *resource.instrumentationLibrarySpans):
                 for span in scope.spans:
-                    yield Line(bytes(span), line.source, line.number)
+                    yield Line(_served_by(service, bytes(span)), line.source, line.number)
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
         """Yield each span's call, or why there is none."""
@@ -127,6 +135,8 @@ class OtelSpans:
 
 def _call(line: Line, span: _Span) -> Call | str:
     told = _told(span.attributes)
+    if span.service:
+        told.setdefault(_SERVICE, span.service)
     events = [(event.name, _told(event.attributes)) for event in span.events or ()]
     if "openinference.span.kind" in told:
         if not openinference.is_chat(told):
@@ -146,6 +156,7 @@ def _call(line: Line, span: _Span) -> Call | str:
             request=None if request is None else _encode(request),
             response=answer,
             failed=_failed(span, told),
+            by=told_by(service=told.get(_SERVICE), code=_place(told)),
         ),
     )
 
@@ -156,6 +167,20 @@ def _is_model_call(told: Attributes) -> bool:
         return operation in _OPERATIONS
     kind = told.get("traceloop.span.kind")
     return kind is None and ("gen_ai.request.model" in told or "gen_ai.system" in told)
+
+
+def _service(resource: _Resource) -> msgspec.Raw | None:
+    for pair in resource.resource.attributes:
+        if pair.key == _SERVICE and pair.value.stringValue:
+            return msgspec.Raw(_encode(pair.value.stringValue))
+    return None
+
+
+def _served_by(service: msgspec.Raw | None, span: bytes) -> bytes:
+    """Return a span with the service beside its own fields: a batch says it once for all."""
+    if service is None or not span.startswith(b"{") or span == b"{}":
+        return span
+    return b'{"service":' + bytes(service) + b"," + span[1:]
 
 
 def _told(pairs: Iterable[_Pair]) -> dict[str, Any]:
@@ -240,6 +265,13 @@ def _first_usage(told: Attributes) -> Usage | None:
 
 def _id(span: _Span) -> str | None:
     return f"{span.traceId}-{span.spanId}" if span.traceId and span.spanId else None
+
+
+def _place(told: Attributes) -> str | None:
+    """Return where in the code the call was made: "file:line"."""
+    file = told.get("code.file.path") or told.get("code.filepath")
+    line = told.get("code.line.number") or told.get("code.lineno")
+    return f"{file}:{line}" if isinstance(file, str) and file and line else None
 
 
 def _name(value: Any) -> str | None:

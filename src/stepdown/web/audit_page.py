@@ -10,17 +10,20 @@ from markupsafe import Markup
 from stepdown.core import display
 from stepdown.core.anatomy import Field
 from stepdown.core.audits import AuditReport, SourceCoverage
-from stepdown.core.summaries import audit_headline
+from stepdown.core.spending import by_name, weeks
+from stepdown.core.summaries import audit_headline, replacement_lines
 from stepdown.core.tasks import Task
 from stepdown.core.templates import ANYTHING
 from stepdown.web.charts import Bar, Part, Stack, bars, stacked_bars
 from stepdown.web.page import html_page, template_text
+from stepdown.web.plots import Axis, Series, line_plot
 
 __all__ = ["audit_page"]
 
 _CHARTED = 12
 _DETAILED = 60
 _VALUES = 12
+_LEAST_WEEKS = 3
 
 _KINDS = (
     Part("constant", "constant"),
@@ -63,6 +66,9 @@ def audit_page(report: AuditReport, *, made_at: str, version: str) -> str:
         anatomy_chart=_anatomy_chart(charted),
         fit=len(fit),
         **_saving(fit),
+        spent_by=_spent_by(report),
+        trend=_trend(report),
+        replacements=list(replacement_lines(report)),
         rejections=_rejections(report.sources),
         priced_calls=sum(task.priced_calls for task in report.tasks),
         made_at=made_at,
@@ -78,6 +84,37 @@ def _saving(fit: Sequence[Task]) -> dict[str, Any]:
     if len(known) < len(fit):
         note = f"known for {len(known)} of {len(fit)} fit tasks"
     return {"saving": sum(known) if known else None, "saving_note": note}
+
+
+def _spent_by(report: AuditReport) -> list[tuple[str, Markup]]:
+    """Return a chart for each kind of name that the log tells: team, key, service, code."""
+    charts: list[tuple[str, Markup]] = []
+    for kind in ("team", "key", "service", "code"):
+        names = by_name(report, kind)[:_CHARTED]
+        if names:
+            rows = [Bar(name, usd, display.money(usd)) for name, usd in names]
+            charts.append((f"Spend by {kind}", bars(f"by-{kind}", f"Spend by {kind}", rows)))
+    return charts
+
+
+def _trend(report: AuditReport) -> Markup | None:
+    """Return the known spend of each week, where there are at least three."""
+    found = weeks(report.tasks)
+    if len(found) < _LEAST_WEEKS:
+        return None
+    points = [(float(at), week.usd) for at, week in enumerate(found)]
+    top = max(week.usd for week in found) or 1.0
+    across = Axis("Week of the log", 0.0, float(len(found) - 1), _whole)
+    return line_plot(
+        "trend",
+        "Spend by week",
+        (across, Axis("US dollars", 0.0, top, display.money)),
+        [Series("known spend", points)],
+    )
+
+
+def _whole(week: float) -> str:
+    return f"{week:g}"
 
 
 def _rejections(sources: Sequence[SourceCoverage]) -> list[tuple[str, str, int]]:

@@ -1,0 +1,62 @@
+"""What a group of calls cost, by day and by whose calls they were: exact sums, bounded."""
+
+from collections import Counter
+
+from stepdown.audit.prices import ATTODOLLARS
+from stepdown.core.calls import Call
+
+__all__ = ["OTHERS", "Ledger"]
+
+OTHERS = "others"
+_DAY = 86_400
+_DAYS = 4_000
+_NAMES = 500
+
+
+class Ledger:
+    """Sums in attodollars. Of each kind of name the first 500 are kept, what follows is `OTHERS`;
+    of days 4,000, eleven years of them."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, Counter[str]] = {}
+        self._calls: Counter[int] = Counter()
+        self._cost: Counter[int] = Counter()
+
+    def add(self, call: Call, cost: int | None) -> None:
+        """Count one call; a cost of None is unknown, and in no sum."""
+        if call.time is not None:
+            self._count(int(call.time // _DAY), 1, cost or 0)
+        if cost:
+            for kind, name in call.by.items():
+                self._spend(kind, name, cost)
+
+    def merge(self, other: "Ledger") -> None:
+        """Make this the sums of both."""
+        for day, calls in other._calls.items():
+            self._count(day, calls, other._cost[day])
+        for kind, names in other._spent.items():
+            for name, cost in names.items():
+                self._spend(kind, name, cost)
+
+    def spend_by(self) -> dict[str, dict[str, float]]:
+        """Return kind → name → US dollars, the largest first."""
+        return {
+            kind: {name: cost / ATTODOLLARS for name, cost in names.most_common()}
+            for kind, names in sorted(self._spent.items())
+        }
+
+    def days(self) -> tuple[tuple[int, int, float], ...]:
+        """Return (day, calls, US dollars) in order."""
+        return tuple(
+            (day, calls, self._cost[day] / ATTODOLLARS)
+            for day, calls in sorted(self._calls.items())
+        )
+
+    def _count(self, day: int, calls: int, cost: int) -> None:
+        if day in self._calls or len(self._calls) < _DAYS:
+            self._calls[day] += calls
+            self._cost[day] += cost
+
+    def _spend(self, kind: str, name: str, cost: int) -> None:
+        names = self._spent.setdefault(kind, Counter())
+        names[name if name in names or len(names) < _NAMES else OTHERS] += cost
