@@ -1,20 +1,10 @@
 """Confidence: a probability of the whole record that ranks better than the fields' product."""
 
-import math
-
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepdown.students.confidence import (
-    INPUTS,
-    Confidence,
-    Evidence,
-    Platt,
-    fit_confidence,
-    fit_platt,
-)
+from stepdown.students.confidence import INPUTS, Confidence, Evidence, Platt
 
 chances = st.floats(0, 1)
 
@@ -34,73 +24,12 @@ def test_unknown_words_shrink_the_score_in_proportion():
     assert confidence(evidence(0.8, known=0.0)) == 0.0
 
 
-def population(rows=3000, seed=0):
-    """Return rows of two roots: root 1 is right half as often as its probability says."""
-    random = np.random.default_rng(seed)
-    found, right = [], []
-    for _ in range(rows):
-        probability, root = float(random.uniform(0.4, 1)), int(random.integers(2))
-        found.append(evidence(probability, root=root))
-        right.append(bool(random.random() < probability * (0.5 if root else 1)))
-    return found, right
-
-
-def test_the_score_is_calibrated_and_knows_the_bad_class():
-    confidence = fit_confidence(*population(), classes=2)
-    rows, right = population(seed=1)
-    scores = np.array([confidence(row) for row in rows])
-    for root in (0, 1):
-        inside = np.array([row.root == root for row in rows])
-        assert scores[inside].mean() == pytest.approx(np.array(right)[inside].mean(), abs=0.04)
-    assert confidence(evidence(0.9, root=1)) < confidence(evidence(0.9, root=0))
-
-
-def test_the_score_grows_with_the_probability():
-    confidence = fit_confidence(*population(), classes=2)
-    scores = [confidence(evidence(p / 10, root=0)) for p in range(4, 10)]
-    assert scores == sorted(scores)
-
-
-@pytest.mark.parametrize("right", [[True] * 100, [False] * 100, [True, False] * 20])
-def test_rows_that_say_little_leave_the_product(right):
-    confidence = fit_confidence([evidence(0.7)] * len(right), right, 0)
-    assert confidence.weights == ()
-
-
-def test_constant_inputs_get_no_weight():
-    random = np.random.default_rng(0)
-    rows = [evidence(float(p)) for p in random.uniform(0.1, 1, 500)]
-    right = [bool(random.random() < row.product) for row in rows]
-    confidence = fit_confidence(rows, right, 0)
-    assert confidence.weights[4:7] == (0, 0, 0)
-    assert all(map(math.isfinite, confidence.weights))
-
-
 @given(st.lists(chances, max_size=4), chances, st.integers(0, 10**7), st.integers(-1, 5))
 def test_any_evidence_has_a_probability(probabilities, known, words, root):
     fitted = Confidence((3.0, -2.0, 1.0, 1.0, 9.0, -9.0, 1.0, 4.0), 0.1, (0.1, -0.2), 0.3)
     found = evidence(*probabilities, known=known, words=words, root=root)
     for confidence in (fitted, Confidence()):
         assert 0 <= confidence(found) <= 1
-
-
-def test_platt_corrects_overconfidence():
-    random = np.random.default_rng(0)
-    truth = random.uniform(0.05, 0.95, 4000)
-    right = (random.random(4000) < truth).tolist()
-    told = 1 / (1 + (1 / truth - 1) ** 3)
-    platt = fit_platt(told.tolist(), right)
-    assert platt.slope == pytest.approx(1 / 3, rel=0.1)
-    assert platt(float(told[0])) == pytest.approx(truth[0], abs=0.05)
-
-
-@pytest.mark.parametrize(
-    ("probabilities", "right"),
-    [([0.5] * 10, [True] * 10), ([0.9] * 100, [True] * 100), ([0.1, 0.9] * 50, [True, False] * 50)],
-    ids=["few rows", "all right", "upside down"],
-)
-def test_platt_changes_nothing_without_reason(probabilities, right):
-    assert fit_platt(probabilities, right) == Platt()
 
 
 @given(chances)

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from stepdown.cli import steps
 from stepdown.cli.endpoints import chain_of, cheaper_of, endpoint_of, secret, with_score
+from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session, common
 from stepdown.cli.pricing import price_by
 from stepdown.cli.stores import open_outbox
@@ -254,7 +254,7 @@ def _live(
             f"Student {route.student} has no contract ({error}); train it again with "
             "`stepdown train`."
         ) from error
-    student = steps.open_student(workspace, task, route.student)
+    student = open_student(workspace, task, route.student)
     if not isinstance(student, Backed):
         return LiveRoute(route, student, contract), ""
     # The student alone loses no more than both together, so its part of the certificate stands.

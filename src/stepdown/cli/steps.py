@@ -16,6 +16,7 @@ import msgspec
 
 from stepdown import __version__, plugins
 from stepdown.audit import AuditTerms, audit
+from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session
 from stepdown.cli.stores import captured_calls
 from stepdown.core.audits import AuditReport, SourceCoverage
@@ -25,13 +26,11 @@ from stepdown.core.ports import Line, Progress, Student, silent
 from stepdown.core.proofs import CostRow, Proof
 from stepdown.core.routes import Mode, Policy, Route
 from stepdown.core.tasks import Task, TaskIndex
-from stepdown.errors import ArtefactError, Refusal, StepdownError
+from stepdown.errors import ArtefactError, Refusal
 from stepdown.label import build_dataset, load_dataset, save_dataset
 from stepdown.logs import read_calls, spool
 from stepdown.logs.plain import Plain
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
-from stepdown.students.backed import BACKED, load_backed
-from stepdown.students.chain import CHAIN, load_chain
 from stepdown.web import proof_page
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import Manifest, verify_student
@@ -216,39 +215,6 @@ def current_dataset(workspace: Workspace, task: Task) -> Dataset:
     if path is None:
         raise Refusal(f"{task.name} has no dataset yet; run `stepdown label {task.name}` first.")
     return load_dataset(path.read_bytes())
-
-
-def open_student(workspace: Workspace, task: Task, student: str) -> Student:
-    """Verify and load the student of that id.
-
-    Raises:
-        ArtefactError: it is missing, changed or unreadable.
-    """
-    folder = workspace.students(task.id) / student
-    manifest = verify_student(folder)
-    joined = _JOINED.get(manifest.family)
-    try:
-        opened: Any = (
-            joined(folder, lambda link: open_student(workspace, task, link))
-            if joined
-            else plugins.family(manifest.family).load(folder, task)
-        )
-    except StepdownError:
-        raise
-    except Exception as error:  # whatever a file makes a reader raise, it is the file's fault
-        raise ArtefactError(
-            f"Student {manifest.id} can't be loaded ({type(error).__name__}); train it again with "
-            "`stepdown train`."
-        ) from error
-    opened.id = manifest.id
-    return opened
-
-
-_JOINED: Mapping[str, Callable[[Path, Callable[[str], Student]], Student]] = {
-    CHAIN.name: load_chain,
-    BACKED.name: load_backed,
-}
-"""What opens a student that is made of others, which it names."""
 
 
 def current_student(workspace: Workspace, task: Task) -> Manifest:

@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from stepdown.core.datasets import Example
 from stepdown.core.fingerprint import canonical_json
@@ -184,6 +183,9 @@ def _fit_join(rows: Sequence[_Row], gate: float) -> Join:
     inputs = np.array(
         [_inputs(r.first.confidence, r.second.confidence or 0.0, r.agree) for r in below]
     )
+    # Nobody who only answers should wait for it to load.
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=1.0, max_iter=1000).fit(inputs, right)
     a, b, c, d = np.asarray(model.coef_)[0].tolist()
     return Join(gate, (a, b, c, d), float(np.ravel(model.intercept_)[0]))

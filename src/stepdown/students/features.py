@@ -11,14 +11,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from stepdown.core.tasks import Input
 from stepdown.students.static import StaticTable
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 __all__ = [
     "MAX_CHARS",
@@ -99,7 +102,7 @@ class Matrix(msgspec.Struct, frozen=True):
     `origin` is what was subtracted from the vectors, where something was.
     """
 
-    sparse: sparse.csr_matrix
+    sparse: "sparse.csr_matrix"
     dense: NDArray[np.float32]
     words: NDArray[np.int32]
     known: NDArray[np.float32]
@@ -309,6 +312,9 @@ class Featurizer:
     def matrix(self, inputs: Sequence[Input]) -> Matrix:
         """Return the features of many inputs."""
         rows = [self.extract(given) for given in inputs]
+        # For training alone: it takes longer to load than all the rest.
+        from scipy import sparse
+
         ends = np.cumsum([0, *(len(row.ids) for row in rows)])
         values = np.concatenate([row.weights for row in rows])
         indices = np.concatenate([row.ids for row in rows]).astype(np.int32)

@@ -9,7 +9,7 @@ from stepdown.core.calls import NO_TOOLS, PLAIN_TEXT, Answer
 from stepdown.core.datasets import Example
 from stepdown.core.ports import silent
 from stepdown.core.tasks import Segment, Signature, Task, Verdict
-from stepdown.students.extractive import train_extractive
+from stepdown.students.extractive.training import train_extractive
 
 
 def examples_of(count, first=0):

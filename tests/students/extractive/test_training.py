@@ -9,9 +9,8 @@ from stepdown.core.digests import Limits
 from stepdown.core.losses import loss_of
 from stepdown.core.ports import silent
 from stepdown.errors import NotEnoughData
-from stepdown.students.extractive import train_extractive
 from stepdown.students.extractive.sentences import look_at
-from stepdown.students.extractive.training import _used
+from stepdown.students.extractive.training import _used, train_extractive
 
 
 def test_the_sentences_of_a_summary_are_found():

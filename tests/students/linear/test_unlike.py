@@ -8,7 +8,7 @@ import pytest
 from stepdown.core.tasks import Segment
 from stepdown.errors import ArtefactError
 from stepdown.students.features import Features, Featurizer
-from stepdown.students.linear.unlike import vector_of
+from stepdown.students.linear.student import vector_of
 from stepdown.students.novelty.nearness import SKETCH
 
 ODD = ["", "где моя посылка и когда", "my invoice is wrong " * 200, "%%%%" * 20_000]

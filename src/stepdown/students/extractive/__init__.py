@@ -7,6 +7,5 @@ A linear scorer learns from the teacher's summaries which sentences of an input 
 
 from stepdown.students.extractive.files import load_extractive, save_extractive
 from stepdown.students.extractive.student import ExtractiveStudent
-from stepdown.students.extractive.training import train_extractive
 
-__all__ = ["ExtractiveStudent", "load_extractive", "save_extractive", "train_extractive"]
+__all__ = ["ExtractiveStudent", "load_extractive", "save_extractive"]

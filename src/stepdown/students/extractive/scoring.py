@@ -1,12 +1,13 @@
-"""The linear scorers: of a sentence, how likely the teacher used it; of a pick, how good it is."""
+"""The linear scorers: of a sentence, how likely the teacher used it; of a pick, how good it is.
+
+What fits them is loaded when it is called: serving should not wait for it.
+"""
 
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
 from stepdown.students.extractive.sentences import BUCKETS, COLUMNS, Sentence
 
@@ -39,6 +40,9 @@ def fit_scorer(sentences: Sequence[Sentence], used: NDArray[np.bool_]) -> Scorer
     """Fit on sentences and whether each was used; both classes count alike, as few are used."""
     if not len(used) or used.all() or not used.any():
         return Scorer(np.zeros(BUCKETS + COLUMNS, np.float32), 0.0)
+    from scipy import sparse
+    from sklearn.linear_model import LogisticRegression
+
     ends = np.cumsum([0, *(len(one.ids) for one in sentences)])
     lengths = np.diff(ends)
     values = np.repeat(1.0 / np.sqrt(np.maximum(lengths, 1)), lengths)
@@ -71,6 +75,8 @@ def fit_sureness(evidence: NDArray[np.float64], losses: NDArray[np.float64]) -> 
     plain = Sureness((), float(np.log(kept / (1 - kept))))
     if len(losses) < _LEAST_ROWS or not 1.0 < losses.sum() < len(losses) - 1.0:
         return plain
+    from sklearn.linear_model import LogisticRegression
+
     mean, scale = evidence.mean(axis=0), evidence.std(axis=0)
     # A column that never varies says nothing, and must say nothing later.
     scale[scale < 1e-9] = np.inf

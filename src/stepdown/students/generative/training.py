@@ -16,7 +16,8 @@ from stepdown.core.ports import Progress, Rehearsed
 from stepdown.core.tasks import Task, input_text
 from stepdown.errors import NotEnoughData, Unavailable
 from stepdown.students.assembly import assembler_of
-from stepdown.students.confidence import Confidence, fit_confidence
+from stepdown.students.confidence import Confidence
+from stepdown.students.confidence_training import fit_confidence
 from stepdown.students.generative.base import Causal, load_causal
 from stepdown.students.generative.engines import GGUF, MODEL, open_engine
 from stepdown.students.generative.gguf_file import can_write, write_gguf

@@ -4,23 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from threadpoolctl import threadpool_limits
 
 from stepdown.core.datasets import Example
 from stepdown.core.digests import summary_of
 from stepdown.core.filled import templates_of
 from stepdown.core.ports import Progress, silent
 from stepdown.core.tasks import Task
-from stepdown.students.extractive import (
-    ExtractiveStudent,
-    load_extractive,
-    save_extractive,
-    train_extractive,
-)
+from stepdown.students.extractive import ExtractiveStudent, load_extractive, save_extractive
 from stepdown.students.linear.files import load_linear, save_linear
 from stepdown.students.linear.filled import FilledStudent, load_filled, save_filled, train_filled
 from stepdown.students.linear.student import LinearStudent
-from stepdown.students.linear.training import train_linear
 from stepdown.students.static import find_static
 
 __all__ = ["FAMILY", "LinearFamily"]
@@ -43,6 +36,12 @@ class LinearFamily(msgspec.Struct, frozen=True):
         Raises:
             NotEnoughData: too few examples, or answers that this family can't write.
         """
+        # Training loads what serving should not wait for.
+        from threadpoolctl import threadpool_limits
+
+        from stepdown.students.extractive.training import train_extractive
+        from stepdown.students.linear.training import train_linear
+
         static = find_static() if self.static else None
         # Heads train side by side; BLAS and OpenMP threads under each would only fight for cores.
         with threadpool_limits(1):

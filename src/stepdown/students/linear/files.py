@@ -28,7 +28,6 @@ from stepdown.students.novelty import Novelty, Numbers, restored
 from stepdown.students.novelty.nearness import SKETCH
 from stepdown.students.spans_files import load_spans, save_spans
 from stepdown.students.static import require_static
-from stepdown.students.windows.files import load_windows, save_windows
 
 __all__ = ["load_linear", "save_linear"]
 
@@ -112,6 +111,8 @@ def save_linear(student: LinearStudent, folder: Path) -> None:
         windows=student.windows is not None,
     )
     if student.windows is not None:
+        from stepdown.students.windows.files import save_windows
+
         save_windows(student.windows, folder)
     (folder / _STUDENT).write_bytes(canonical_json(manifest))
     (folder / _WEIGHTS).write_bytes(save(tensors))
@@ -219,7 +220,11 @@ def load_linear(
     )
     student = LinearStudent(featurizer, heads, spans, form, manifest.confidence, assembler_of(task))
     student.novelty = _novelty(manifest, featurizer, tensors, folder)
-    student.windows = load_windows(folder) if manifest.windows else None
+    if manifest.windows:
+        # Few students have any, and what they are made of takes long to load.
+        from stepdown.students.windows.files import load_windows
+
+        student.windows = load_windows(folder)
     return student
 
 

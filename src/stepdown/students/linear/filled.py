@@ -15,7 +15,6 @@ from stepdown.core.templates import Template
 from stepdown.errors import ArtefactError
 from stepdown.students.linear.files import load_linear, save_linear
 from stepdown.students.linear.student import LinearStudent
-from stepdown.students.linear.training import train_linear
 from stepdown.students.static import StaticTable
 
 __all__ = ["FilledStudent", "load_filled", "save_filled", "train_filled"]
@@ -80,6 +79,8 @@ def train_filled(
     Raises:
         NotEnoughData: too few examples fill in one of the templates.
     """
+    from stepdown.students.linear.training import train_linear
+
     templates = templates_of(task.anatomy)
     apart = [_taken_apart(templates, example) for example in examples]
     inner = train_linear(_task_of_slots(task), apart, static, progress)

@@ -16,16 +16,10 @@ from numpy.typing import NDArray
 from stepdown.core.ports import Progress, Rehearsed
 from stepdown.core.records import same_record, same_value
 from stepdown.errors import NotEnoughData
-from stepdown.students.choice import (
-    ABSENT,
-    Choice,
-    Mix,
-    Views,
-    best_of,
-    fit_mix,
-    fit_views,
-)
-from stepdown.students.confidence import Confidence, Platt, fit_confidence, fit_platt
+from stepdown.students.choice import ABSENT, Choice, best_of
+from stepdown.students.choice_training import Mix, Views, fit_mix, fit_views
+from stepdown.students.confidence import Confidence, Platt
+from stepdown.students.confidence_training import fit_confidence, fit_platt
 from stepdown.students.features import Features, Matrix
 from stepdown.students.linear.form import Draft, Form, compose
 from stepdown.students.linear.plan import Method, Plan
@@ -275,7 +269,7 @@ def judge(
 
 def _seen(matrix: Matrix, row: int) -> Features:
     """Return what the confidence asks of a row's features."""
-    ids, empty = np.zeros(0, np.int32), np.zeros(0, np.float32)
+    ids, empty = np.zeros(0, np.intp), np.zeros(0, np.float32)
     return Features(ids, empty, empty, int(matrix.words[row]), float(matrix.known[row]))
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from stepdown.core.datasets import Example
 from stepdown.core.tasks import Input, input_text
-from stepdown.students.choice import ABSENT, Labels, index_labels, long_tailed
+from stepdown.students.choice import ABSENT, Labels
+from stepdown.students.choice_training import index_labels, long_tailed
 from stepdown.students.features import Featurizer, Matrix
 from stepdown.students.linear.form import GATE, Blank
 from stepdown.students.linear.plan import ROOTS, Part, Plan, target_values

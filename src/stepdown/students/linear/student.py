@@ -1,7 +1,10 @@
 """A trained linear student: one look at the input, one guess per field, one assembled answer."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from stepdown.core.ports import Prediction, Rehearsed
 from stepdown.core.tasks import Input, input_text
@@ -10,12 +13,13 @@ from stepdown.students.choice import Choice, ChoiceHead
 from stepdown.students.confidence import Confidence
 from stepdown.students.features import Features, Featurizer
 from stepdown.students.linear.form import GATE, Draft, Form, compose
-from stepdown.students.linear.unlike import vector_of
-from stepdown.students.novelty import Novelty
+from stepdown.students.novelty import Novelty, sketch
 from stepdown.students.spans import SpanGuess
-from stepdown.students.windows.model import WindowModel
 
-__all__ = ["LinearStudent"]
+__all__ = ["LinearStudent", "vector_of"]
+
+if TYPE_CHECKING:
+    from stepdown.students.windows.model import WindowModel
 
 
 class LinearStudent:
@@ -82,3 +86,14 @@ class LinearStudent:
             if scope.spans:
                 guesses = self.spans[tool or ""].predict(input_text(given))
         return compose(form, tool, choices, guesses)
+
+
+def vector_of(features: Features, origin: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return the dense vectors of a text or, without any, a sketch of its n-grams.
+
+    `origin` is added again where it was subtracted: angles tell strangers apart where the encoder
+    measured them, better than around the mean of the training texts.
+    """
+    if not len(features.dense):
+        return sketch(features.ids, features.weights)
+    return features.dense if origin is None else features.dense + origin

@@ -10,7 +10,8 @@ from stepdown.core.datasets import Example
 from stepdown.core.ports import Progress
 from stepdown.core.tasks import Task
 from stepdown.students.assembly import assembler_of
-from stepdown.students.choice import DEFAULT_MIX, ChoiceHead, Views, merge_views
+from stepdown.students.choice import ChoiceHead
+from stepdown.students.choice_training import DEFAULT_MIX, Views, merge_views
 from stepdown.students.features import Featurizer, Matrix
 from stepdown.students.linear.form import Blank, Form, Scope
 from stepdown.students.linear.plan import Plan, plan_of, single_calls

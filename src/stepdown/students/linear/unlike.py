@@ -1,4 +1,4 @@
-"""What a linear student tells the novelty model: a vector of the input, and its head's claim."""
+"""Fitting a linear student's novelty model: on the vectors of its rows, and its head's claims."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -7,23 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepdown.students.features import Features, Matrix
+from stepdown.students.features import Matrix
 from stepdown.students.linear.rehearsal import HeldOut
 from stepdown.students.linear.rows import Rows, Target
 from stepdown.students.novelty import Novelty, fit_novelty, sketch
 
-__all__ = ["fit_unlike", "vector_of"]
-
-
-def vector_of(features: Features, origin: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Return the dense vectors of a text or, without any, a sketch of its n-grams.
-
-    `origin` is added again where it was subtracted: angles tell strangers apart where the encoder
-    measured them, better than around the mean of the training texts.
-    """
-    if not len(features.dense):
-        return sketch(features.ids, features.weights)
-    return features.dense if origin is None else features.dense + origin
+__all__ = ["fit_unlike"]
 
 
 def _vectors(matrix: Matrix) -> NDArray[np.float32]:

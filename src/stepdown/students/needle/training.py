@@ -13,7 +13,8 @@ from stepdown.core.records import same_record
 from stepdown.core.tasks import Task
 from stepdown.errors import NotEnoughData
 from stepdown.students.assembly import assembler_of
-from stepdown.students.confidence import Confidence, fit_confidence
+from stepdown.students.confidence import Confidence
+from stepdown.students.confidence_training import fit_confidence
 from stepdown.students.linear.plan import LEAST_EXAMPLES
 from stepdown.students.needle.dataset import lines_of, tools_of
 from stepdown.students.needle.package import engine_path

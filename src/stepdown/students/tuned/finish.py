@@ -13,15 +13,8 @@ from numpy.typing import NDArray
 from stepdown.core.datasets import Example
 from stepdown.core.ports import Progress
 from stepdown.core.tasks import Task
-from stepdown.students.choice import (
-    Choice,
-    ChoiceHead,
-    Views,
-    best_of,
-    fit_mix,
-    fit_views,
-    merge_views,
-)
+from stepdown.students.choice import Choice, ChoiceHead, best_of
+from stepdown.students.choice_training import Views, fit_mix, fit_views, merge_views
 from stepdown.students.crf import Crf
 from stepdown.students.encoder.look import WEIGHT, EncoderLook, fitted
 from stepdown.students.encoder.spans import Emission, EncoderSpans, rows_right

@@ -1,0 +1,49 @@
+"""Opening a published student: its family's, or one that is made of others."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stepdown import plugins
+from stepdown.core.ports import Student
+from stepdown.core.tasks import Task
+from stepdown.errors import ArtefactError, StepdownError
+from stepdown.students.backed import BACKED, load_backed
+from stepdown.students.chain import CHAIN, load_chain
+from stepdown.workspace import Workspace
+from stepdown.workspace.artefacts import verify_student
+
+__all__ = ["open_student"]
+
+
+def open_student(workspace: Workspace, task: Task, student: str) -> Student:
+    """Verify and load the student of that id.
+
+    Raises:
+        ArtefactError: it is missing, changed or unreadable.
+    """
+    folder = workspace.students(task.id) / student
+    manifest = verify_student(folder)
+    joined = _JOINED.get(manifest.family)
+    try:
+        opened: Any = (
+            joined(folder, lambda link: open_student(workspace, task, link))
+            if joined
+            else plugins.family(manifest.family).load(folder, task)
+        )
+    except StepdownError:
+        raise
+    except Exception as error:  # whatever a file makes a reader raise, it is the file's fault
+        raise ArtefactError(
+            f"Student {manifest.id} can't be loaded ({type(error).__name__}); train it again with "
+            "`stepdown train`."
+        ) from error
+    opened.id = manifest.id
+    return opened
+
+
+_JOINED: Mapping[str, Callable[[Path, Callable[[str], Student]], Student]] = {
+    CHAIN.name: load_chain,
+    BACKED.name: load_backed,
+}
+"""What opens a student that is made of others, which it names."""
