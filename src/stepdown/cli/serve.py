@@ -15,6 +15,7 @@ from stepdown.cli.pricing import price_by
 from stepdown.cli.stores import open_outbox
 from stepdown.cli.workers import in_place
 from stepdown.config import Config, ServeConfig, TierConfig
+from stepdown.core.calls import Usage
 from stepdown.core.contracts import Contract
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Task, TaskIndex
@@ -72,6 +73,9 @@ def serve(
     load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
     notes: list[Path] = []
     purse = SqlitePurse(session.workspace.spending)
+    price = price_by(session.config)
+    if settings.keys_required:
+        price("any", Usage(0, 0))  # what this loads, no caller should wait for
 
     def ready(address: str) -> None:
         if settings.worker is None:
@@ -80,7 +84,7 @@ def serve(
             _tell(settings, seen, address)
 
     try:
-        desk = Desk(key_reader(session.workspace.keys), price_by(session.config), purse)
+        desk = Desk(key_reader(session.workspace.keys), price, purse)
         run_gateway(settings, load, outbox, on_ready=ready, desk=desk)
     finally:
         for note in notes:
