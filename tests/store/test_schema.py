@@ -9,7 +9,8 @@ import pytest
 
 from stepdown.core.ports import Exchange
 from stepdown.errors import InputError, UsageError
-from stepdown.store.schema import SCHEMA_VERSION, open_store, take_lock
+from stepdown.store import schema as module
+from stepdown.store.schema import SCHEMA_VERSION, file_system, open_store, take_lock
 from stepdown.store.sqlite import SqliteOutbox, read_lines
 
 
@@ -32,6 +33,34 @@ def test_d11_one_writer_at_a_time(path):
     with pytest.raises(UsageError, match="Another gateway writes"):
         take_lock(path)
     os.close(held)
+    os.close(take_lock(path))
+
+
+@pytest.mark.parametrize(
+    ("kind", "refused"), [("nfs4", True), ("cifs", True), ("fuse.sshfs", True), ("ext4", False)]
+)
+def test_d11_a_network_file_system_is_refused(tmp_path, monkeypatch, kind, refused):
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        f"2 1 0:9 / {tmp_path}/far\\040away rw,relatime shared:1 - {kind} server:/x rw\n",
+        "utf-8",
+    )
+    monkeypatch.setattr(module, "_MOUNTS", mounts)
+    path = tmp_path / "far away" / "w" / "calls.db"
+    assert file_system(path) == kind
+    assert file_system(tmp_path / "near") == "ext4"
+    if refused:
+        with pytest.raises(UsageError, match=f"{kind}, a network file system.*local disk"):
+            take_lock(path)
+        assert not path.parent.exists()
+    else:
+        os.close(take_lock(path))
+
+
+def test_d11_where_the_mounts_cannot_be_read_nothing_is_refused(path, monkeypatch):
+    monkeypatch.setattr(module, "_MOUNTS", path / "none")
+    assert file_system(path) == ""
     os.close(take_lock(path))
 
 

@@ -151,6 +151,7 @@ def settings_of(
         retries=own.retries,
         redact=config.store.redact,
         refuses_uncaptured=config.store.when_full == "refuse",
+        durability=config.store.durability,
         allow_private=named is not None and named.allow_private,
         ask_usage=named.ask_usage if named else None,
         access_log=own.access_log or None,

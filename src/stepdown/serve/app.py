@@ -175,11 +175,20 @@ async def _healthz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -
     await _send(turn, send, json_reply({"status": "ok"}))
 
 
+def _status(gateway: Gateway) -> str:
+    settings = gateway.settings
+    if gateway.draining:
+        return "draining"
+    if not (gateway.upstream.configured or gateway.loaded.routes):
+        return "nothing to serve"
+    promised = settings.refuses_uncaptured or settings.durability == "sync"
+    return "can't capture" if promised and not gateway.capture.works() else "ready"
+
+
 async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
     """Tell whether requests should come here, and what is not as it should be."""
     loaded, upstream = gateway.loaded, gateway.upstream
-    can_answer = upstream.configured or bool(loaded.routes)
-    status = "draining" if gateway.draining else "ready" if can_answer else "nothing to serve"
+    status = _status(gateway)
     down = gateway.upstream_problem
     if not gateway.may_watch(turn.headers):
         await _send(turn, send, json_reply({"status": status}, 200 if status == "ready" else 503))

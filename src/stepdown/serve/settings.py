@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from stepdown.core.ports import Complexity
+from stepdown.core.ports import Complexity, Durability
 from stepdown.core.tiering import TaskType, Thresholds
 from stepdown.errors import UsageError
 from stepdown.serve.addresses import host_problem
@@ -141,7 +141,8 @@ class Settings(msgspec.Struct, frozen=True):
     asked of the upstream as well, after the caller has been served. `verbose` writes one line a
     request to stderr. A call that the upstream answered with a passing failure is tried again up to
     `retries` times. What can't be captured is answered all the same, or with `refuses_uncaptured`
-    by a 503. `redact` names the kinds of text that are taken out of what is captured.
+    by a 503; with that, or where `durability` promises the disk, a gateway that can't capture is
+    not ready. `redact` names the kinds of text that are taken out of what is captured.
     `allow_private` lets the upstream's name, though a public one, lead to a private address.
     `worker` says which of several this is, if any. `access_log` is a file that gets a line of JSON
     for each request ("-": standard output), `otlp_endpoint` a collector that gets a span of
@@ -168,6 +169,7 @@ class Settings(msgspec.Struct, frozen=True):
     verbose: bool = False
     retries: int = 2
     refuses_uncaptured: bool = False
+    durability: Durability = "journal"
     redact: tuple[str, ...] = ("credentials",)
     allow_private: bool = False
     ask_usage: bool | None = None

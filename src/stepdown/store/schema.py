@@ -1,6 +1,7 @@
 """The file behind the outbox: its lock, its schema, and how it is opened for writing."""
 
 import fcntl
+import logging
 import os
 import sqlite3
 from contextlib import suppress
@@ -8,11 +9,18 @@ from pathlib import Path
 
 from stepdown.core.ports import Durability
 from stepdown.errors import InputError, UsageError
+from stepdown.store.damage import tell_damage
 
-__all__ = ["SCHEMA_VERSION", "connect", "not_a_store", "open_store", "take_lock"]
+__all__ = ["SCHEMA_VERSION", "connect", "file_system", "not_a_store", "open_store", "take_lock"]
 
 SCHEMA_VERSION = 1
 
+_log = logging.getLogger(__name__)
+
+_MOUNTS = Path("/proc/self/mountinfo")
+_NETWORK = {"afs", "ceph", "cifs", "lustre", "nfs", "nfs4", "smb2", "smb3", "smbfs"} | {
+    f"fuse.{name}" for name in ("glusterfs", "s3fs", "sshfs")
+}
 _SCHEMA = (
     """CREATE TABLE calls (
         seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, time REAL NOT NULL, task TEXT NOT NULL,
@@ -29,8 +37,15 @@ def take_lock(path: Path) -> int:
     A descriptor of the database itself, when closed, would drop the POSIX locks that SQLite holds.
 
     Raises:
-        UsageError: another process has the lock, or the folder can't be made or written.
+        UsageError: another process has the lock, the folder can't be made or written, or it is on
+            a network file system.
     """
+    kind = file_system(path)
+    if kind in _NETWORK:
+        raise UsageError(
+            f"{path} is on {kind}, a network file system, where SQLite can lose what it has "
+            "written; choose a --workspace on a local disk."
+        )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
@@ -46,6 +61,22 @@ def take_lock(path: Path) -> int:
             f"Another gateway writes to {path}; stop it, or choose another --workspace."
         ) from problem
     return held
+
+
+def file_system(path: Path) -> str:
+    """Return the kind of file system that a file is or would be on, "" where it can't be told."""
+    try:
+        mounts = _MOUNTS.read_text("utf-8", "replace").splitlines()
+        whole = str(path.resolve())
+    except (OSError, RuntimeError):
+        return ""
+    best, kind = -1, ""
+    for mount in mounts:
+        left, _, right = mount.partition(" - ")
+        point = left.split(" ")[4].replace("\\040", " ").rstrip("/")
+        if len(point) >= best and (whole == point or whole.startswith(f"{point}/")):
+            best, kind = len(point), right.split(" ")[0]
+    return kind
 
 
 def connect(path: Path, durability: Durability = "journal") -> sqlite3.Connection:
@@ -83,6 +114,7 @@ def open_store(path: Path, durability: Durability = "journal") -> sqlite3.Connec
         raise not_a_store(path, problem) from problem
     try:
         _prepare(connection, path)
+        tell_damage(path, _log)
     except BaseException:
         connection.close()
         raise

@@ -31,12 +31,13 @@ import msgspec
 
 from stepdown.core.ports import Durability, Exchange
 from stepdown.store.reading import read_lines, read_tallies
-from stepdown.store.schema import connect, open_store, take_lock
+from stepdown.store.schema import SCHEMA_VERSION, connect, open_store, take_lock
 
 __all__ = ["Health", "SqliteOutbox", "read_lines", "read_tallies"]
 
 _INSERT = """INSERT OR IGNORE INTO calls (id, time, task, tier, decision, reason, confidence, line)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_PROBE = f"PRAGMA user_version = {SCHEMA_VERSION}"
 _INSERT_GAP = "INSERT INTO gaps (time, dropped, cause) VALUES (?, ?, ?)"
 _FORGET = "DELETE FROM calls WHERE seq <= ?"
 _FORGET_GAPS = "DELETE FROM gaps WHERE rowid <= ?"
@@ -61,7 +62,7 @@ class _Waiting(msgspec.Struct, frozen=True):
     done: Done
 
 
-_Step = _Waiting | Literal["checkpoint", "close"]
+_Step = _Waiting | Literal["checkpoint", "close", "probe"]
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -174,6 +175,7 @@ class SqliteOutbox:
                     connection.execute(_FORGET_GAPS, (gap,))
             except sqlite3.Error as problem:
                 self._fail(problem)
+                self._queue.put("probe")
                 raise
             self._uncheckpointed += gone
         if self._checkpoint_due:
@@ -236,12 +238,14 @@ class SqliteOutbox:
         step: _Step | None = None
         while step != "close":
             batch, step = self._next_batch()
-            if batch:
+            if batch or step == "probe":
                 self._write(batch)
             if self._checkpoint_due:
                 self._checkpoint()
         if self._connection is not None:
             with suppress(sqlite3.Error):
+                if self._unmarked:
+                    self._commit([])
                 self._connection.close()
 
     def _next_batch(self) -> tuple[list[_Waiting], _Step | None]:
@@ -293,6 +297,7 @@ class SqliteOutbox:
                     self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             except sqlite3.Error as problem:
                 self._fail(problem)
+                self._queue.put("probe")
             finally:
                 self._busy_since = None
 
@@ -308,6 +313,8 @@ class SqliteOutbox:
             else:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.executemany(_INSERT, map(_row, exchanges))
+                if not exchanges:
+                    connection.execute(_PROBE)  # a commit of nothing would not try the disk
                 if missing:
                     gap = (time.time(), missing, self._error or "the queue was full")
                     connection.execute(_INSERT_GAP, gap)
