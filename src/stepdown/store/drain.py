@@ -45,6 +45,7 @@ _IDLE_S = 0.25
 _PAUSE_S = (0.1, 5.0)
 _MEASURE_S = 0.5
 _FAREWELL_S = 3.0
+_MOMENT_S = 0.002
 _GIB = 1024**3
 
 _log = logging.getLogger(__name__)
@@ -168,8 +169,8 @@ class DrainedOutbox:
         """Move what is left, as long as that works and takes no more than a moment."""
         until = time.monotonic() + _FAREWELL_S / 2
         try:
-            while time.monotonic() < until and self._step():
-                pass
+            while time.monotonic() < until and (self._outbox.health().waiting or self._step()):
+                time.sleep(_MOMENT_S)
         except (StepdownError, sqlite3.Error) as problem:
             self._note(str(problem))
 
