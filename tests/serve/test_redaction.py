@@ -72,6 +72,37 @@ def test_p1_emails_and_cards_on_request_alone():
     assert b"1234567890123456" in found  # no card has that check digit
 
 
+def test_p1_a_card_beside_other_numbers_is_still_one():
+    for text in ("371449635398431-2026", "12 4111 1111 1111 1111 99", "4111-1111-1111-1111 123"):
+        found = ALL.clean(b'{"n": "%b"}' % text.encode())
+        assert b"[redacted card]" in found, text
+        assert b"1111 1111" not in found
+    assert ALL.clean(b'{"n": "1 2 3 4 5 6 7 8 9 10 11 12 13 14"}').count(b"[") == 0
+
+
+ESCAPED = {
+    "letters": "".join(f"\\u{ord(letter):04x}" for letter in f"sk-{TAIL}"),
+    "one letter": f"\\u0073k-{TAIL}",
+    "json in json": f"\\\\u0073k-{TAIL}",
+    "slashes": "postgres:\\/\\/app:sk-hunter2hunter2hunter2@db",
+}
+
+
+@pytest.mark.parametrize("name", ESCAPED)
+def test_p1_escapes_hide_no_credential(name):
+    found = ALL.clean(b'{"text": "my %b.", "quote": "\\u0022\\u005c"}' % ESCAPED[name].encode())
+    assert TAIL not in json.dumps(json.loads(found))
+    assert "hunter2" not in json.dumps(json.loads(found))
+    assert json.loads(found)["quote"] == '"\\'
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_json_with_escapes_stays_json(first, second):
+    line = json.dumps({first: [second, json.dumps(second)]}).replace("/", "\\/").encode()
+    found = redactor(["credentials"]).clean(line)
+    assert isinstance(json.loads(found), dict)
+
+
 ORDINARY = (
     "The task-management risk-assessment is due; ask for the api key at the desk.",
     "Reset my password please, I forgot the secret word",

@@ -1,6 +1,8 @@
 """The command line: one module a command, imported when it is called."""
 
 import importlib
+import os
+import resource
 import sys
 from typing import NamedTuple
 
@@ -77,6 +79,10 @@ def _stepdown() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its status: 0 done, 1 no and why, 2 bad usage or input."""
     given = sys.argv[1:] if arguments is None else arguments
+    # What commands write holds a team's text, and what they know holds its keys: neither a file
+    # that others may read nor a core dump.
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         status = _stepdown.main(given, prog_name="stepdown", standalone_mode=False)
     except click.ClickException as error:

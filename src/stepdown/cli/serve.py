@@ -1,7 +1,6 @@
 """`stepdown serve`: the gateway on the workspace's policy, until it is told to stop."""
 
 import os
-import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,8 +60,6 @@ def serve(
     workers: int | None,
 ) -> None:
     """Answer what the students are sure of; send the rest upstream, unchanged."""
-    # A core dump would hold keys and prompts.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     settings = settings_of(session.config, host=host, port=port, upstream=upstream)
     required = settings.keys_required or bool(read_keys(session.workspace.keys).keys)
     settings = msgspec.structs.replace(settings, verbose=verbose, keys_required=required)

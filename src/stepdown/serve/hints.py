@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 __all__ = ["Hints", "hints_of"]
 
 _SIZE = 3
+_PART = 1 << 18
 _FACTOR = np.uint16(31_153)  # odd, so that nothing of a byte is lost; products wrap around
 
 
@@ -32,13 +33,15 @@ class Hints(msgspec.Struct, frozen=True):
         for literal in self.short:
             if literal in line:
                 return True
-        if len(line) < _SIZE:
-            return False
-        # Other trigrams have the same hashes, and other words the same trigrams.
-        for at in self.flags.take(_hashes(line)).nonzero()[0].tolist():
-            for place, literal in self.trigrams.get(line[at : at + _SIZE], ()):
-                if line.startswith(literal, max(at - place, 0)):
-                    return True
+        # Part by part: the hashes of a long line take several times its own size.
+        for start in range(0, len(line) - _SIZE + 1, _PART):
+            part = line[start : start + _PART + _SIZE - 1]
+            # Other trigrams have the same hashes, and other words the same trigrams.
+            for found in self.flags.take(_hashes(part)).nonzero()[0].tolist():
+                at = start + found
+                for place, literal in self.trigrams.get(line[at : at + _SIZE], ()):
+                    if line.startswith(literal, max(at - place, 0)):
+                        return True
         return False
 
 

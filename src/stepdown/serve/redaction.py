@@ -20,12 +20,12 @@ _EDGE = rb"(?<![A-Za-z0-9_-])"
 
 
 class _Pattern(msgspec.Struct, frozen=True):
-    """One form: `letters` occur in everything that it matches; `holds` checks a match."""
+    """One form: `letters` occur in everything that it matches; `within` takes it out of a match."""
 
     name: str
     letters: bytes
     form: re.Pattern[bytes]
-    holds: Callable[[bytes], bool] | None = None
+    within: Callable[[re.Match[bytes]], bytes] | None = None
 
 
 def _pattern(name: str, letters: bytes, form: bytes) -> _Pattern:
@@ -86,7 +86,23 @@ _EMAILS = (
         rb"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}",
     ),
 )
-_CARDS = (_Pattern("card", b"", re.compile(rb"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)"), _is_card),)
+_DIGITS = re.compile(rb"\d+")
+
+
+def _without_cards(run: re.Match[bytes]) -> bytes:
+    """Take cards out of a run of digits, spaces and dashes: whole groups alone make one."""
+    text, kept, done = run[0], b"", 0
+    groups = [group.span() for group in _DIGITS.finditer(text)]
+    for first, (start, _) in enumerate(groups):
+        ends = [end for _, end in groups[first : first + 8] if _is_card(text[start:end])]
+        if start >= done and ends:
+            kept += text[done:start] + b"[redacted card]"
+            done = ends[-1]
+    return kept + text[done:]
+
+
+_RUN_OF_DIGITS = re.compile(rb"(?<!\d)\d(?:[ -]?\d){12,60}(?!\d)")
+_CARDS = (_Pattern("card", b"", _RUN_OF_DIGITS, _without_cards),)
 
 KINDS: Mapping[str, Sequence[_Pattern]] = {
     "credentials": _KEYS,
@@ -95,8 +111,11 @@ KINDS: Mapping[str, Sequence[_Pattern]] = {
 }
 """What can be taken out, by the name that the configuration knows it by."""
 
-_ENCODED = tuple(base64.b64encode(head)[:4] for head in (b"sk-", b"ghp", b"gho", b"AKI", b"xox"))
+_HEADS = b"sk- sk_ pk_ rk_ ghp gho ghu ghs ghr git glp xox AKI ASI AIz ya2 hf_ npm pyp SG."
+_ENCODED = tuple(base64.b64encode(head)[:4] for head in _HEADS.split())
 """How base64 of a whole key begins."""
+_SPELT = re.compile(rb"\\+(?:u00([2-7][0-9A-Fa-f])|/)")
+"""Letters of ASCII that JSON, or JSON in JSON, may spell with a backslash and need not."""
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
 
 
@@ -112,6 +131,8 @@ class Redactor(msgspec.Struct, frozen=True):
 
     def clean(self, line: bytes) -> bytes:
         """Return the line without what was found; it stays JSON if it was."""
+        if b"\\u00" in line or b"\\/" in line:
+            line = _SPELT.sub(_plain, line)
         for secret in self.secrets:
             line = line.replace(secret, b"[redacted key]")
         if not self.hints.stand_in(line):
@@ -146,9 +167,13 @@ def redactor(kinds: Sequence[str], secrets: Sequence[str] = ()) -> Redactor:
     return Redactor(patterns, hints, tuple(s.encode() for s in secrets if len(s) >= 8))
 
 
+def _plain(spelt: re.Match[bytes]) -> bytes:
+    if spelt[1] is None:
+        return b"/"
+    letter = bytes.fromhex(spelt[1].decode())
+    return spelt[0] if letter in b'"\\\x7f' else letter
+
+
 def _without(line: bytes, pattern: _Pattern) -> bytes:
     said = b"[redacted %b]" % pattern.name.encode()
-    if pattern.holds is None:
-        return pattern.form.sub(said, line)
-    holds = pattern.holds
-    return pattern.form.sub(lambda found: said if holds(found[0]) else found[0], line)
+    return pattern.form.sub(pattern.within or said, line)
