@@ -99,3 +99,39 @@ def test_a_field_of_another_type_costs_that_field_alone():
     (choice,) = found.completion["choices"]
     assert choice["message"] == {"role": "assistant", "content": "yes", "refusal": "no"}
     assert found.unreadable == 0
+
+
+ODD = st.text(alphabet='ab"\\\n\x00é\u2028{}:,', max_size=4)
+COMPACT = (",", ":")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            ODD, st.sampled_from(["c", "d"]), st.sampled_from([None, None, "stop"]), st.booleans()
+        ),
+        max_size=6,
+    ),
+    st.sampled_from([1, {"y": "content"}, {"content": "a"}]),
+)
+def test_chunks_that_differ_in_their_text_alone_lose_none_of_it(rows, other):
+    frames = []
+    for text, name, finish, plain in rows:
+        choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
+        value = {"id": name, "other": other, "choices": [choice]}
+        frames.append(json.dumps(value, separators=COMPACT, ensure_ascii=plain).encode())
+    found = assemble(frames)
+    assert found.unreadable == 0
+    if rows:
+        assert found.completion is not None
+        assert found.completion["id"] == rows[-1][1]
+        (choice,) = found.completion["choices"]
+        assert choice["message"]["content"] == "".join(row[0] for row in rows)
+
+
+def test_a_chunk_like_the_last_that_is_no_json_is_unreadable():
+    good = b'{"choices":[{"delta":{"content":"z"}}]}'
+    found = assemble([good, good.replace(b"z", b"\n"), good.replace(b"z", b"\xff"), good])
+    assert found.unreadable == 2
+    assert found.completion is not None
+    assert found.completion["choices"][0]["message"]["content"] == "zz"

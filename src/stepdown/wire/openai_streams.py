@@ -65,16 +65,64 @@ class _Choice(msgspec.Struct):
     finish_reason: Any = None
 
 
+class _Alike(msgspec.Struct, frozen=True):
+    """A chunk that brings some text and nothing else: its bytes around that text, and the text's
+    place in the answer. Nearly all chunks of a stream differ in their text alone."""
+
+    before: bytes
+    after: bytes
+    texts: list[str]
+
+    def adds(self, data: bytes) -> bool:
+        """Take the text of a chunk that is like this one but for it, or say that it is not."""
+        if not (data.startswith(self.before) and data.endswith(self.after)):
+            return False
+        between = data[len(self.before) : len(data) - len(self.after)]
+        if len(data) < len(self.before) + len(self.after) or b'"' in between or b"\\" in between:
+            return False
+        try:
+            text = between.decode()
+        except UnicodeDecodeError:
+            return False
+        # Control characters have no place in JSON; the decoder judges what is rare.
+        if not text.isprintable():
+            return False
+        self.texts.append(text)
+        return True
+
+
+def _alike(data: bytes, chunk: _Chunk, choices: dict[int, _Choice]) -> _Alike | None:
+    """Return what later chunks may be like, where that can be told without a doubt.
+
+    Without backslashes in it `"content"` is a whole string, and where the only one is, the text is.
+    """
+    if len(chunk.choices) != 1 or b"\\" in data or data.count(b'"content"') != 1:
+        return None
+    (part,) = chunk.choices
+    delta = part.delta
+    if part.finish_reason is not None or delta is None or delta.content is None:
+        return None
+    if delta != _Delta(content=delta.content):
+        return None
+    before, key, rest = data.partition(b'"content":"')
+    text, end, after = rest.partition(b'"')
+    if not key or text.decode() != delta.content:
+        return None
+    return _Alike(before + key, end + after, choices[part.index].texts["content"])
+
+
 def assemble(frames: Iterable[bytes]) -> Assembled:
     """Add up the data of a stream's frames (`[DONE]` is skipped) as the official client does."""
     head: Json = {}
     choices: dict[int, _Choice] = {}
     error: Any = None
     unreadable = 0
+    alike: _Alike | None = None
     for data in frames:
-        if data == b"[DONE]":
+        if data == b"[DONE]" or (alike is not None and alike.adds(data)):
             continue
         chunk = _read(data)
+        alike = None
         if chunk is None:
             unreadable += 1
             continue
@@ -86,6 +134,7 @@ def assemble(frames: Iterable[bytes]) -> Assembled:
                 head[key] = value
         for part in chunk.choices:
             _add(choices, part)
+        alike = _alike(data, chunk, choices)
     if not choices:
         return Assembled(None, False, error, unreadable)
     ordered = [_whole(index, choices[index]) for index in sorted(choices)]

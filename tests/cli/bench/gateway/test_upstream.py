@@ -44,6 +44,8 @@ def test_a_hole_answers_when_it_is_closed():
         waiting.start()
         waiting.join(0.3)
         assert found == []
+        with Client(url, b"{}") as impatient:
+            impatient.send()
         switch.request = request_bytes(b"", "/hole/off")
         switch.post()
         waiting.join()

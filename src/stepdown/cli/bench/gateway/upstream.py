@@ -104,7 +104,9 @@ class _Connection(asyncio.Protocol):
         _Connection.hole = on
         if not on:
             for connection in _Connection.waiting:
-                connection._transport.write(_WHOLE)
+                # Its caller may have had enough meanwhile.
+                if not connection._transport.is_closing():
+                    connection._transport.write(_WHOLE)
             _Connection.waiting.clear()
         self._transport.write(_WHOLE)
 
