@@ -10,6 +10,8 @@ from stepdown import __version__
 from stepdown.cli import steps
 from stepdown.cli.code import code_report, show_code
 from stepdown.cli.options import MAP_HELP, Session, common, print_json
+from stepdown.cli.since import earlier_audit, show_comparison
+from stepdown.core.comparison import compare
 from stepdown.logs.plain import mapped
 from stepdown.render import audit_table, next_step, progress_bar, say, show
 from stepdown.web import audit_page
@@ -27,6 +29,12 @@ __all__ = ["audit"]
     metavar="DIR",
     help="Also find the call sites in the code of DIR.",
 )
+@click.option(
+    "--since",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="JSON",
+    help="Also tell what changed since an earlier audit: what --json printed.",
+)
 @click.option("--map", "pairs", multiple=True, metavar="FIELD=PATH", help=MAP_HELP)
 @common
 def audit(
@@ -34,14 +42,19 @@ def audit(
     logs: tuple[str, ...],
     html: Path | None,
     code: Path | None,
+    since: Path | None,
     pairs: tuple[str, ...],
 ) -> None:
     """Find the tasks in LOG (files, folders, globs, or - for standard input) and judge each."""
+    # Before the long work: a slip in a path should not cost it.
+    earlier = earlier_audit(since) if since is not None else None
     with progress_bar() as progress:
         report = steps.audit_log(session, logs, progress, mapped(pairs))
         if code is not None:
             found = code_report(code, report.tasks, progress)
             report = msgspec.structs.replace(report, code=found)
+    if earlier is not None:
+        report = msgspec.structs.replace(report, since=compare(earlier, report))
     if html is not None:
         page = audit_page(report, made_at=steps.now(), version=__version__)
         publish_file(html, page.encode(), mode=0o644)
@@ -52,6 +65,8 @@ def audit(
         show(audit_table(report))
         if report.code is not None:
             show_code(report.code, report.tasks)
+        if report.since is not None:
+            show_comparison(report.since)
     first = next((t for t in report.tasks if t.verdict.decision == "distil"), None)
     if first:
         # What came on standard input can't come again: its kept copy can.

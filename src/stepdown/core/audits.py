@@ -1,11 +1,13 @@
 """What an audit says of a log: what was read, and which tasks stand in it, ranked by money."""
 
+from typing import Literal
+
 import msgspec
 
 from stepdown.core.sites import CodeReport
 from stepdown.core.tasks import Task
 
-__all__ = ["AuditReport", "SourceCoverage"]
+__all__ = ["AuditReport", "Comparison", "SourceCoverage", "TaskChange"]
 
 
 class SourceCoverage(msgspec.Struct):
@@ -26,11 +28,35 @@ class SourceCoverage(msgspec.Struct):
     notes: list[str] = []
 
 
+class TaskChange(msgspec.Struct, frozen=True):
+    """One task in both audits: calls a day and US dollars a month, before and now.
+
+    None is unknown, and in an audit where the task does not stand. `share_free` is the share of
+    calls that no small model can answer whole.
+    """
+
+    task: str
+    name: str
+    change: Literal["new", "gone", "kept"]
+    calls_day: tuple[float | None, float | None]
+    usd_month: tuple[float | None, float | None]
+    share_free: tuple[float | None, float | None]
+    verdict: tuple[str, str]
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """All tasks of two audits, the largest change of the monthly bill first."""
+
+    tasks: tuple[TaskChange, ...]
+    usd_month: tuple[float | None, float | None]
+
+
 class AuditReport(msgspec.Struct, frozen=True):
     """The result of `stepdown audit`; tasks are ranked by spend, then by volume.
 
     `unpriced_models` maps each model without a known price to its calls: their cost is unknown, and
-    is in no total. `days` is the log's time span, `code` what a scan of the code adds.
+    is in no total. `days` is the log's time span, `code` what a scan of the code adds,
+    `since` what changed since an earlier audit.
     """
 
     tasks: tuple[Task, ...]
@@ -41,3 +67,4 @@ class AuditReport(msgspec.Struct, frozen=True):
     unpriced_models: dict[str, int] = {}
     prices_as_of: str = ""
     code: CodeReport | None = None
+    since: Comparison | None = None
