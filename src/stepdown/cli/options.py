@@ -28,7 +28,8 @@ _VARIABLE = "STEPDOWN_WORKSPACE"
 class Session(msgspec.Struct, frozen=True):
     """One command's workspace, configuration and common options.
 
-    `reference` says in the proofs what the students are compared with.
+    `reference` says in the proofs what the students are compared with; `config_file` is where the
+    configuration was read.
     """
 
     workspace: Workspace
@@ -39,6 +40,7 @@ class Session(msgspec.Struct, frozen=True):
     json: bool = False
     yes: bool = False
     reference: str = "the teacher's logged answers"
+    config_file: Path = Path("stepdown.toml")
 
     def terms(self, task: str) -> Terms:
         """The promise for the task of that name."""
@@ -103,9 +105,11 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(**given: Any) -> None:
         if given.pop("engine") == "ray":
             raise PluginError("This version runs on one machine only; use --engine local.")
+        config_file = given.pop("config_file")
         session = Session(
             workspace=Workspace(given.pop("workspace")),
-            config=load_config(given.pop("config_file")),
+            config=load_config(config_file),
+            config_file=config_file,
             budget=given.pop("budget"),
             contract=given.pop("contract"),
             confidence=given.pop("confidence"),

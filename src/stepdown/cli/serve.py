@@ -11,6 +11,7 @@ from stepdown.cli.endpoints import chain_of, cheaper_of, endpoint_of, secret, wi
 from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session, common
 from stepdown.cli.pricing import price_by
+from stepdown.cli.reloads import reloader
 from stepdown.cli.stores import open_outbox
 from stepdown.cli.workers import in_place
 from stepdown.config import Config, ServeConfig, TierConfig
@@ -60,11 +61,14 @@ def serve(
     workers: int | None,
 ) -> None:
     """Answer what the students are sure of; send the rest upstream, unchanged."""
-    settings = settings_of(session.config, host=host, port=port, upstream=upstream)
-    required = settings.keys_required or bool(read_keys(session.workspace.keys).keys)
-    settings = msgspec.structs.replace(settings, verbose=verbose, keys_required=required)
-    settings = with_score(settings, session.config, session.workspace)
-    settings = in_place(session, settings, workers)
+
+    def settle(session: Session) -> Settings:
+        settings = settings_of(session.config, host=host, port=port, upstream=upstream)
+        required = settings.keys_required or bool(read_keys(session.workspace.keys).keys)
+        settings = msgspec.structs.replace(settings, verbose=verbose, keys_required=required)
+        return with_score(settings, session.config, session.workspace)
+
+    settings = in_place(session, settle(session), workers)
     outbox = open_outbox(session, settings.worker.number if settings.worker else 1)
     seen: list[Loaded] = []
     load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
@@ -82,7 +86,8 @@ def serve(
 
     try:
         desk = Desk(key_reader(session.workspace.keys), price, purse)
-        run_gateway(settings, load, outbox, on_ready=ready, desk=desk)
+        reload = reloader(session, settle, lambda mid: loader(session.workspace, mid))
+        run_gateway(settings, load, outbox, on_ready=ready, desk=desk, reload=reload)
     finally:
         for note in notes:
             note.unlink(missing_ok=True)

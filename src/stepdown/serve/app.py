@@ -201,6 +201,7 @@ async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) ->
         "problems": loaded.problems,
         "notes": loaded.notes,
         "policy_problem": gateway.load_problem,
+        "config": gateway.config,
         "keys_problem": gateway.keys_problem,
         "students_off": gateway.students.switched_off(),
         "upstream": {

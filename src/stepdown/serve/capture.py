@@ -107,6 +107,10 @@ class Capture:
         self._commit_s = commit_s
         self._redactor = redactor
 
+    def take_up(self, commit_s: float, redactor: Redactor) -> None:
+        """Keep what comes from now on by other settings."""
+        self._commit_s, self._redactor = commit_s, redactor
+
     def health(self) -> msgspec.Struct:
         """Return the outbox's state."""
         return self._outbox.health()

@@ -4,6 +4,8 @@ One that gives no usable answer before the caller's first byte is followed by th
 its own breaker, its own bound on what is under way, its own budget of retries, and its own key.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from stepdown.core.routes import Tier
@@ -75,29 +77,36 @@ class Chains(msgspec.Struct, frozen=True):
         return [link.upstream for chain in self.named().values() for link in chain]
 
 
-def chains_of(settings: Settings) -> Chains:
-    """Return the chains that the settings name."""
+def chains_of(settings: Settings, there: Iterable[Upstream] = ()) -> Chains:
+    """Return the chains that the settings name; an upstream that is there already is kept, with its
+    connections and what its breaker knows."""
+    pool = list(there)
     frontier: Chain = ()
     if settings.frontier is not None:
-        frontier = _chain(settings, "frontier", settings.frontier, passes_keys_on=True)
+        frontier = _chain(settings, "frontier", settings.frontier, pool, passes_keys_on=True)
     messages = frontier
     if settings.messages is not None:
         # Its model is for callers who name none; what they do name stands.
         first = msgspec.structs.replace(settings.messages, model=None)
-        messages = _chain(settings, "frontier", first, passes_keys_on=True)
-    mid = _chain(settings, "mid", settings.mid) if settings.mid else ()
-    small = _chain(settings, "small", settings.small) if settings.small else ()
+        messages = _chain(settings, "frontier", first, pool, passes_keys_on=True)
+    mid = _chain(settings, "mid", settings.mid, pool) if settings.mid else ()
+    small = _chain(settings, "small", settings.small, pool) if settings.small else ()
     return Chains(frontier, messages, mid, small)
 
 
 def _chain(
-    settings: Settings, tier: Tier, first: Endpoint, *, passes_keys_on: bool = False
+    settings: Settings,
+    tier: Tier,
+    first: Endpoint,
+    pool: list[Upstream],
+    *,
+    passes_keys_on: bool = False,
 ) -> Chain:
-    limits, timeouts = settings.limits, settings.timeouts
+    timeouts = settings.timeouts
     return tuple(
         Link(
             tier,
-            Upstream(one.base_url, limits, timeouts, allow_private=one.allow_private),
+            _upstream(settings, one, pool),
             # Callers mean their keys for the address that they know of, and for no other.
             one.api_key if passes_keys_on and one is first else one.api_key or "",
             one.model or first.model,
@@ -109,6 +118,18 @@ def _chain(
         )
         for one in (first, *first.fallbacks)
     )
+
+
+def _upstream(settings: Settings, one: Endpoint, pool: list[Upstream]) -> Upstream:
+    """Return the upstream at an address: one of the pool, which it leaves, or a new one."""
+    made = Upstream(
+        one.base_url, settings.limits, settings.timeouts, allow_private=one.allow_private
+    )
+    for there in pool:
+        if (there.address, there.allow_private) == (made.address, made.allow_private):
+            pool.remove(there)
+            return there
+    return made
 
 
 def held_back(chain: Chain) -> bool:

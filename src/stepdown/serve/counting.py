@@ -42,10 +42,10 @@ def asking_usage(body: bytes) -> bytes | None:
         return _ASKED + body[body.index(b"{") + 1 :]
     try:
         fields = _body.decode(body)
-        found = _options.decode(fields.get(_OPTIONS, msgspec.Raw(b"null")))
+        found: ChatBody = _options.decode(fields.get(_OPTIONS, msgspec.Raw(b"null"))) or {}
     except msgspec.MsgspecError:
         return None
-    options = {**(found or {}), "include_usage": msgspec.Raw(b"true")}
+    options: ChatBody = {**found, "include_usage": msgspec.Raw(b"true")}
     fields[_OPTIONS] = msgspec.Raw(msgspec.json.encode(options))
     return msgspec.json.encode(fields)
 

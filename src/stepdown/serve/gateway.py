@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from stepdown.serve.headers import Headers
 from stepdown.serve.live import Load, Loaded
 from stepdown.serve.metrics import Metrics
 from stepdown.serve.redaction import redactor
+from stepdown.serve.reloading import Config, Reload, Reloaded, no_reload, renewed, retire
 from stepdown.serve.settings import Settings, is_loopback
 from stepdown.serve.shapes import Shapes
 from stepdown.serve.siblings import Siblings
@@ -47,6 +48,19 @@ class Gateway:
             of the upstream's to go on with.
     """
 
+    draining = False
+    fell_back = 0
+    under_way = 0
+
+    config = Config()
+    """How the configuration stands."""
+
+    reload_config: Reload = staticmethod(no_reload)
+    """Reads the configuration again."""
+
+    on_reload: Callable[[], None] | None = None
+    """Told when other settings were taken up."""
+
     siblings: Siblings | None = None
     """The other workers on the port, where there are some."""
 
@@ -58,14 +72,12 @@ class Gateway:
         self.chains = chains_of(settings)
         frontier = self.chains.frontier
         self.upstream = frontier[0].upstream if frontier else Upstream(None, limits, timeouts)
-        self.fell_back = self.under_way = self._standing = 0
         self.conversations = Conversations(limits.conversations, timeouts.conversation)
         self.students = StudentRunner(timeouts.student, limits.students_waiting)
         self.shapes = Shapes()
         clean = redactor(settings.redact, settings.secrets())
         self.capture = Capture(outbox, timeouts.commit, clean)
         self.watch = Watch(settings, clean.clean)
-        self.draining = False
         self.load_problem = self.keys_problem = ""
         self.problems: dict[str, str] = {}
         self.started_at, self._began = int(time.time()), time.monotonic()
@@ -82,6 +94,8 @@ class Gateway:
             raise UsageError(_NO_OWN_KEY)
         self._known_keys = known_keys_of(settings)
         self._background: set[asyncio.Task[None]] = set()
+        self._standing: set[asyncio.Task[None]] = set()
+        self._reloading = asyncio.Lock()
         self.metrics = Metrics(self._state)
 
     def may_watch(self, headers: Headers) -> bool:
@@ -125,23 +139,89 @@ class Gateway:
             await self.siblings.open()
         for upstream in self.chains.upstreams():
             await upstream.open()
-        self._start(self._poll())
+        self._start(self._poll(), self._standing)
         for upstream in self.chains.upstreams():
-            self._start(self._look(upstream))
-        self._standing = len(self._background)
+            self._start(self._look(upstream), self._standing)
 
     async def close(self) -> None:
         """Stop what runs beside the requests, and let go of the upstream."""
         if self.siblings is not None:
             await self.siblings.close()
-        for task in self._background:
+        tasks = [*self._background, *self._standing]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for upstream in self.chains.upstreams():
             await upstream.close()
         self.students.close()
         await asyncio.to_thread(self.watch.close)
         await self.till.close()
+
+    async def reload(self) -> Config:
+        """Take up the configuration as it is now; where it can't be, the old one stands."""
+        async with self._reloading:
+            try:
+                found = await asyncio.to_thread(self.reload_config)
+                await self._take_up(found)
+            except Exception as problem:  # noqa: BLE001 - whatever is wrong with the new one, the old one stands
+                told = _told(problem)
+                log.warning("The changed configuration is not taken up: %s", told)
+                self.config = msgspec.structs.replace(self.config, problem=told)
+            else:
+                for note in found.notes:
+                    log.warning("%s", note)
+                self.config = Config(self.config.reloads + 1, "", found.notes)
+        return self.config
+
+    def reload_soon(self) -> None:
+        """Take up the configuration beside the requests."""
+
+        async def reload() -> None:
+            await self.reload()
+
+        self._start(reload(), self._standing)
+
+    async def _take_up(self, found: Reloaded) -> None:
+        """Serve by other settings from the next request on.
+
+        Raises:
+            StepdownError: they can't be served by.
+        """
+        settings = renewed(self.settings, found.settings)
+        there = self.chains.upstreams()
+        chains = chains_of(settings, there)
+        callers = callers_of(settings, await asyncio.to_thread(self._load_keys, None))
+        if callers.virtual and chains.frontier and chains.frontier[0].api_key is None:
+            raise UsageError(_NO_OWN_KEY)
+        load = found.load or self._load
+        loaded = await asyncio.to_thread(self._load_warm, None, load) if found.load else None
+        clean = redactor(settings.redact, settings.secrets())
+        watch = Watch(settings, clean.clean)
+        fresh = [one for one in chains.upstreams() if one not in there]
+        for upstream in fresh:
+            await upstream.open()
+        # All of it at once: nothing waits from here on.
+        self.settings, self.chains, self.callers, self._load = settings, chains, callers, load
+        self.loaded = loaded or self.loaded
+        frontier = chains.frontier
+        self.upstream = (
+            frontier[0].upstream if frontier else Upstream(None, settings.limits, settings.timeouts)
+        )
+        self.capture.take_up(settings.timeouts.commit, clean)
+        self.till.take_up(settings, found.price or self.till.price)
+        if settings.answers_known_keys_only != (self._known_keys is not None):
+            self._known_keys = known_keys_of(settings)
+        old, self.watch = self.watch, watch
+        if self.on_reload is not None:
+            self.on_reload()
+        for upstream in chains.upstreams():
+            upstream.bound(settings.limits, settings.timeouts)
+        for upstream in fresh:
+            self._start(self._look(upstream), self._standing)
+        for upstream in there:
+            if upstream not in chains.upstreams():
+                self._start(retire(upstream), self._standing)
+        self._start(asyncio.to_thread(old.close), self._standing)
 
     def may_be_answered(self, turn: Turn) -> bool:
         """Say whether a student may answer: the caller's key is ours, or was accepted upstream."""
@@ -171,8 +251,8 @@ class Gateway:
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run work that no caller waits for, or skip it when there is enough of it already."""
-        if len(self._background) < self.settings.limits.audits + self._standing:
-            self._start(work)
+        if len(self._background) < self.settings.limits.audits:
+            self._start(work, self._background)
         else:
             work.close()
 
@@ -181,10 +261,10 @@ class Gateway:
         """Why the frontier's first upstream can't be reached, or ""."""
         return self.problems.get(self.upstream.address, "")
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None], owner: set[asyncio.Task[None]]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        owner.add(task)
+        task.add_done_callback(owner.discard)
 
     async def _poll(self) -> None:
         """Take up each new generation of the policy; what is under way keeps the one it has."""
@@ -215,8 +295,8 @@ class Gateway:
         if newer is not None:
             self.callers.take_up(newer)
 
-    def _load_warm(self, generation: int | None) -> Loaded | None:
-        newer = self._load(generation)
+    def _load_warm(self, generation: int | None, load: Load | None = None) -> Loaded | None:
+        newer = (load or self._load)(generation)
         for live in newer.routes.values() if newer else ():
             warm_up(live.student)
         return newer
@@ -229,7 +309,7 @@ class Gateway:
 
     async def _look(self, upstream: Upstream) -> None:
         """Watch whether an upstream can be reached, and say so when that changes."""
-        while True:
+        while upstream in self.chains.upstreams():
             problem = await upstream.unreachable()
             if problem and not self.problems.get(upstream.address):
                 log.warning("%s Students still answer.", problem)

@@ -130,9 +130,13 @@ def _upstreams(ready: Mapping[str, Any]) -> Iterable[UpstreamStanding]:
 
 
 def _problems(ready: Mapping[str, Any]) -> Iterable[str]:
-    for name in ("policy_problem", "config_problem", "routing_problem"):
+    for name in ("policy_problem", "keys_problem", "routing_problem"):
         if ready.get(name):
             yield str(ready[name])
+    config = _mapping(ready.get("config"))
+    if config.get("problem"):
+        yield f"The changed configuration is not taken up: {config['problem']}"
+    yield from map(str, _items(config.get("notes")))
     for task, problem in _mapping(ready.get("problems")).items():
         yield f"{task} goes upstream: {problem}"
     if error := _mapping(ready.get("capture")).get("error"):

@@ -20,7 +20,8 @@ from stepdown.serve.app import make_app
 from stepdown.serve.capture import Outbox
 from stepdown.serve.gateway import Gateway, log
 from stepdown.serve.live import Load
-from stepdown.serve.protocol import guarded
+from stepdown.serve.protocol import GuardedProtocol, guarded
+from stepdown.serve.reloading import Reload, no_reload
 from stepdown.serve.settings import Settings, checked
 from stepdown.serve.till import Desk
 from stepdown.serve.workers import READY
@@ -39,12 +40,13 @@ def serve(
     on_ready: OnReady | None = None,
     *,
     desk: Desk | None = None,
+    reload: Reload = no_reload,
 ) -> None:
     """Serve until SIGTERM or SIGINT; `on_ready` gets the gateway's address once it accepts.
 
     The first signal ends it cleanly: not ready at once, what is under way finishes (or is ended
     with an error after `timeouts.drain`). The second ends it now. The outbox is the caller's to
-    close, as is what the `desk` of the virtual keys holds.
+    close, as is what the `desk` of the virtual keys holds. SIGHUP takes up what `reload` reads.
 
     Raises:
         UsageError: the port is in use, the host is not ours, or the settings make no sense.
@@ -54,6 +56,7 @@ def serve(
     if settings.verbose:
         _log_to_stderr()
     gateway = Gateway(settings, load, outbox, desk)
+    gateway.reload_config = reload
     with _listening(settings) as listener:
         _run(gateway, listener, on_ready, None)
 
@@ -106,12 +109,17 @@ class _Server(uvicorn.Server):
         self._gateway = gateway
         self._on_ready = on_ready
         self._stop = stop
+        self._reload = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, leave at the second."""
         self.force_exit = self.should_exit
         self.should_exit = True
         self._gateway.draining = True
+
+    def _note_reload(self, sig: int, frame: FrameType | None) -> None:
+        """The next tick takes up the configuration: a handler is no place for it."""
+        self._reload = True
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -120,6 +128,7 @@ class _Server(uvicorn.Server):
             yield
             return
         old = {s: signal.signal(s, self.handle_exit) for s in (signal.SIGINT, signal.SIGTERM)}
+        old[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._note_reload)
         try:
             yield
         finally:
@@ -145,6 +154,9 @@ class _Server(uvicorn.Server):
         """Look whether the thread that started us wants an end."""
         if self._stop is not None and self._stop.is_set() and not self.should_exit:
             self.handle_exit(signal.SIGTERM, None)
+        if self._reload:
+            self._reload = False
+            self._gateway.reload_soon()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -167,9 +179,10 @@ def _run(
     stop: threading.Event | None,
 ) -> None:
     limits, timeouts = gateway.settings.limits, gateway.settings.timeouts
+    protocol = guarded(limits, timeouts)
     config = uvicorn.Config(
         make_app(gateway),
-        http=guarded(limits, timeouts),
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -188,9 +201,17 @@ def _run(
         if worker is not None:
             os.write(worker.lifeline, READY)
 
+    gateway.on_reload = lambda: _bound(config, protocol, gateway.settings)
     server = _Server(config, gateway, ready, stop)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve([listener]))
+
+
+def _bound(config: uvicorn.Config, protocol: type[GuardedProtocol], settings: Settings) -> None:
+    """Let connections, those that are open too, keep to the settings' bounds."""
+    protocol.limits, protocol.timeouts = settings.limits, settings.timeouts
+    config.timeout_keep_alive = math.ceil(settings.timeouts.keep_alive)
+    config.timeout_graceful_shutdown = math.ceil(settings.timeouts.drain)
 
 
 @contextmanager

@@ -92,13 +92,17 @@ class Till:
     """
 
     def __init__(self, desk: Desk, settings: Settings) -> None:
-        self.price = desk.price
-        self.unsaid = settings.max_output_tokens
-        usd = settings.max_usd_per_hour
-        self.per_hour = None if usd is None else round(usd * NANODOLLARS)
         self.accounts: dict[str, Account] = {}
         self._purse = desk.purse
         self._thread = ThreadPoolExecutor(1, "purse")
+        self.take_up(settings, desk.price)
+
+    def take_up(self, settings: Settings, price: Price) -> None:
+        """Go by these settings and prices from the next request on."""
+        self.price = price
+        self.unsaid = settings.max_output_tokens
+        usd = settings.max_usd_per_hour
+        self.per_hour = None if usd is None else round(usd * NANODOLLARS)
 
     def of(self, key: str) -> Account:
         """Return the account of a key's id."""

@@ -73,6 +73,7 @@ class Upstream:
     ) -> None:
         self.breaker = breaker or Breaker()
         self._root = "" if base_url is None else api_root(base_url, allow_private)
+        self.allow_private = allow_private
         self._resolver = CheckedResolver(allow_private, timeouts.connect)
         self._limits = limits
         self._timeouts = timeouts
@@ -104,6 +105,10 @@ class Upstream:
             read_bufsize=self._limits.line_bytes // 4,
             trust_env=False,
         )
+
+    def bound(self, limits: Limits, timeouts: Timeouts) -> None:
+        """Take up other bounds for the requests to come; connections keep those they began with."""
+        self._limits, self._timeouts = limits, timeouts
 
     async def close(self) -> None:
         """Close every connection."""

@@ -1,0 +1,61 @@
+"""Reading `stepdown.toml` again for a gateway that runs, and saying what takes a restart."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from stepdown.cli.options import Session
+from stepdown.cli.pricing import price_by
+from stepdown.config import Config, TierConfig, load_config
+from stepdown.serve.live import Load
+from stepdown.serve.reloading import Reload, Reloaded
+from stepdown.serve.settings import Settings
+
+__all__ = ["reloader"]
+
+_FIXED = {
+    "serve": ("host", "port", "workers"),
+    "store": ("url", "url_env", "durability"),
+}
+"""What a running gateway can't change, by table: its socket, its processes, its outbox."""
+
+
+def reloader(
+    session: Session,
+    settle: Callable[[Session], Settings],
+    loading: Callable[[TierConfig | None], Load],
+) -> Reload:
+    """Return what reads the configuration of a session again.
+
+    `settle` makes settings of a session, `loading` what loads the policy with a middle tier.
+    """
+    begun = session.config
+    mids = [begun.tiers.get("mid")]
+
+    def reload() -> Reloaded:
+        config = load_config(session.config_file)
+        kept, notes = _fixed(begun, config)
+        settings = settle(msgspec.structs.replace(session, config=kept))
+        mid = kept.tiers.get("mid")
+        load = None
+        if mid != mids[-1]:
+            load = loading(mid)
+            mids[:] = [mid]
+        return Reloaded(settings, load, price_by(kept), notes)
+
+    return reload
+
+
+def _fixed(begun: Config, now: Config) -> tuple[Config, tuple[str, ...]]:
+    """Return the configuration with what can't change as it was, and what that is."""
+    notes: list[str] = []
+    for table, names in _FIXED.items():
+        old, new = getattr(begun, table), getattr(now, table)
+        changed = [name for name in names if getattr(old, name) != getattr(new, name)]
+        if changed:
+            same = {name: getattr(old, name) for name in changed}
+            now = msgspec.structs.replace(now, **{table: msgspec.structs.replace(new, **same)})
+            notes.append(
+                f"[{table}] {', '.join(changed)} changed, which takes a restart of the gateway."
+            )
+    return now, tuple(notes)
