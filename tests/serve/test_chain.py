@@ -2,11 +2,13 @@
 
 import json
 import socket
+import threading
 import time
 from contextlib import closing
 
 import msgspec
 import pytest
+from aiohttp import web
 from tests.serve.conftest import FakeUpstream
 
 from stepdown.serve.chain import chains_of, held_back, renamed, usable
@@ -268,3 +270,31 @@ def test_c13_what_timed_out_may_have_been_paid_for(chained, world, complete, bod
     assert ("beside" in about) == billed
     if billed:
         assert about["beside"] == [{"tier": "frontier", "model": "gpt-4o", "usage": None}]
+
+
+def test_who_thinks_before_the_first_word_has_the_time_for_it(start, world, complete, body):
+    # Some send their headers at once; what may pause for `idle` alone is a stream that has begun.
+    start(timeouts=Timeouts(idle=0.2, first_byte=20))
+    threading.Timer(1.0, world.upstream.release.set).start()
+
+    async def later(request, body, argument):
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        await world.upstream._released()
+        await response.write(world.upstream.chunk({"content": "at last"}))
+        await response.write(world.upstream.chunk({}, "stop") + b"data: [DONE]\n\n")
+        return response
+
+    world.upstream._later = later
+    world.upstream.fault = "later"
+    reply = complete(body("hm", stream=True))
+    assert (reply.status, text(reply)) == (200, "at last")
+
+
+@pytest.mark.parametrize("field", ["previous_response_id", "conversation"])
+def test_what_is_kept_at_one_address_is_asked_there_alone(chained, world, standby, ask, field):
+    world.upstream.fault = "status:500"
+    chained()
+    asked = {"model": "gpt-4o", "input": "more", field: "r1"}
+    assert ask("POST", "/v1/responses", asked).status == 500
+    assert standby.seen == []

@@ -172,25 +172,6 @@ def test_an_answer_that_is_no_json_passes_and_is_kept_as_text(start, world, comp
     assert line["error"]["body"] == "<html>\nhello</html>"
 
 
-def test_other_paths_are_relayed_byte_for_byte(start, world, ask):
-    start()
-    sent = b'{"input":  "x"}'
-    reply = ask("POST", "/v1/embeddings?a=%20b", sent, {"content-type": "application/json"})
-    assert reply.json()["path"] == "/v1/embeddings"
-    method, path, headers, body = world.upstream.seen[0]
-    assert (method, path, body) == ("POST", "/v1/embeddings?a=%20b", sent)
-    assert headers["Content-Type"] == "application/json"
-    for method, path in (("GET", "/v1/files/a%2Fb"), ("DELETE", "/v1/files/x")):
-        assert ask(method, path).status == 200
-        assert world.upstream.seen[-1][:2] == (method, path)
-    assert ask("POST", "/embeddings", sent).json()["path"] == "/v1/embeddings"
-    world.upstream.fault = "status:418"
-    assert ask("POST", "/v1/moderations", sent).status == 418
-    world.upstream.fault = "cut:0"
-    assert ask("POST", "/v1/moderations", sent).status in (200, 502)
-    assert world.lines() == []
-
-
 def left_midway(start, world, body, times):
     """Start streams and leave them; the next request must be served at once."""
     start(limits=Limits(upstream_connections=2), timeouts=Timeouts(idle=30))

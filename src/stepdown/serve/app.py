@@ -11,7 +11,8 @@ from stepdown.serve.gateway import Gateway, log, new_turn
 from stepdown.serve.headers import header
 from stepdown.serve.metrics import CONTENT_TYPE
 from stepdown.serve.models import list_models, one_model
-from stepdown.serve.relay import headers_of, pass_through
+from stepdown.serve.passing import pass_through
+from stepdown.serve.relay import headers_of
 from stepdown.serve.replies import (
     Receive,
     Reply,

@@ -24,7 +24,7 @@ from stepdown.serve.settings import Settings, is_loopback
 from stepdown.serve.shapes import Shapes
 from stepdown.serve.siblings import Siblings
 from stepdown.serve.students import StudentRunner, warm_up
-from stepdown.serve.tiers import Conversations
+from stepdown.serve.tiers import Conversations, is_kept_there
 from stepdown.serve.till import Desk, Till
 from stepdown.serve.upstream import Upstream
 from stepdown.serve.watch import Watch
@@ -234,7 +234,7 @@ class Gateway:
         if turn.way:
             return turn.way
         chain = self.chains.frontier_of(turn.dialect)
-        if len(chain) > 1 and not self.may_be_answered(turn):
+        if len(chain) > 1 and (is_kept_there(turn) or not self.may_be_answered(turn)):
             return chain[:1]
         return chain
 

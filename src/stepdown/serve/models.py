@@ -8,7 +8,8 @@ import msgspec
 from stepdown.serve.capture import Turn
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import forwarded
-from stepdown.serve.relay import headers_of, pass_through
+from stepdown.serve.passing import pass_through
+from stepdown.serve.relay import headers_of
 from stepdown.serve.replies import Receive, Reply, Send, json_reply, problem, send_reply
 from stepdown.serve.upstream import Unanswered, whole_body
 

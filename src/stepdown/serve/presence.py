@@ -84,7 +84,8 @@ class Patience:
     Each wait may take `seconds`, and none may go past the moment `until` on the monotonic clock.
     `with patience:` around a wait raises TimeoutError where it is too long; `end` it at last.
     One timer serves all waits: it looks when the last began, and is seldom set anew. Where `lost`
-    says that nothing can come any more, as it is asked each second, no wait goes on.
+    says twice that nothing can come any more, as it is asked each second, no wait goes on: what has
+    just come may still be on its way to the task.
     """
 
     __slots__ = (
@@ -94,6 +95,7 @@ class Patience:
         "_loop",
         "_lost",
         "_seconds",
+        "_seen_lost",
         "_task",
         "_timer",
         "_until",
@@ -102,7 +104,7 @@ class Patience:
     def __init__(
         self, seconds: float, until: float, lost: Callable[[], bool] | None = None
     ) -> None:
-        self._lost = lost
+        self._lost, self._seen_lost = lost, False
         self._loop = asyncio.get_running_loop()
         self._task = _this_task()
         self._seconds = seconds
@@ -128,6 +130,11 @@ class Patience:
         if self._late and kind is asyncio.CancelledError and self._task.uncancel() <= self._before:
             raise TimeoutError from problem
 
+    def lasts(self, seconds: float, until: float) -> None:
+        """Bound the next waits otherwise."""
+        self.end()
+        self._seconds, self._until = seconds, until
+
     def end(self) -> None:
         """Let go of the timer."""
         if self._timer is not None:
@@ -146,6 +153,7 @@ class Patience:
         if began is None:
             return
         lost = self._lost is not None and self._lost()
+        self._seen_lost, lost = lost, lost and self._seen_lost
         if lost or min(began + self._seconds, self._until) <= now:
             self._late = True
             self._task.cancel()

@@ -28,7 +28,7 @@ from stepdown.serve.till import Unaffordable
 from stepdown.serve.upstream import Body, Unanswered, whole_body
 from stepdown.wire.told import told
 
-__all__ = ["headers_of", "no_upstream", "pass_through", "relay", "relay_quietly"]
+__all__ = ["headers_of", "no_way", "relay", "relay_quietly", "reply_to"]
 
 _SUCCESS = range(200, 300)
 _NOT_SENT = 503
@@ -58,7 +58,7 @@ _model = msgspec.json.Decoder(_Model)
 
 async def relay(gateway: Gateway, turn: Turn, body: bytes, receive: Receive, send: Send) -> None:
     """Relay a chat completion and capture it; `body` is what goes upstream."""
-    refusal = _no_way(gateway, turn)
+    refusal = no_way(gateway, turn)
     if refusal is not None:
         await send_reply(send, in_dialect(refusal, turn.dialect), headers_of(turn))
         return
@@ -70,20 +70,11 @@ async def relay_quietly(gateway: Gateway, turn: Turn, body: bytes) -> None:
     await _relay(gateway, turn, body, _nowhere)
 
 
-async def pass_through(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
-    """Relay any other API call as it is, uncaptured."""
-    refusal = _no_way(gateway, turn)
-    if refusal is not None:
-        await send_reply(send, in_dialect(refusal, turn.dialect), headers_of(turn))
-        return
-    await while_there(_pass_through(gateway, turn, send), receive)
-
-
-def _no_way(gateway: Gateway, turn: Turn) -> Reply | None:
+def no_way(gateway: Gateway, turn: Turn) -> Reply | None:
     """Return why nothing can go upstream for this caller, if that is so."""
     chain = gateway.chain_of(turn)
     if not chain:
-        return no_upstream()
+        return _no_upstream()
     if turn.caller.key is not None and chain[0].api_key is None:
         return _NO_KEY
     return None
@@ -94,8 +85,7 @@ def headers_of(turn: Turn) -> Headers:
     return decision_headers(turn.id, turn.decision, turn.task_name, turn.model)
 
 
-def no_upstream() -> Reply:
-    """Return the error of a gateway without an upstream that needs one."""
+def _no_upstream() -> Reply:
     return problem(
         503,
         "No student answers this request and no upstream is configured; start the gateway with "
@@ -111,12 +101,12 @@ async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
     except Unaffordable as failure:
         # Not captured: what a spent key still sends must not fill the disk.
         turn.status = failure.status
-        await send_reply(send, in_dialect(_reply_to(failure), turn.dialect), headers_of(turn))
+        await send_reply(send, in_dialect(reply_to(failure), turn.dialect), headers_of(turn))
     except Unanswered as failure:
         turn.status, turn.problem = failure.status, failure.code
         error = {"status": failure.status, "message": str(failure)}
         await gateway.capture.keep(exchange_of(turn, _since(turn), None, error))
-        await send_reply(send, in_dialect(_reply_to(failure), turn.dialect), headers_of(turn))
+        await send_reply(send, in_dialect(reply_to(failure), turn.dialect), headers_of(turn))
     except asyncio.CancelledError:
         if not turn.status:
             error = {"status": 499, "message": "The caller left before the answer."}
@@ -143,6 +133,9 @@ async def _along(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
         try:
             if await _asked(gateway, turn, attempt, send):
                 return
+        except Unaffordable:
+            # That is about the caller's key, and no upstream of ours.
+            raise
         except Unanswered as failure:
             if turn.status or left == 1:
                 raise
@@ -189,7 +182,8 @@ async def _asked(gateway: Gateway, turn: Turn, attempt: Attempt, send: Send) -> 
         if response.status in _SUCCESS and link.api_key is None:
             gateway.accepted_upstream(turn.headers)
         if response.content_type == "text/event-stream":
-            await _stream(gateway, turn, response, send, drops=tells_usage if counted else None)
+            drops = tells_usage if counted else None
+            await _stream(gateway, turn, response, attempt, send, drops)
         else:
             await _whole(gateway, turn, response, attempt, send)
     return True
@@ -241,6 +235,7 @@ async def _stream(
     gateway: Gateway,
     turn: Turn,
     response: aiohttp.ClientResponse,
+    attempt: Attempt,
     send: Send,
     drops: Callable[[bytes], bool] | None,
 ) -> None:
@@ -248,11 +243,15 @@ async def _stream(
     limits, timeouts = gateway.settings.limits, gateway.settings.timeouts
     passage = SsePassage(limits.line_bytes, turn.dialect.ends, drops)
     failure: Unanswered | None = None
-    body = Body(response, limits.upstream_bytes, timeouts.idle)
+    # A model that thinks first may send its headers long before its first word.
+    first_s = max(attempt.link.first_byte_s, timeouts.idle)
+    body = Body(response, limits.upstream_bytes, first_s, attempt.until)
     try:
         while chunk := await body.read():
             passed = passage.feed(chunk)
             if passed:
+                if not turn.status:
+                    body.flows(timeouts.idle)
                 await _send_part(turn, response, passage, passed, send)
     except Unanswered as broken:
         failure = broken
@@ -329,52 +328,8 @@ async def _left(gateway: Gateway, turn: Turn, passage: SsePassage, send: Send) -
         await send({"type": "http.response.body", "body": end})
 
 
-async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
-    limits, timeouts = gateway.settings.limits, gateway.settings.timeouts
-    # What is kept elsewhere (files, batches) is at one address, and vectors of another model would
-    # not fit: here nobody stands in.
-    link = gateway.chain_of(turn)[0]
-    turn.upstream = link.upstream.address
-    try:
-        async with (
-            gateway.till.passage(turn.caller.key, turn.method, turn.path, turn.body) as bill,
-            link.upstream.answer(
-                turn.method,
-                turn.path,
-                forwarded(turn.headers, link.api_key, turn.dialect.key_header),
-                turn.body,
-                first_byte_s=link.answer_s,
-            ) as reached,
-        ):
-            response = reached.response
-            bill.status = response.status
-            if response.status in _SUCCESS and link.api_key is None:
-                gateway.accepted_upstream(turn.headers)
-            streams = response.content_type == "text/event-stream"
-            idle_s = timeouts.idle if streams else timeouts.answer
-            body = Body(response, limits.relayed_bytes, idle_s)
-            try:
-                chunk = await body.read()
-                turn.status = response.status
-                headers = [*back(response.headers.items()), *headers_of(turn)]
-                await send(
-                    {"type": "http.response.start", "status": turn.status, "headers": headers}
-                )
-                while chunk:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    chunk = await body.read()
-            finally:
-                body.end()
-            await send({"type": "http.response.body", "body": b""})
-    except Unanswered as failure:
-        if turn.status:
-            # Too late for a status: an answer without its end closes the connection.
-            raise
-        turn.status = failure.status
-        await send_reply(send, in_dialect(_reply_to(failure), turn.dialect), headers_of(turn))
-
-
-def _reply_to(failure: Unanswered) -> Reply:
+def reply_to(failure: Unanswered) -> Reply:
+    """Return what the caller is told of a failure."""
     return problem(
         failure.status,
         str(failure),

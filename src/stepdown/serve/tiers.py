@@ -21,7 +21,15 @@ from stepdown.serve.chain import Chain, Chains, Link
 from stepdown.serve.headers import header
 from stepdown.serve.settings import Routing
 
-__all__ = ["HAS_DOCUMENT", "Conversations", "Place", "frontier_only", "general", "place"]
+__all__ = [
+    "HAS_DOCUMENT",
+    "Conversations",
+    "Place",
+    "frontier_only",
+    "general",
+    "is_kept_there",
+    "place",
+]
 
 _RANK: dict[Tier, int] = {"small": 0, "mid": 1, "frontier": 2}
 
@@ -33,6 +41,7 @@ _FRONTIER_FIELDS = frozenset(
         "logit_bias",
         "logprobs",
         "modalities",
+        "conversation",
         "prediction",
         "previous_response_id",
         "reasoning",
@@ -101,6 +110,12 @@ def place(
     links = [] if frontier_only(request, turn.chat) else general(chains, request)
     way = (*(one for one in links if _RANK[one.tier] >= lowest), *chains.frontier_of(turn.dialect))
     return Place(way[0].tier if way else "frontier", way, kind, score, conversation)
+
+
+def is_kept_there(turn: Turn) -> bool:
+    """Say whether a request goes on from what is stored at the provider, at one address."""
+    params = turn.request.params if turn.request is not None else {}
+    return "previous_response_id" in params or "conversation" in params
 
 
 def general(chains: Chains, request: Request) -> list[Link]:

@@ -46,7 +46,7 @@ async def ask_translated(
     What was paid for no answer is noted in `turn.beside`.
     """
     for link in links:
-        model = link.model or request.model
+        model, turn.upstream = link.model or request.model, link.upstream.address
         body, usage = await _reply(gateway, turn, link, request_body(request, model), until), None
         if body is None:
             continue

@@ -276,6 +276,11 @@ class Body:
         self._patience = Patience(idle_s, until, self._lost)
         self.end = self._patience.end
 
+    def flows(self, idle_s: float) -> None:
+        """Wait for no part longer than that from here on, and as often as it takes."""
+        self._idle_s = idle_s
+        self._patience.lasts(idle_s, math.inf)
+
     async def read(self) -> bytes:
         """Return what has come, or b"" at the end.
 
@@ -310,7 +315,9 @@ class Body:
         """Say whether the connection is closed: chunks that are framed wrongly end it, and the
         client does not tell those who wait for the body."""
         connection = self._response.connection
-        transport = connection.transport if connection is not None else None
+        if connection is None:
+            return False  # the whole body is here
+        transport = connection.transport
         return transport is None or transport.is_closing()
 
 
