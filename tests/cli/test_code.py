@@ -1,6 +1,7 @@
 """`audit --code`: the code beside the log."""
 
 import json
+import subprocess
 
 from tests.cli.story import call, easy, write
 
@@ -31,3 +32,31 @@ def test_tasks_and_call_sites_are_joined(tmp_path, capsys):
     assert "app.py:4" in captured.err
     assert max(map(len, captured.out.splitlines())) <= 100
     assert call("audit", log, "--code", tmp_path / "w", "--workspace", tmp_path / "w") == 2
+
+
+def test_what_a_change_costs_a_month(tmp_path, capsys):
+    items = list(easy(300))
+    system = items[0]["request"]["messages"][0]["content"]
+    log = write(tmp_path / "log.jsonl", items)
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "app.py").write_text((APP % system).replace('"m"', '"gpt-4o-mini"'))
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "first")):
+        name = ("-c", "user.name=x", "-c", "user.email=x@x")
+        subprocess.run(["git", "-C", code, *name, *words], check=True, capture_output=True)
+    (code / "app.py").write_text((APP % system).replace('"m"', '"gpt-4o"'))
+    options = ("--code", code, "--workspace", tmp_path / "w", "--diff", "HEAD")
+    assert call("audit", log, *options, "--json") == 0
+    changes = json.loads(capsys.readouterr().out)["code"]["changes"]
+    assert [(one["change"], one["site"]["model"]) for one in changes] == [
+        ("changed", "gpt-4o"),
+        ("changed", "gpt-4o"),
+    ]
+    assert changes[0]["usd_month"] > 0
+    assert changes[1]["usd_month"] is None
+    assert call("audit", log, *options) == 0
+    captured = capsys.readouterr()
+    assert "gpt-4o-mini → gpt-4o" in captured.out
+    assert "The change adds +$" in captured.err
+    assert max(map(len, captured.out.splitlines())) <= 100
+    assert call("audit", log, "--workspace", tmp_path / "w", "--diff", "HEAD") == 2

@@ -11,7 +11,9 @@ from stepdown.cli import steps
 from stepdown.cli.code import code_report, show_code
 from stepdown.cli.options import MAP_HELP, Session, common, print_json
 from stepdown.cli.since import earlier_audit, show_comparison
+from stepdown.core.audits import AuditReport
 from stepdown.core.comparison import compare
+from stepdown.errors import UsageError
 from stepdown.logs.plain import mapped
 from stepdown.render import audit_table, next_step, progress_bar, say, show
 from stepdown.web import audit_page
@@ -35,6 +37,7 @@ __all__ = ["audit"]
     metavar="JSON",
     help="Also tell what changed since an earlier audit: what --json printed.",
 )
+@click.option("--diff", metavar="REV", help="With --code: what a change since REV costs a month.")
 @click.option("--map", "pairs", multiple=True, metavar="FIELD=PATH", help=MAP_HELP)
 @common
 def audit(
@@ -43,15 +46,18 @@ def audit(
     html: Path | None,
     code: Path | None,
     since: Path | None,
+    diff: str | None,
     pairs: tuple[str, ...],
 ) -> None:
     """Find the tasks in LOG (files, folders, globs, or - for standard input) and judge each."""
+    if diff is not None and code is None:
+        raise UsageError("--diff is about code; name its folder with --code DIR.")
     # Before the long work: a slip in a path should not cost it.
     earlier = earlier_audit(since) if since is not None else None
     with progress_bar() as progress:
         report = steps.audit_log(session, logs, progress, mapped(pairs))
         if code is not None:
-            found = code_report(code, report.tasks, progress)
+            found = code_report(code, report.tasks, progress, diff)
             report = msgspec.structs.replace(report, code=found)
     if earlier is not None:
         report = msgspec.structs.replace(report, since=compare(earlier, report))
@@ -59,14 +65,7 @@ def audit(
         page = audit_page(report, made_at=steps.now(), version=__version__)
         publish_file(html, page.encode(), mode=0o644)
         say(f"The report lies in {html}.")
-    if session.json:
-        print_json(report)
-    else:
-        show(audit_table(report))
-        if report.code is not None:
-            show_code(report.code, report.tasks)
-        if report.since is not None:
-            show_comparison(report.since)
+    _print(session, report)
     first = next((t for t in report.tasks if t.verdict.decision == "distil"), None)
     if first:
         # What came on standard input can't come again: its kept copy can.
@@ -76,3 +75,14 @@ def audit(
         next_step(f"{run}   or, step by step: {label}")
     elif any(t.verdict.decision == "more data" for t in report.tasks):
         next_step(f"{session.typed('stepdown serve')}    to collect more calls")
+
+
+def _print(session: Session, report: AuditReport) -> None:
+    if session.json:
+        print_json(report)
+    else:
+        show(audit_table(report))
+        if report.code is not None:
+            show_code(report.code, report.tasks)
+        if report.since is not None:
+            show_comparison(report.since)

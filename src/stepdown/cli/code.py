@@ -5,12 +5,15 @@ from pathlib import Path
 
 import msgspec
 
+from stepdown.audit.prices import unit_prices
+from stepdown.cli.revisions import revision_of
 from stepdown.core import display
 from stepdown.core.joined_sites import join
 from stepdown.core.ports import Progress
-from stepdown.core.sites import CodeReport
+from stepdown.core.site_changes import site_changes
+from stepdown.core.sites import CodeReport, SiteChange
 from stepdown.core.tasks import Task
-from stepdown.render import say, show, table
+from stepdown.render import Cell, say, show, table
 from stepdown.scan import scan_code
 
 __all__ = ["code_report", "show_code"]
@@ -18,20 +21,33 @@ __all__ = ["code_report", "show_code"]
 _SHOWN = 12
 
 
-def code_report(folder: Path, tasks: Sequence[Task], progress: Progress) -> CodeReport:
-    """Scan the code of a folder and join it to the tasks.
+def code_report(
+    folder: Path, tasks: Sequence[Task], progress: Progress, revision: str | None = None
+) -> CodeReport:
+    """Scan the code of a folder and join it to the tasks; compare it with a revision of git's.
 
     Raises:
-        InputError: there is no such folder, or no code in it.
+        InputError: there is no such folder, no code in it, or git has no such revision.
     """
+    changes = None
     found = scan_code(folder, progress)
+    if revision is not None:
+        with revision_of(folder, revision) as earlier:
+            before = scan_code(earlier, progress).sites if any(earlier.iterdir()) else ()
+        changes = site_changes(before, found.sites, tasks, _price)
     return msgspec.structs.replace(
         join(found.sites, tasks),
         files=found.files,
         lines=found.lines,
         unread=found.unread,
         notes=found.notes,
+        changes=changes,
     )
+
+
+def _price(model: str) -> tuple[float, float] | None:
+    found = unit_prices(model)
+    return found and (found.read, found.written)
 
 
 def show_code(report: CodeReport, tasks: Sequence[Task]) -> None:
@@ -39,6 +55,8 @@ def show_code(report: CodeReport, tasks: Sequence[Task]) -> None:
     sites = display.plural(len(report.sites), "call site")
     rows = [[task.name, _places(report.tasks.get(task.id, ()))] for task in tasks[:_SHOWN]]
     show(table(f"Code: {sites} in {display.plural(report.files, 'file')}", ["task", "at"], rows))
+    if report.changes is not None:
+        _show_changes(report.changes)
     if report.silent:
         say(f"No call of these is in the log: {_listed(report.silent)}.")
     if report.unknown:
@@ -48,6 +66,37 @@ def show_code(report: CodeReport, tasks: Sequence[Task]) -> None:
         say(f"Could not be read: {_listed(files)}.")
     for note in report.notes:
         say(note)
+
+
+def _show_changes(changes: Sequence[SiteChange]) -> None:
+    if not changes:
+        say("No call site has changed.")
+        return
+    rows: list[list[Cell]] = []
+    for one in changes:
+        rows.append(
+            [f"{one.site.file}:{one.site.line}", _what(one), _signed(one.usd_month), one.why]
+        )
+    show(table("What the change does to the bill", ["at", "change", ">a month", "basis"], rows))
+    known = [one.usd_month for one in changes if one.usd_month is not None]
+    unknown = len(changes) - len(known)
+    more = f"; {display.plural(unknown, 'site')} of unknown volume come on top" if unknown else ""
+    say(f"The change adds {_signed(sum(known))} a month{more}.")
+
+
+def _what(change: SiteChange) -> str:
+    before, site = change.before, change.site
+    if before is None:
+        return f"{change.change}: {site.library} {site.model or ''}".rstrip()
+    if before.model != site.model:
+        return f"{before.model or 'a model set elsewhere'} → {site.model or 'one set elsewhere'}"
+    return "prompt" if before.prompts != site.prompts else "tools or schema"
+
+
+def _signed(usd: float | None) -> str:
+    if usd is None:
+        return display.UNKNOWN
+    return f"{'-' if usd < 0 else '+'}{display.money(abs(usd))}"
 
 
 def _places(places: Sequence[str]) -> str:

@@ -1,8 +1,10 @@
 """Call sites: the places in a team's code where a language model is called."""
 
+from typing import Literal
+
 import msgspec
 
-__all__ = ["CallSite", "CodeReport"]
+__all__ = ["CallSite", "CodeReport", "SiteChange"]
 
 
 class CallSite(msgspec.Struct, frozen=True):
@@ -25,13 +27,28 @@ class CallSite(msgspec.Struct, frozen=True):
     schema: str | None = None
 
 
+class SiteChange(msgspec.Struct, frozen=True):
+    """A site that came, went, or has another model or prompt; `before` is how a changed one was.
+
+    `usd_month` is what that adds to the bill, in US dollars a month; None is unknown, and `why`
+    says what either rests on.
+    """
+
+    change: Literal["new", "gone", "changed"]
+    site: CallSite
+    before: CallSite | None
+    usd_month: float | None
+    why: str
+
+
 class CodeReport(msgspec.Struct, frozen=True):
     """The log and the code side by side.
 
     `tasks` has for each task's id the places of its call sites ("file:line"), `unplaced` the ids of
     tasks that no site was found for, `silent` the sites of which no call is in the log. A site
     whose words all come from elsewhere is `unknown`: it may be any task's. `files` and `lines` were
-    scanned, `unread` says of each file that could not be read why, `notes` are sentences.
+    scanned, `unread` says of each file that could not be read why, `notes` are sentences. `changes`
+    are those since another revision, where one was named.
     """
 
     sites: tuple[CallSite, ...]
@@ -43,3 +60,4 @@ class CodeReport(msgspec.Struct, frozen=True):
     lines: int = 0
     unread: dict[str, str] = {}
     notes: tuple[str, ...] = ()
+    changes: tuple[SiteChange, ...] | None = None
