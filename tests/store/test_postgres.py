@@ -11,7 +11,8 @@ from tests.store.database import PASSWORD
 from stepdown.errors import ConfigError, InputError, Unavailable
 from stepdown.store import postgres as module
 from stepdown.store.drain import Batch, SinkError
-from stepdown.store.postgres import PostgresCalls, PostgresSink, checked_url
+from stepdown.store.postgres import PostgresCalls, PostgresSink
+from stepdown.store.postgres_link import SCHEMA_VERSION, checked_url
 
 
 def rows(*numbers, tier="small"):
@@ -134,7 +135,7 @@ def test_d12_many_at_once_make_the_tables_once(server, url):
     for one in sinks:
         one.close()
     assert failed == []
-    assert server.ask(url, "SELECT version FROM stepdown_schema") == [(module.SCHEMA_VERSION,)]
+    assert server.ask(url, "SELECT version FROM stepdown_schema") == [(SCHEMA_VERSION,)]
 
 
 def test_d12_a_newer_schema_is_refused_and_left_alone(server, url, sink):

@@ -12,7 +12,7 @@ from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session, common
 from stepdown.cli.pricing import price_by
 from stepdown.cli.reloads import reloader
-from stepdown.cli.stores import open_outbox
+from stepdown.cli.stores import open_outbox, open_purse
 from stepdown.cli.workers import in_place
 from stepdown.config import Config, ServeConfig, TierConfig
 from stepdown.core.calls import Usage
@@ -25,7 +25,6 @@ from stepdown.serve.live import LiveRoute, Load, Loaded
 from stepdown.serve.server import serve as run_gateway
 from stepdown.serve.settings import Limits, Routing, Settings, Timeouts
 from stepdown.serve.till import Desk
-from stepdown.store.spend import SqlitePurse
 from stepdown.students.backed import Backed
 from stepdown.wire.asking import inquiry_of
 from stepdown.workspace import Workspace
@@ -73,7 +72,7 @@ def serve(
     seen: list[Loaded] = []
     load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
     notes: list[Path] = []
-    purse = SqlitePurse(session.workspace.spending)
+    purse = open_purse(session)
     price = price_by(session.config)
     if settings.keys_required:
         price("any", Usage(0, 0))  # what this loads, no caller should wait for

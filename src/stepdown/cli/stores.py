@@ -15,7 +15,9 @@ from stepdown.render import say
 from stepdown.store.drain import DrainedOutbox, SinkError, drain_orphan
 from stepdown.store.following import Follower, follow
 from stepdown.store.postgres import PostgresCalls, PostgresFollower, PostgresSink
+from stepdown.store.postgres_purse import PostgresPurse
 from stepdown.store.reading import SharedCalls, SqliteCalls
+from stepdown.store.spend import SqlitePurse
 from stepdown.store.sqlite import SqliteOutbox
 
 __all__ = ["captured_calls", "database_url", "drain_left", "following", "open_outbox"]
@@ -95,6 +97,16 @@ def open_outbox(session: Session, worker: int = 1) -> SqliteOutbox | DrainedOutb
         outbox.close()
         raise
     return DrainedOutbox(outbox, sink, max_disk_bytes=store.outbox_bytes)
+
+
+def open_purse(session: Session) -> SqlitePurse | PostgresPurse:
+    """Return the purse that limits in money are kept in: gateways that share a database share it.
+
+    Raises:
+        ConfigError, Unavailable: the database's URL or driver is not there.
+    """
+    url = database_url(session)
+    return SqlitePurse(session.workspace.spending) if url is None else PostgresPurse(url)
 
 
 def drain_left(session: Session, workers: int) -> bool:

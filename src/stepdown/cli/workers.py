@@ -20,7 +20,7 @@ from stepdown.render import say
 from stepdown.serve.server import holding
 from stepdown.serve.settings import Settings, Worker, checked
 from stepdown.serve.workers import Supervisor
-from stepdown.store.postgres import checked_url
+from stepdown.store.postgres_link import checked_url
 from stepdown.workspace.presence import announce
 
 __all__ = ["drain_orphans", "in_place", "run_workers", "this_worker"]
