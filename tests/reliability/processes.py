@@ -61,7 +61,7 @@ def gateway_process(workspace, upstream=None, *more, env=()):
         said, ready = [], threading.Event()
 
         def listen():
-            for line in process.stderr:
+            for line in process.stderr or ():
                 said.append(line)
                 if line.startswith("Ready on"):
                     ready.set()

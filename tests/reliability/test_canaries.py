@@ -98,8 +98,8 @@ def test_p1_60_canaries_are_in_nothing_that_is_kept_or_told(tmp_path, upstream, 
             # The answer says it too, a letter a chunk; some answers are errors.
             upstream.words = list(text)
             upstream.fault = ("", "", "status:400", "cut:9")[number % 4]
+            short = "".join(c for c in text if 32 <= ord(c) < 127)[:200]
             for path, body in asked(text):
-                short = "".join(c for c in text if 32 <= ord(c) < 127)[:200]
                 told.append(send(gateway, "POST", path, body, **{"x-stepdown-task": short}))
             told.append(send(gateway, "POST", "/v1/chat/completions", "{", authorization=short))
             told.append(send(gateway, "GET", f"/v1/{'x' if number % 2 else 'models/'}{number}"))

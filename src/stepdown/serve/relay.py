@@ -289,6 +289,7 @@ async def _end(
     send: Send,
 ) -> None:
     said = turn.dialect.summed(passage.frames)
+    del passage.frames[1:]  # they are as large as what was made of them
     rest = passage.rest()
     if failure is None and not passage.done and not said.finished and said.error is None:
         failure = Unanswered(

@@ -14,12 +14,14 @@ from yarl import URL
 from stepdown.errors import UpstreamError
 from stepdown.serve.addresses import AddressRefused, CheckedResolver
 from stepdown.serve.breaker import Breaker
+from stepdown.serve.connector import CheckedConnector
 from stepdown.serve.presence import Patience
 from stepdown.serve.retries import RetryBudget, pause_s
 from stepdown.serve.settings import Limits, Timeouts, api_root
 
 __all__ = ["Body", "Reached", "Unanswered", "Upstream", "whole_body"]
 
+_STATUSES = range(200, 600)
 _REDIRECTS = range(300, 400)
 _WHOLE = 2**20
 _NOT_MODIFIED = 304
@@ -95,10 +97,7 @@ class Upstream:
     async def open(self) -> None:
         """Make the client; it needs a running loop."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=self._limits.upstream_connections,
-                resolver=self._resolver,
-            ),
+            connector=CheckedConnector(self._limits.upstream_connections, self._resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect),
             skip_auto_headers=("User-Agent", "Content-Type", "Accept"),
@@ -193,6 +192,13 @@ class Upstream:
             await asyncio.sleep(pause)
             response = await self._allowed(question)
             tries += 1
+        if response.status not in _STATUSES:
+            response.close()
+            raise Unanswered(
+                502,
+                "upstream_broke_off",
+                f"The upstream at {self._root} answered with a status that is none.",
+            )
         if response.status in _REDIRECTS and response.status != _NOT_MODIFIED:
             response.close()
             raise Unanswered(
