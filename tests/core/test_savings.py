@@ -119,6 +119,14 @@ def test_c13_a_golden_invoice():
     assert off_by(account) == pytest.approx(0.0026 / 0.003205 - 1)
 
 
+def test_a_comparison_with_a_cheaper_model_costs_what_that_takes():
+    compared = Captured("big", "cheap", tier="mid", usage=Usage(1_000_000, 0), audit_of="1")
+    account = bill(compared, cost, Captured("big", "big", usage=Usage(1_000_000, 0)))
+    assert (account.audits, account.audit, account.checked) == (1, 15 * DOLLAR // 100, 0)
+    unknown = msgspec.structs.replace(compared, model="nobody-knows")
+    assert bill(unknown, cost).unpriced_audits == 1
+
+
 def test_no_audit_tells_nothing_of_the_estimates():
     assert off_by(Account()) is None
 

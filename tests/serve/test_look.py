@@ -33,7 +33,9 @@ def test_a_gateway_that_wants_a_key_tells_its_metrics_with_one_alone(start):
     closed = look(address)
     assert (closed.status, closed.requests, closed.per_second) == ("ready", None, None)
     assert "client keys" in closed.unread
-    assert look(address, "a-client-key").requests is not None
+    opened = look(address, "a-client-key")
+    assert opened.requests is not None
+    assert opened.generation == 1
 
 
 def test_nobody_there_is_one_sentence():

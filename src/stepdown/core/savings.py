@@ -72,12 +72,13 @@ class Account(msgspec.Struct, frozen=True):
 
     `small`, `mid` and `frontier` are calls answered by that tier; `failed` are those that nobody
     answered, `retried` what the upstream was asked again, `audits` the answers that were asked of
-    the upstream as well, `estimated` the answers whose tokens are our estimate. `paid` is all that
-    is known to have been paid for callers' calls (`beside` of it for questions whose answers were
-    not given), `audit` for audits. `instead` is what the asked-for models would have cost in the
-    calls of which both amounts are known, and `compared` what those were paid. `unpriced` calls and
-    `unpriced_audits` have an unknown amount. `checked` audits tell how good the estimates are: by
-    them the audited calls cost `checked_estimate`, and really `checked_real`.
+    another tier as well, to audit a student or to compare models, `estimated` the answers whose
+    tokens are our estimate. `paid` is all that is known to have been paid for callers' calls
+    (`beside` of it for questions whose answers were not given), `audit` for audits. `instead` is
+    what the asked-for models would have cost in the calls of which both amounts are known, and
+    `compared` what those were paid. `unpriced` calls and `unpriced_audits` have an unknown amount.
+    `checked` audits tell how good the estimates are: by them the audited calls cost
+    `checked_estimate`, and really `checked_real`.
     """
 
     small: int = 0
@@ -150,9 +151,10 @@ def _plus(left: Account, right: Account) -> Account:
 
 
 def _audit(call: Captured, cost: Cost, audited: Captured | None) -> Account:
-    paid = 0 if call.unbilled else _cost(cost, "frontier", call.model, call.time, call.usage)
-    if paid is None:
-        paid = _cost(cost, "frontier", call.asked, call.time, call.usage)
+    tier = call.tier or "frontier"
+    paid = 0 if call.unbilled else _cost(cost, tier, call.model, call.time, call.usage)
+    if paid is None and _relayed(call):
+        paid = _cost(cost, tier, call.asked, call.time, call.usage)
     account = Account(
         audits=1,
         retried=call.retried,
@@ -161,9 +163,9 @@ def _audit(call: Captured, cost: Cost, audited: Captured | None) -> Account:
     )
     if not paid or audited is None or not audited.estimated:
         return account
-    guess = _cost(cost, "frontier", call.model, call.time, audited.usage)
+    guess = _cost(cost, tier, call.model, call.time, audited.usage)
     if guess is None:
-        guess = _cost(cost, "frontier", call.asked, call.time, audited.usage)
+        guess = _cost(cost, tier, call.asked, call.time, audited.usage)
     if guess is None:
         return account
     return msgspec.structs.replace(account, checked=1, checked_estimate=guess, checked_real=paid)

@@ -1,6 +1,7 @@
 """The ASGI application: a table of paths, and one place where nothing unforeseen gets out."""
 
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 
 from stepdown.core.routes import Decision
@@ -60,7 +61,9 @@ def make_app(gateway: Gateway) -> App:
             if turn.status:
                 # The answer has begun: all that is left is to close the connection.
                 raise
-            log.exception("A request failed: %s", type(bug).__name__)
+            # Its message may hold what was asked, so only where it happened is told.
+            where = "".join(traceback.format_tb(bug.__traceback__))
+            log.error("A request failed: %s\n%s", type(bug).__name__, where)
             message = "The gateway failed on this request; its log has the details."
             await _send(turn, send, problem(500, message, "internal_error"))
         finally:
@@ -83,7 +86,7 @@ def _ended(gateway: Gateway, turn: Turn, path: str) -> None:
     if gateway.watch.on:
         gateway.watch.ended(turn, path, seconds)
     if gateway.settings.verbose:
-        _log(turn, path)
+        _log(gateway, turn, path)
 
 
 _ROOTS = frozenset(
@@ -290,16 +293,16 @@ async def _send(turn: Turn, send: Send, reply: Reply) -> None:
     await send_reply(send, in_dialect(reply, turn.dialect), headers_of(turn))
 
 
-def _log(turn: Turn, path: str) -> None:
-    decision = turn.decision
+def _log(gateway: Gateway, turn: Turn, path: str) -> None:
+    decision, cleaned = turn.decision, gateway.capture.cleaned
     log.info(
         "%s %s %d %s/%s %s %.1f ms %s",
         turn.method,
-        path[:100],
+        cleaned(path)[:100],
         turn.status,
         decision.kind if decision else "-",
         decision.reason if decision else "-",
         turn.task_name or "-",
         (time.monotonic() - turn.begun) * 1000,
-        header(turn.headers, b"user-agent")[:60],
+        cleaned(header(turn.headers, b"user-agent"))[:60],
     )

@@ -111,6 +111,10 @@ class Capture:
         """Keep what comes from now on by other settings."""
         self._commit_s, self._redactor = commit_s, redactor
 
+    def cleaned(self, text: str) -> str:
+        """Return a caller's own words, such as a header, without secrets."""
+        return self._redactor.clean(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
     def health(self) -> msgspec.Struct:
         """Return the outbox's state."""
         return self._outbox.health()

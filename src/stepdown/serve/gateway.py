@@ -127,6 +127,8 @@ class Gateway:
             "capture_waiting": capture.get("waiting", 0),
             "capture_dropped": capture.get("dropped", 0),
             "capture_withheld": self.capture.withheld,
+            "keys_asked": sum(one.asked for one in self.till.accounts.values()),
+            "keys_refused": sum(one.refused for one in self.till.accounts.values()),
             **self.watch.counts(),
             **{f"capture_{key}": capture[key] for key in ("behind", "moved") if key in capture},
         }

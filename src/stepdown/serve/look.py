@@ -69,7 +69,7 @@ def look(address: str, key: str = "") -> Standing:
     Raises:
         UpstreamError: nobody answers there, or it is no gateway.
     """
-    status, body = _get(address, "/readyz", "")
+    status, body = _get(address, "/readyz", key)
     ready = _object(body) if status in _SAID else None
     if ready is None or "status" not in ready:
         raise UpstreamError(f"What answers at {address} is no gateway; start `stepdown serve`.")
@@ -83,8 +83,8 @@ def look(address: str, key: str = "") -> Standing:
         _mapping(ready.get("capture")),
         tuple(map(str, _items(ready.get("students_off")))),
         tuple(_problems(ready)),
-        _only(samples, "stepdown_uptime_seconds"),
-        _whole(_only(samples, "process_resident_memory_bytes")),
+        max(_values(samples, "stepdown_uptime_seconds"), default=None),
+        _whole(sum(_values(samples, "process_resident_memory_bytes")) or None),
         _by_tier(samples) if samples else None,
         "" if samples else "its metrics want one of its client keys",
     )
@@ -155,9 +155,9 @@ def _samples(page: bytes) -> Samples:
     return found
 
 
-def _only(samples: Samples, name: str) -> float | None:
-    found = samples.get(name)
-    return found[0][1] if found else None
+def _values(samples: Samples, name: str) -> list[float]:
+    """Return the values of a gauge: several workers each tell their own."""
+    return [value for _, value in samples.get(name, ())]
 
 
 def _by_tier(samples: Samples) -> dict[str, int]:

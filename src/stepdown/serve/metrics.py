@@ -65,6 +65,8 @@ _HELP = {
     "upstream_under_way": "Requests to the upstream that are not finished.",
     "breaker_open": "1 while the breaker keeps requests from this upstream.",
     "requests_at": "Requests to this upstream that are not finished.",
+    "keys_asked": "Requests with virtual keys since the start.",
+    "keys_refused": "Requests that a limit of their virtual key refused since the start.",
     "access_log_dropped": "Lines of the access log that did not fit into its queue.",
     "access_log_failed": "Lines of the access log that could not be written.",
     "spans_dropped": "Spans that did not fit into their queue.",
