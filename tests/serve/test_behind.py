@@ -215,3 +215,17 @@ def test_tokens_that_the_model_behind_does_not_tell_are_marked_as_estimates(
     backed()
     complete(body("hm"))
     assert world.lines()[0]["stepdown"]["estimated"] is True
+
+
+@pytest.mark.parametrize(
+    ("model", "tier"), [(None, "mid"), ("cheap-1", "mid"), ("other", "frontier")]
+)
+def test_a_fall_back_of_the_same_model_is_asked_and_no_other(
+    world, mid, start, complete, body, model, tier
+):
+    world.gate, world.threshold = 0.8, 0.5
+    world.behind = inquiry_of(world.tasks[0], "cheap-1", "chat")
+    down = "http://127.0.0.1:9"
+    start(mid=Endpoint(down, None, "cheap-1", fallbacks=(Endpoint(mid.url, None, model),)))
+    assert complete(body("hm")).headers["x-stepdown-tier"] == tier
+    assert len(mid.seen) == (1 if tier == "mid" else 0)

@@ -96,6 +96,16 @@ def test_r10_a_student_that_hangs_is_left_after_the_deadline():
     assert "more than 0.05 s" in result.why
 
 
+def test_r10_a_student_that_was_quick_and_is_late_once_is_a_fault_all_the_same():
+    pauses = [0.0] * 40 + [0.4, 0.0]
+    runner = StudentRunner(0.3, 8)
+    student = Student(lambda: time.sleep(pauses.pop(0)) or GOOD)
+    *quick, late, after = asked(student, 42, runner)
+    assert quick == [GOOD] * 40
+    assert isinstance(late, Fault)
+    assert after == GOOD
+
+
 def test_r10_hanging_students_do_not_pile_up():
     release = threading.Event()
     runner = StudentRunner(0.05, 3)

@@ -12,6 +12,7 @@ from stepdown.core.ports import Prediction
 from stepdown.core.savings import Spent
 from stepdown.errors import InputError
 from stepdown.serve.capture import Turn
+from stepdown.serve.chain import Link
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import forwarded
 from stepdown.serve.live import LiveRoute
@@ -25,7 +26,6 @@ __all__ = ["BehindAnswer", "ask_behind"]
 _OK = 200
 _BAD_REQUEST = 400
 _NOT_SENT = 503
-_MAYBE_BILLED = -1
 
 
 class BehindAnswer(msgspec.Struct, frozen=True):
@@ -47,14 +47,11 @@ async def ask_behind(
     inquiry = live.behind
     if inquiry is None or not gateway.chains.mid:
         return None
-    turn.upstream = gateway.chains.mid[0].upstream.address
     body = await _reply(gateway, inquiry, asked(inquiry, request), turn)
     if body == _BAD_REQUEST:
         # Some models refuse to tell how likely their tokens were.
         body = await _reply(gateway, inquiry, asked(inquiry, request, logprobs=False), turn)
     if isinstance(body, int):
-        if body == _MAYBE_BILLED:
-            turn.beside = (*turn.beside, Spent("mid", inquiry.model))
         return None
     try:
         prediction, usage = said(inquiry, body)
@@ -73,11 +70,24 @@ async def ask_behind(
 
 
 async def _reply(gateway: Gateway, inquiry: Inquiry, body: bytes, turn: Turn) -> bytes | int:
-    """Return the body of the answer, or the status where there is none.
+    """Return the body of the answer, or the last status where there is none (0: no answer at all).
 
-    0 says that the request did not get there, `_MAYBE_BILLED` that it may have been answered.
+    The certificate is that of one model: only fall-backs that have the same one are asked.
     """
-    link, limit = gateway.chains.mid[0], gateway.settings.limits.upstream_bytes
+    found: bytes | int = 0
+    for link in gateway.chains.mid:
+        if link.model in (None, inquiry.model):
+            turn.upstream = link.upstream.address
+            found = await _said_by(gateway, link, inquiry, body, turn)
+            if not isinstance(found, int) or found == _BAD_REQUEST:
+                break
+    return found
+
+
+async def _said_by(
+    gateway: Gateway, link: Link, inquiry: Inquiry, body: bytes, turn: Turn
+) -> bytes | int:
+    limit = gateway.settings.limits.upstream_bytes
     headers = forwarded([(b"content-type", b"application/json")], link.api_key)
     try:
         async with (
@@ -95,4 +105,7 @@ async def _reply(gateway: Gateway, inquiry: Inquiry, body: bytes, turn: Turn) ->
     except Unaffordable:
         return 0
     except Unanswered as failure:
-        return 0 if failure.status == _NOT_SENT else _MAYBE_BILLED
+        if failure.status != _NOT_SENT:
+            # It may have answered, and want money for it, without our hearing of it.
+            turn.beside = (*turn.beside, Spent("mid", inquiry.model))
+        return 0

@@ -126,6 +126,8 @@ class StudentRunner:
             result, seconds = _run(student, given)
             if isinstance(result, Prediction):
                 record.ran(seconds, length)
+                if seconds > self._deadline_s:
+                    result = Fault(f"The student took more than {self._deadline_s} s.")
         else:
             result, seconds, cpu_s = await self._in_thread(student, given)
             if isinstance(result, Prediction):
