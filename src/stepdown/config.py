@@ -18,6 +18,7 @@ from stepdown.errors import ConfigError, UsageError
 __all__ = [
     "AUDIT_SHARE",
     "DATABASES",
+    "AdminConfig",
     "Config",
     "Defaults",
     "RoutingConfig",
@@ -211,6 +212,21 @@ class RoutingConfig(_Section, frozen=True):
     compare_share: Part = 0.0
 
 
+class AdminConfig(_Section, frozen=True):
+    """`[admin]`: the plane of administration, on a port of its own.
+
+    `secret_env` names the environment variable that holds its secret; where that is not set there
+    is no plane at all. `allow_remote` lets `host` be another than loopback, and `hosts` are the
+    names, with ports, that it is then reached by.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8788
+    secret_env: str = "STEPDOWN_ADMIN_SECRET"
+    allow_remote: bool = False
+    hosts: tuple[str, ...] = ()
+
+
 class Config(_Section, frozen=True):
     """The whole file."""
 
@@ -219,6 +235,7 @@ class Config(_Section, frozen=True):
     tasks: dict[str, TaskConfig] = {}
     store: StoreConfig = StoreConfig()
     serve: ServeConfig = ServeConfig()
+    admin: AdminConfig | None = None
     routing: RoutingConfig = RoutingConfig()
 
 

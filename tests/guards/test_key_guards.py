@@ -4,6 +4,7 @@ over HTTP where it is set, and does not where it is not; money holds across kill
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -126,6 +127,33 @@ def test_o8_max_output_tokens(tmp_path, upstream, fires):
         upstream.completion = lambda model: {"id": "no usage"}
         codes = [ask(address, key, max_tokens=None)[1] for _ in range(2)]
     assert ("tokens_exceeded" in codes) is fires
+
+
+@pytest.mark.parametrize("fires", [True, False], ids=["on", "off"])
+def test_o8_the_admin_plane_is_there_with_a_secret_alone(tmp_path, upstream, fires, monkeypatch):
+    secret = "a-secret-of-an-administrator"
+    monkeypatch.setenv("ADMIN", secret if fires else "")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    more = f'[admin]\nport = {port}\nsecret_env = "ADMIN"\n'
+    with gateway(tmp_path, upstream, more) as (process, address):
+        if not fires:
+            with socket.socket() as probe:
+                assert probe.connect_ex(("127.0.0.1", port)) != 0
+            return
+        url = f"http://127.0.0.1:{port}/admin/keys"
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(url)
+        asked = urllib.request.Request(
+            url, b'{"name": "made"}', {"authorization": f"Bearer {secret}"}
+        )
+        with urllib.request.urlopen(asked) as reply:
+            key = json.loads(reply.read())["key"]
+        assert ask(address, key) == (200, None)
+        assert ask(address, "any")[0] == 401
+        process.terminate()
+        assert process.wait(20) == 0
+    assert "made" in run(tmp_path, "keys", "list")
 
 
 @pytest.mark.reliability

@@ -5,7 +5,7 @@ import multiprocessing
 
 import pytest
 
-from stepdown.core.keys import Allowance, is_key
+from stepdown.core.keys import Allowance, NewKey, is_key
 from stepdown.errors import ArtefactError, Refusal, UsageError
 from stepdown.workspace.keys import add_key, key_reader, read_keys, revoke_key
 
@@ -16,7 +16,7 @@ def path(tmp_path):
 
 
 def test_a_key_is_made_known_by_its_digest_and_revoked(path):
-    whole, key = add_key(path, "team", Allowance(requests_per_minute=5), tasks=("a",), expires=9e9)
+    whole, key = add_key(path, NewKey("team", Allowance(5), ("a",), 9e9))
     assert whole.startswith(f"sd-{key.id}-")
     assert len(whole) == len("sd-") + 12 + 1 + 43
     (kept,) = read_keys(path).keys
@@ -29,7 +29,7 @@ def test_a_key_is_made_known_by_its_digest_and_revoked(path):
 
 
 def test_s4_the_file_holds_no_key_and_is_its_owners_alone(path):
-    keys = [add_key(path, f"team {n}", Allowance())[0] for n in range(20)]
+    keys = [add_key(path, NewKey(f"team {n}"))[0] for n in range(20)]
     text = path.read_text()
     for whole in keys:
         secret = whole[16:]
@@ -39,33 +39,33 @@ def test_s4_the_file_holds_no_key_and_is_its_owners_alone(path):
 
 
 def test_a_name_in_use_is_refused_and_free_once_revoked(path):
-    add_key(path, "team", Allowance())
+    add_key(path, NewKey("team"))
     with pytest.raises(UsageError, match="in use"):
-        add_key(path, "team", Allowance())
+        add_key(path, NewKey("team"))
     revoke_key(path, "team")
-    add_key(path, "team", Allowance())
+    add_key(path, NewKey("team"))
     assert [key.state(0) for key in read_keys(path).keys] == ["revoked", "active"]
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 81, "a\nb", "a\x1b[0m"])
 def test_a_name_is_short_and_printable(path, name):
     with pytest.raises(UsageError):
-        add_key(path, name, Allowance())
+        add_key(path, NewKey(name))
 
 
 def test_keys_are_bounded(path, monkeypatch):
     monkeypatch.setattr("stepdown.workspace.keys.MOST_KEYS", 2)
-    add_key(path, "a", Allowance())
-    add_key(path, "b", Allowance())
+    add_key(path, NewKey("a"))
+    add_key(path, NewKey("b"))
     with pytest.raises(Refusal):
-        add_key(path, "c", Allowance())
+        add_key(path, NewKey("c"))
 
 
 def test_the_reader_reads_what_changed_and_only_then(path, monkeypatch):
     read = key_reader(path)
     assert read(None).keys == ()
     assert read(0) is None
-    add_key(path, "a", Allowance())
+    add_key(path, NewKey("a"))
     ring = read(0)
     assert ring.generation == 1
     reads = []
@@ -75,7 +75,7 @@ def test_the_reader_reads_what_changed_and_only_then(path, monkeypatch):
 
 
 def test_a_damaged_file_is_told_and_not_taken_for_an_empty_one(path):
-    add_key(path, "a", Allowance())
+    add_key(path, NewKey("a"))
     path.write_text("{")
     with pytest.raises(ArtefactError, match=r"keys\.json"):
         read_keys(path)
@@ -86,7 +86,7 @@ def test_a_damaged_file_is_told_and_not_taken_for_an_empty_one(path):
 
 def _add_some(path, letter):
     for number in range(10):
-        add_key(path, f"{letter}{number}", Allowance())
+        add_key(path, NewKey(f"{letter}{number}"))
 
 
 def test_changes_at_once_lose_nothing(path):

@@ -12,7 +12,7 @@ import msgspec
 
 from stepdown.cli.options import Session, common, print_json
 from stepdown.core import display
-from stepdown.core.keys import Allowance, Period, VirtualKey
+from stepdown.core.keys import Allowance, NewKey, Period, VirtualKey
 from stepdown.errors import UsageError
 from stepdown.render import next_step, say, show, table
 from stepdown.workspace.keys import add_key, read_keys, revoke_key
@@ -57,13 +57,8 @@ def _limits(command: Callable[..., None]) -> Callable[..., None]:
 def add(session: Session, name: str, tasks: str | None, expires: str | None, **given: Any) -> None:
     """Make a key called NAME and print it: once, since only its hash is kept."""
     named = tuple(part.strip() for part in (tasks or "").split(",") if part.strip())
-    whole, key = add_key(
-        session.workspace.keys,
-        name,
-        _allowance(given),
-        tasks=named,
-        expires=_expiry(expires, time.time()),
-    )
+    new = NewKey(name, _allowance(given), named, _expiry(expires, time.time()))
+    whole, key = add_key(session.workspace.keys, new)
     if session.json:
         print_json({"key": whole, **shown_key(key, time.time())})
         return

@@ -7,15 +7,14 @@ from pathlib import Path
 import click
 import msgspec
 
+from stepdown.cli.desk import desk_of, plane_of
 from stepdown.cli.endpoints import chain_of, cheaper_of, endpoint_of, secret, with_score
 from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session, common
-from stepdown.cli.pricing import price_by
 from stepdown.cli.reloads import reloader
 from stepdown.cli.stores import open_outbox, open_purse
 from stepdown.cli.workers import in_place
 from stepdown.config import Config, ServeConfig, TierConfig
-from stepdown.core.calls import Usage
 from stepdown.core.contracts import Contract
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Task, TaskIndex
@@ -24,12 +23,11 @@ from stepdown.render import say
 from stepdown.serve.live import LiveRoute, Load, Loaded
 from stepdown.serve.server import serve as run_gateway
 from stepdown.serve.settings import Limits, Routing, Settings, Timeouts
-from stepdown.serve.till import Desk
 from stepdown.students.backed import Backed
 from stepdown.wire.asking import inquiry_of
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import verify_student
-from stepdown.workspace.keys import key_reader, read_keys
+from stepdown.workspace.keys import read_keys
 from stepdown.workspace.policies import read_policy
 from stepdown.workspace.presence import announce
 
@@ -73,9 +71,7 @@ def serve(
     load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
     notes: list[Path] = []
     purse = open_purse(session)
-    price = price_by(session.config)
-    if settings.keys_required:
-        price("any", Usage(0, 0))  # what this loads, no caller should wait for
+    desk = desk_of(session, purse, soon=settings.keys_required)
 
     def ready(address: str) -> None:
         if settings.worker is None:
@@ -84,7 +80,6 @@ def serve(
             _tell(settings, seen, address)
 
     try:
-        desk = Desk(key_reader(session.workspace.keys), price, purse)
         reload = reloader(session, settle, lambda mid: loader(session.workspace, mid))
         run_gateway(settings, load, outbox, on_ready=ready, desk=desk, reload=reload)
     finally:
@@ -115,6 +110,8 @@ def _tell(settings: Settings, seen: list[Loaded], address: str) -> None:
         say(f"{tasks.get(task, task)} goes upstream: {problem}")
     for task, note in loaded.notes.items():
         say(f"{tasks[task]}: {note}")
+    if settings.admin is not None:
+        say(f"Administration on http://{settings.admin.host}:{settings.admin.port}/admin/status.")
     if settings.routing.complexity is not None:
         say("Calls of no known task go to a tier by their score.")
     elif settings.routing.problem:
@@ -146,6 +143,7 @@ def settings_of(
         routing=Routing(compare_share=config.routing.compare_share),
         client_keys=_keys(own.client_keys_env),
         keys_required=own.keys == "required",
+        admin=plane_of(config),
         max_usd_per_hour=own.max_usd_per_hour,
         max_output_tokens=own.max_output_tokens,
         audit_share=config.defaults.audit_share or 0.0,

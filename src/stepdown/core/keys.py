@@ -11,6 +11,7 @@ __all__ = [
     "NANODOLLARS",
     "Allowance",
     "KeyRing",
+    "NewKey",
     "Period",
     "VirtualKey",
     "digest_of",
@@ -65,6 +66,15 @@ class VirtualKey(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.revoked is not None:
             return "revoked"
         return "expired" if self.expires is not None and now >= self.expires else "active"
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """What a key is to be, before it is made."""
+
+    name: str
+    allowance: Allowance = Allowance()
+    tasks: tuple[str, ...] = ()
+    expires: float | None = None
 
 
 class KeyRing(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from stepdown.serve.replies import (
 )
 from stepdown.serve.roles import ANY, CALLS, Role, admitted_as
 
-__all__ = ["HANDLERS", "make_app"]
+__all__ = ["HANDLERS", "App", "make_app", "standing"]
 
 Handler = Callable[[Gateway, Turn, Receive, Send], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -190,15 +190,16 @@ def _status(gateway: Gateway) -> str:
 
 
 async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
-    """Tell whether requests should come here, and what is not as it should be."""
-    loaded, upstream = gateway.loaded, gateway.upstream
-    status = _status(gateway)
-    down = gateway.upstream_problem
-    if not gateway.may_watch(turn.headers):
-        await _send(turn, send, json_reply({"status": status}, 200 if status == "ready" else 503))
-        return
-    shown = {
-        "status": status,
+    """Tell whether requests should come here and, to watchers, what is not as it should be."""
+    shown = standing(gateway) if gateway.may_watch(turn.headers) else {"status": _status(gateway)}
+    await _send(turn, send, json_reply(shown, 200 if shown["status"] == "ready" else 503))
+
+
+def standing(gateway: Gateway) -> dict[str, object]:
+    """Return how the gateway stands."""
+    loaded, upstream, down = gateway.loaded, gateway.upstream, gateway.upstream_problem
+    return {
+        "status": _status(gateway),
         "generation": loaded.generation,
         "tasks": len(loaded.tasks.tasks()),
         "routes": {task: live.route.mode for task, live in loaded.routes.items()},
@@ -219,7 +220,6 @@ async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) ->
         "routing_problem": gateway.settings.routing.problem,
         "capture": gateway.capture.health(),
     }
-    await _send(turn, send, json_reply(shown, 200 if status == "ready" else 503))
 
 
 def _upstreams(gateway: Gateway) -> dict[str, dict[str, object]]:

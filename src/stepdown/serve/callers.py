@@ -7,7 +7,7 @@ and what the look-up finds is compared once more in constant time.
 import hashlib
 import hmac
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 
 import msgspec
@@ -52,6 +52,15 @@ class Callers:
         self.generation = ring.generation
         keys = {bytes.fromhex(key.digest): Caller(True, key) for key in ring.keys}
         self._known = {**keys, **self._clients}
+
+    def virtual_keys(self) -> list[VirtualKey]:
+        """Return the virtual keys, as they were made."""
+        found = (caller.key for caller in self._known.values())
+        return sorted((key for key in found if key), key=lambda key: key.created)
+
+    def states(self, now: float) -> dict[str, int]:
+        """Return how many virtual keys are active, revoked and expired."""
+        return dict(Counter(key.state(now) for key in self.virtual_keys()))
 
     @property
     def virtual(self) -> bool:

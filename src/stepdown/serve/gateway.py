@@ -86,10 +86,9 @@ class Gateway:
         if first is None:
             raise TypeError("load(None) has to return what to serve")
         self.loaded: Loaded = first
-        desk = desk or Desk()
-        self._load_keys = desk.keys
-        self.till = Till(desk, settings)
-        self.callers = callers_of(settings, desk.keys(None))
+        self.desk = desk or Desk()
+        self.till = Till(self.desk, settings)
+        self.callers = callers_of(settings, self.desk.keys(None))
         if self.callers.virtual and frontier and frontier[0].api_key is None:
             raise UsageError(_NO_OWN_KEY)
         self._known_keys = known_keys_of(settings)
@@ -192,7 +191,7 @@ class Gateway:
         settings = renewed(self.settings, found.settings)
         there = self.chains.upstreams()
         chains = chains_of(settings, there)
-        callers = callers_of(settings, await asyncio.to_thread(self._load_keys, None))
+        callers = callers_of(settings, await asyncio.to_thread(self.desk.keys, None))
         if callers.virtual and chains.frontier and chains.frontier[0].api_key is None:
             raise UsageError(_NO_OWN_KEY)
         load = found.load or self._load
@@ -273,7 +272,7 @@ class Gateway:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self.settings.timeouts.poll)
-            await self._take_up_keys()
+            await self.take_up_keys()
             self.till.tidy()
             try:
                 newer = await loop.run_in_executor(None, self._load_warm, self.loaded.generation)
@@ -285,11 +284,12 @@ class Gateway:
                 self.loaded = newer
                 self.students.keep_only({live.student.id for live in newer.routes.values()})
 
-    async def _take_up_keys(self) -> None:
+    async def take_up_keys(self) -> None:
+        """Know the keys as they are now."""
         loop = asyncio.get_running_loop()
         generation = self.callers.generation
         try:
-            newer = await loop.run_in_executor(None, self._load_keys, generation)
+            newer = await loop.run_in_executor(None, self.desk.keys, generation)
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with the file, the keys that are known stand
             self.keys_problem = _told(problem)
             return

@@ -55,7 +55,9 @@ def renewed(old: Settings, new: Settings) -> Settings:
     Raises:
         UsageError: they make no sense together.
     """
-    fixed = msgspec.structs.replace(new, host=old.host, port=old.port, worker=old.worker)
+    fixed = msgspec.structs.replace(
+        new, host=old.host, port=old.port, worker=old.worker, admin=old.admin
+    )
     return checked(fixed)
 
 

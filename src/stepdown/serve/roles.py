@@ -32,7 +32,16 @@ CALLS: Table = {
 }
 """The plane of calls, on the gateway's own port."""
 
-ADMIN: Table = {}
+ADMIN: Table = {
+    "/admin/status": {"GET": "admin"},
+    "/admin/keys": {"GET": "admin", "POST": "admin"},
+    "/admin/keys/*": {"DELETE": "admin"},
+    "/admin/spend": {"GET": "admin"},
+    "/admin/reload": {"POST": "admin"},
+    "/admin/students/*/off": {"POST": "admin"},
+    "/admin/students/*/on": {"POST": "admin"},
+    "/metrics": {"GET": "admin"},
+}
 """The plane of administration, on a port of its own."""
 
 

@@ -14,16 +14,18 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
+import msgspec
 import uvicorn
 
 from stepdown.errors import UsageError
-from stepdown.serve.app import make_app
+from stepdown.serve.admin import make_admin
+from stepdown.serve.app import App, make_app
 from stepdown.serve.capture import Outbox
 from stepdown.serve.gateway import Gateway, log
 from stepdown.serve.live import Load
 from stepdown.serve.protocol import GuardedProtocol, guarded
 from stepdown.serve.reloading import Reload, no_reload
-from stepdown.serve.settings import Settings, checked
+from stepdown.serve.settings import Settings, Timeouts, checked
 from stepdown.serve.till import Desk
 from stepdown.serve.workers import READY
 
@@ -32,6 +34,8 @@ __all__ = ["holding", "serve", "serving"]
 OnReady = Callable[[str], None]
 _BACKLOG = 2048
 _COLLECT_EVERY = 10_000
+_ADMIN_BYTES = 64 * 1024
+_ADMINS = 50
 _LAST_PORT = 65535
 
 
@@ -59,9 +63,9 @@ def serve(
         _log_to_stderr()
     gateway = Gateway(settings, load, outbox, desk)
     gateway.reload_config = reload
-    with _listening(settings) as listener:
+    with _listening(settings) as listener, _administered(gateway) as admin:
         _pass_over_what_is_loaded()
-        _run(gateway, listener, on_ready, None)
+        _run(gateway, listener, on_ready, None, admin)
 
 
 def _pass_over_what_is_loaded() -> None:
@@ -86,7 +90,7 @@ def serving(
     """
     checked(settings)
     gateway = Gateway(settings, load, outbox, desk)
-    with _listening(settings) as listener:
+    with _listening(settings) as listener, _administered(gateway) as admin:
         ready = threading.Event()
         stop = threading.Event()
 
@@ -95,7 +99,7 @@ def serving(
 
         def run() -> None:
             try:
-                _run(gateway, listener, accepting, stop)
+                _run(gateway, listener, accepting, stop, admin)
             finally:
                 ready.set()
 
@@ -109,6 +113,30 @@ def serving(
             thread.join()
 
 
+class _Beside(uvicorn.Server):
+    """The server of the admin plane, on the loop of the gateway's own and ended by it."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        super().__init__(config)
+        self._listener = listener
+        self._task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals to the gateway's server."""
+        yield
+
+    def begin(self) -> None:
+        """Serve until `end`."""
+        self._task = asyncio.get_running_loop().create_task(self.serve([self._listener]))
+
+    async def end(self) -> None:
+        """Let what is under way finish, and close."""
+        self.should_exit = True
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server; a signal ends it with status 0, a second one at once."""
 
@@ -118,9 +146,11 @@ class _Server(uvicorn.Server):
         gateway: Gateway,
         on_ready: Callable[[], None],
         stop: threading.Event | None,
+        admin: _Beside | None,
     ) -> None:
         super().__init__(config)
         self._gateway = gateway
+        self._admin = admin
         self._on_ready = on_ready
         self._stop = stop
         self._reload = False
@@ -153,6 +183,8 @@ class _Server(uvicorn.Server):
         """Open the gateway before the first connection is accepted."""
         await self._gateway.open()
         await super().startup(sockets)
+        if self._admin is not None:
+            self._admin.begin()
         worker = self._gateway.settings.worker
         if worker is not None:
             asyncio.get_running_loop().add_reader(worker.lifeline, self._drain, worker.lifeline)
@@ -183,6 +215,8 @@ class _Server(uvicorn.Server):
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+            if self._admin is not None:
+                await self._admin.end()
             await self._gateway.close()
 
 
@@ -191,11 +225,28 @@ def _run(
     listener: socket.socket,
     on_ready: OnReady | None,
     stop: threading.Event | None,
+    admin: _Beside | None,
 ) -> None:
-    limits, timeouts = gateway.settings.limits, gateway.settings.timeouts
-    protocol = guarded(limits, timeouts)
-    config = uvicorn.Config(
-        make_app(gateway),
+    settings = gateway.settings
+    protocol = guarded(settings.limits, settings.timeouts)
+    config = _config(make_app(gateway), protocol, settings.timeouts)
+
+    def ready() -> None:
+        if on_ready is not None:
+            on_ready(_address(listener))
+        worker = gateway.settings.worker
+        if worker is not None:
+            os.write(worker.lifeline, READY)
+
+    gateway.on_reload = lambda: _bound(config, protocol, gateway.settings)
+    server = _Server(config, gateway, ready, stop, admin)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve([listener]))
+
+
+def _config(app: App, protocol: type[GuardedProtocol], timeouts: Timeouts) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         http=protocol,
         ws="none",
         lifespan="off",
@@ -208,17 +259,22 @@ def _run(
         timeout_graceful_shutdown=math.ceil(timeouts.drain),
     )
 
-    def ready() -> None:
-        if on_ready is not None:
-            on_ready(_address(listener))
-        worker = gateway.settings.worker
-        if worker is not None:
-            os.write(worker.lifeline, READY)
 
-    gateway.on_reload = lambda: _bound(config, protocol, gateway.settings)
-    server = _Server(config, gateway, ready, stop)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(server.serve([listener]))
+@contextmanager
+def _administered(gateway: Gateway) -> Generator[_Beside | None]:
+    """Give the admin plane's server with its port bound; without a secret there is neither.
+
+    Of several workers the first has it: they can't share a port whose answers are each one's own.
+    """
+    plane, worker = gateway.settings.admin, gateway.settings.worker
+    if plane is None or (worker is not None and worker.number != 1):
+        yield None
+        return
+    own = msgspec.structs.replace(gateway.settings, host=plane.host, port=plane.port, worker=None)
+    limits = msgspec.structs.replace(own.limits, body_bytes=_ADMIN_BYTES, connections=_ADMINS)
+    with _listening(own) as listener:
+        protocol = guarded(limits, own.timeouts)
+        yield _Beside(_config(make_admin(gateway, plane), protocol, own.timeouts), listener)
 
 
 def _bound(config: uvicorn.Config, protocol: type[GuardedProtocol], settings: Settings) -> None:

@@ -13,6 +13,7 @@ from stepdown.errors import UsageError
 from stepdown.serve.addresses import host_problem
 
 __all__ = [
+    "AdminPlane",
     "Endpoint",
     "Limits",
     "Routing",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 MIB = 1024 * 1024
+_SHORTEST_SECRET = 16
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -125,6 +127,25 @@ class Worker(msgspec.Struct, frozen=True):
     folder: str
 
 
+class AdminPlane(msgspec.Struct, frozen=True):
+    """The plane of administration: where it listens, and the secret that it takes.
+
+    Off loopback it is only with `allow_remote`, and `hosts` are the names that it is reached by
+    there, with their ports.
+    """
+
+    secret: str
+    host: str = "127.0.0.1"
+    port: int = 8788
+    allow_remote: bool = False
+    hosts: tuple[str, ...] = ()
+
+    def own_hosts(self) -> tuple[str, ...]:
+        """Return what a Host header may say where something is changed."""
+        names = ("127.0.0.1", "localhost", "[::1]", self.host)
+        return (*(f"{name}:{self.port}" for name in names), *self.hosts)
+
+
 class Settings(msgspec.Struct, frozen=True):
     """All of a gateway's settings.
 
@@ -135,18 +156,19 @@ class Settings(msgspec.Struct, frozen=True):
     their own or none. `messages` is where Anthropic's dialect goes, if elsewhere. `mid` is the
     model behind students whose certificate counts on one, and takes calls of no known task, as
     `small` does, where `routing` sends them there. With `client_keys` a caller has to present one
-    of them, or a virtual key; with `keys_required` as well, even when there are none yet. The
-    models behind may cost `max_usd_per_hour` in all; an answer whose request does not say how long
-    it may be is counted on to have `max_output_tokens`. `audit_share` of the confident answers is
-    asked of the upstream as well, after the caller has been served. `verbose` writes one line a
-    request to stderr. A call that the upstream answered with a passing failure is tried again up to
-    `retries` times. What can't be captured is answered all the same, or with `refuses_uncaptured`
-    by a 503; with that, or where `durability` promises the disk, a gateway that can't capture is
-    not ready. `redact` names the kinds of text that are taken out of what is captured.
-    `allow_private` lets the upstream's name, though a public one, lead to a private address.
-    `worker` says which of several this is, if any. `access_log` is a file that gets a line of JSON
-    for each request ("-": standard output), `otlp_endpoint` a collector that gets a span of
-    `trace_share` of those whose callers have not decided it.
+    of them, or a virtual key; with `keys_required` as well, even when there are none yet. `admin`
+    is the plane of administration, where there is one. The models behind may cost
+    `max_usd_per_hour` in all; an answer whose request does not say how long it may be is counted on
+    to have `max_output_tokens`. `audit_share` of the confident answers is asked of the upstream as
+    well, after the caller has been served. `verbose` writes one line a request to stderr. A call
+    that the upstream answered with a passing failure is tried again up to `retries` times. What
+    can't be captured is answered all the same, or with `refuses_uncaptured` by a 503; with that, or
+    where `durability` promises the disk, a gateway that can't capture is not ready. `redact` names
+    the kinds of text that are taken out of what is captured. `allow_private` lets the upstream's
+    name, though a public one, lead to a private address. `worker` says which of several this is, if
+    any. `access_log` is a file that gets a line of JSON for each request ("-": standard output),
+    `otlp_endpoint` a collector that gets a span of `trace_share` of those whose callers have not
+    decided it.
     """
 
     host: str = "127.0.0.1"
@@ -161,6 +183,7 @@ class Settings(msgspec.Struct, frozen=True):
     routing: Routing = Routing()
     client_keys: tuple[str, ...] = ()
     keys_required: bool = False
+    admin: AdminPlane | None = None
     max_usd_per_hour: float | None = None
     max_output_tokens: int = 16_384
     audit_share: float = 0.0
@@ -199,6 +222,7 @@ class Settings(msgspec.Struct, frozen=True):
     def secrets(self) -> list[str]:
         """Return every key that the gateway holds."""
         found = [*self.client_keys, *(one.api_key for one in self.endpoints())]
+        found.append(self.admin and self.admin.secret)
         return [key for key in found if key]
 
     @property
@@ -221,6 +245,17 @@ def checked(settings: Settings) -> Settings:
     """
     for one in settings.endpoints():
         api_root(one.base_url, one.allow_private)
+    admin = settings.admin
+    if admin is not None and not (is_loopback(admin.host) or admin.allow_remote):
+        raise UsageError(
+            f"On {admin.host} the admin plane is open to the network; bind it to 127.0.0.1, or say "
+            "allow_remote = true in [admin] of stepdown.toml."
+        )
+    if admin is not None and len(admin.secret) < _SHORTEST_SECRET:
+        raise UsageError(
+            f"The admin secret has fewer than {_SHORTEST_SECRET} characters; take a longer one, "
+            "such as `openssl rand -hex 32` prints."
+        )
     has_keys = settings.client_keys or settings.keys_required
     passes_keys_on = settings.base_url is not None and settings.api_key is None
     if not (is_loopback(settings.host) or has_keys or passes_keys_on):

@@ -103,21 +103,27 @@ class StudentRunner:
         self._waiting = waiting
         self._clock = clock
         self._under_way = 0
+        self.held: set[str] = set()
+        """Students that an operator has switched off."""
         self._records: dict[str, _Record] = {}
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
     def switched_off(self) -> list[str]:
-        """Return the ids of the students that are off for their faults."""
+        """Return the ids of the students that are off, for their faults or by an operator."""
         now = self._clock()
-        return [key for key, record in self._records.items() if record.off_until > now]
+        failed = (key for key, record in self._records.items() if record.off_until > now)
+        return [*self.held, *(key for key in failed if key not in self.held)]
 
     def keep_only(self, students: set[str]) -> None:
         """Forget what is known of all other students."""
         self._records = {k: record for k, record in self._records.items() if k in students}
+        self.held &= students
 
     async def predict(self, student: Student, given: Input) -> Prediction | Fault:
         """Ask a student; whatever it does, the result is a sound prediction or a fault."""
+        if student.id in self.held:
+            return Fault("The student is switched off by an operator.", counted=False)
         record = self._records.setdefault(student.id, _Record())
         if record.off_until > self._clock():
             return Fault("The student is off for a while after several faults.", counted=False)

@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Any, Never, Self
 
 import msgspec
 
 from stepdown.core.calls import Usage
-from stepdown.core.keys import NANODOLLARS, Allowance, KeyRing, Period, VirtualKey
+from stepdown.core.keys import NANODOLLARS, Allowance, KeyRing, NewKey, Period, VirtualKey
 from stepdown.core.ports import Price, Purse
-from stepdown.errors import StepdownError
+from stepdown.errors import StepdownError, UsageError
 from stepdown.serve.bounds import Most, most_of
-from stepdown.serve.budgets import Budget, ends_in_s
+from stepdown.serve.budgets import Budget, ends_in_s, window_of
 from stepdown.serve.rates import Rate, Slot
 from stepdown.serve.replies import Reply, problem
 from stepdown.serve.settings import Settings
@@ -50,12 +50,21 @@ def _no_price(model: str, usage: Usage) -> int | None:
     return None
 
 
+def _no_desk(*given: object) -> Never:
+    raise UsageError("This gateway has no workspace to keep keys in; use `stepdown keys`.")
+
+
 class Desk(msgspec.Struct, frozen=True):
-    """What stands behind keys: where they are read, what calls cost, and who keeps count of it."""
+    """What stands behind keys: where they are read, what calls cost, and who keeps count of it.
+
+    `add` makes a key and `revoke` revokes one by its name or id, for good, in the same place.
+    """
 
     keys: LoadKeys = _no_keys
     price: Price = _no_price
     purse: Purse | None = None
+    add: Callable[[NewKey], tuple[str, VirtualKey]] = _no_desk
+    revoke: Callable[[str], VirtualKey] = _no_desk
 
 
 class _Named(msgspec.Struct):
@@ -163,6 +172,30 @@ class Till:
         if account.budget is None:
             account.budget = Budget(key, self._purse, self._thread)
         return account.budget
+
+    async def spending(self, key: VirtualKey | None) -> dict[str, Any] | None:
+        """Return what a key (None: the whole gateway) has spent in the present window of its limit;
+        None where it has no limit.
+
+        Raises:
+            StepdownError: the purse can't be read.
+        """
+        cap = key.allowance.nanodollars if key else self.per_hour
+        if cap is None or self._purse is None:
+            return None
+        period: Period = key.allowance.period if key else "hour"
+        account, window = key.id if key else _ALL, window_of(period, time.time())
+        loop = asyncio.get_running_loop()
+        aside = await loop.run_in_executor(self._thread, self._purse.spent, account, window)
+        budget = self.of(account).budget
+        here = budget if budget is not None and budget.window == window else None
+        return {
+            "window": window,
+            "limit_usd": cap / NANODOLLARS,
+            "counted_usd": aside / NANODOLLARS,
+            "spent_here_usd": (here.spent if here else 0) / NANODOLLARS,
+            "reserved_here_usd": (here.reserved if here else 0) / NANODOLLARS,
+        }
 
     def tidy(self) -> None:
         """Give back what is leased and has not been used for a while."""

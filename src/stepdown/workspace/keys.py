@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from stepdown.core.keys import Allowance, KeyRing, VirtualKey, digest_of
+from stepdown.core.keys import KeyRing, NewKey, VirtualKey, digest_of
 from stepdown.errors import ArtefactError, Refusal, UsageError
 from stepdown.workspace.files import locked, publish_file
 
@@ -59,20 +59,14 @@ def key_reader(path: Path) -> Callable[[int | None], KeyRing | None]:
     return read
 
 
-def add_key(
-    path: Path,
-    name: str,
-    allowance: Allowance,
-    *,
-    tasks: tuple[str, ...] = (),
-    expires: float | None = None,
-) -> tuple[str, VirtualKey]:
+def add_key(path: Path, new: NewKey) -> tuple[str, VirtualKey]:
     """Make a key and publish its digest; returns the key itself, which nobody can tell again.
 
     Raises:
         UsageError: the name is taken by a key in use, or is none.
         Refusal: there are too many keys.
     """
+    name = new.name
     if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
         raise UsageError(f"A key's name has 1 to {_LONGEST_NAME} printable characters.")
     with _changing(path):
@@ -86,7 +80,7 @@ def add_key(
         public = next(new for new in iter(lambda: secrets.token_hex(6), "") if new not in taken)
         whole = f"sd-{public}-{secrets.token_urlsafe(_SECRET_BYTES)}"
         digest = digest_of(whole.encode())
-        key = VirtualKey(public, name, digest, now, expires, None, tasks, allowance)
+        key = VirtualKey(public, name, digest, now, new.expires, None, new.tasks, new.allowance)
         _publish(path, ring, (*ring.keys, key))
         return whole, key
 
