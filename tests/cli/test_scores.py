@@ -3,7 +3,9 @@
 import msgspec
 import pytest
 
-from stepdown.cli.scores import newest_report, open_score, publish_score
+from stepdown.cli.options import Session
+from stepdown.cli.scores import newest_report, open_score, publish_score, tell_score
+from stepdown.config import Config, RoutingConfig
 from stepdown.errors import ArtefactError
 from stepdown.route.learn import learn
 from stepdown.route.rows import Compared, prompted
@@ -70,3 +72,19 @@ def test_a_changed_score_is_refused(learned, rows, tmp_path, file):
     assert "was changed" in problem
     with pytest.raises(ArtefactError, match=name):
         newest_report(workspace)
+
+
+def test_it_is_told_in_one_line_with_whether_it_is_used(learned, rows, tmp_path, capsys):
+    workspace = Workspace(tmp_path)
+    tell_score(Session(workspace, Config()))
+    assert capsys.readouterr().err == ""
+    publish_score(workspace, learned.score, learned.report, rows, "2026-11-01T00:00:00Z")
+    for enabled in (False, True):
+        tell_score(Session(workspace, Config(routing=RoutingConfig(enabled=enabled))))
+        said = " ".join(capsys.readouterr().err.split())
+        assert f"[routing] is {'on' if enabled else 'off'}." in said
+        assert "AUROC 0." in said
+    for path in tmp_path.glob("routing/*/score.json"):
+        path.write_text("{}")
+    tell_score(Session(workspace, Config()))
+    assert "was changed" in capsys.readouterr().err

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from stepdown.cli.options import Session
 from stepdown.core.fingerprint import fingerprint
 from stepdown.core.ports import Complexity
 from stepdown.errors import ArtefactError
+from stepdown.render import say
 from stepdown.route.features import text_of
 from stepdown.route.files import load_report, load_score, save_score
 from stepdown.route.report import Report
@@ -16,7 +18,7 @@ from stepdown.students.static import find_static
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import publish_student, verify_student
 
-__all__ = ["newest_report", "open_score", "publish_score"]
+__all__ = ["newest_report", "open_score", "publish_score", "tell_score"]
 
 
 class _Saver(NamedTuple):
@@ -66,6 +68,20 @@ def open_score(workspace: Workspace) -> tuple[Complexity | None, str]:
         return load_score(folder, find_static), ""
     except ArtefactError as damaged:
         return None, f"there is no score to go by. {damaged}"
+
+
+def tell_score(session: Session) -> None:
+    """Say in one line what the newest score is worth, if there is one, and whether it is used."""
+    try:
+        found = newest_report(session.workspace)
+    except ArtefactError as damaged:
+        say(str(damaged))
+        return
+    if found is not None:
+        name, report = found
+        used = "on" if session.config.routing.enabled else "off"
+        state = f"[routing] is {used}" if report.usable else "not usable, so it is off"
+        say(f"Complexity score {name}: {report.headline}; {state}.")
 
 
 def _verified(folder: Path) -> Path:

@@ -10,6 +10,7 @@ from stepdown.cli.bill import savings_json, tell_savings
 from stepdown.cli.gateways import find_gateways, tell_gateways
 from stepdown.cli.options import Session, common, print_json
 from stepdown.cli.savings import savings_of
+from stepdown.cli.scores import tell_score
 from stepdown.cli.stores import captured_calls
 from stepdown.core import display
 from stepdown.core.ports import Tally
@@ -77,6 +78,7 @@ def status(session: Session) -> None:
             if row.problem:
                 say(f"{row.name} goes upstream: {row.problem}")
         say(f"{display.count(total)} calls captured; policy generation {policy.generation}.")
+        tell_score(session)
         tell_savings(savings)
         tell_gateways(gateways)
     waiting = next((row for row in rows if row.verdict == "distil" and not row.mode), None)

@@ -38,6 +38,8 @@ BENCHMARKS = {
     "http": "stepdown.cli.bench.http:http_added",
     "audit": "stepdown.cli.bench.scale:audit_rate",
     "grouping": "stepdown.cli.bench.grouping:grouping",
+    "routing-mmlu": "stepdown.cli.bench.routing:routing_mmlu",
+    "routing-multi": "stepdown.cli.bench.routing_multi:routing_multi",
     "gateway": "stepdown.cli.bench.gateway.parts:all_but_memory",
     "gateway-memory": "stepdown.cli.bench.gateway.parts:memory",
     "gateway-students": "stepdown.cli.bench.gateway.parts:students",
