@@ -138,7 +138,24 @@ class Loop(uvloop.Loop):
 uvloop.Loop.getaddrinfo = Loop.getaddrinfo
 """
 
+
+def full_outbox(place):
+    """The database is down, and more waits than may."""
+    statuses = []
+    for _ in range(12):
+        statuses.append(ask(place, "x" * 200_000)[0])
+        time.sleep(0.1)
+    return 503 in statuses
+
+
+NO_DATABASE = '[store]\nurl = "postgresql://u@127.0.0.1:1/d"\nwhen_full = "refuse"\n'
+
 GUARDS = {
+    "outbox_bytes": Guard(
+        NO_DATABASE + "outbox_bytes = 1048576",
+        NO_DATABASE + "outbox_bytes = 100000000",
+        full_outbox,
+    ),
     "retries": Guard("[serve]\nretries = 1", "[serve]\nretries = 0", retries),
     "max_body_bytes": Guard(
         "[serve]\nmax_body_bytes = 10000", "[serve]\nmax_body_bytes = 100000", large_body
@@ -197,8 +214,11 @@ def gateway(tmp_path, settings):
         )
         assert process.stderr is not None
         try:
-            told = re.search(r"Ready on (\S+);", process.stderr.readline())
-            assert told is not None
+            told = None
+            while told is None:
+                line = process.stderr.readline()
+                assert line
+                told = re.search(r"Ready on (\S+);", line)
             yield Place(told[1], upstream, tmp_path / "w")
         finally:
             upstream.release.set()

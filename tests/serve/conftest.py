@@ -353,7 +353,8 @@ def start(world):
         def go(**changes):
             timeouts = changes.pop("timeouts", FAST)
             given = {"port": 0, "base_url": world.upstream.url, "timeouts": timeouts, **changes}
-            outbox = stack.enter_context(closing(SqliteOutbox(world.path)))
+            durability = changes.get("durability", "journal")
+            outbox = stack.enter_context(closing(SqliteOutbox(world.path, durability=durability)))
             world.url = stack.enter_context(
                 serving(Settings(**given), world.load, outbox, desk=world.desk())
             )

@@ -11,8 +11,17 @@ from stepdown.serve.decide import Verdict
 from stepdown.serve.dialects import CHAT, Said
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.presence import while_there
-from stepdown.serve.relay import headers_of, relay
-from stepdown.serve.replies import JSON, Receive, Reply, Send, in_dialect, problem, send_reply
+from stepdown.serve.relay import headers_of, may_answer, relay
+from stepdown.serve.replies import (
+    JSON,
+    UNCAPTURED,
+    Receive,
+    Reply,
+    Send,
+    in_dialect,
+    problem,
+    send_reply,
+)
 from stepdown.wire.openai_answers import Stamp, completion_body, estimated_usage
 
 __all__ = [
@@ -49,7 +58,9 @@ async def send_answer(
     body = completion_body(answer, stamp, usage)
     turn.usage, turn.completion = usage, body
     latency_ms = (time.monotonic() - turn.begun) * 1000
-    await gateway.capture.keep(exchange_of(turn, latency_ms, body))
+    if not await may_answer(gateway, exchange_of(turn, latency_ms, body)):
+        await refuse(turn, send, UNCAPTURED)
+        return
     headers = [*headers_of(turn), (b"x-request-id", turn.id.encode())]
     turn.status = 200
     options = request.params.get("stream_options")

@@ -26,6 +26,7 @@ from stepdown.serve.gateway import Gateway, new_turn
 from stepdown.serve.headers import header
 from stepdown.serve.relay import relay_quietly
 from stepdown.serve.replies import (
+    UNCAPTURED,
     Receive,
     Reply,
     Send,
@@ -42,13 +43,6 @@ __all__ = ["answer_call", "route", "task_refusal"]
 BYPASSED = Decision("bypassed", "forced", "frontier")
 _LONGEST_MESSAGE = 400
 _DOCUMENTS_S = 10.0
-_UNCAPTURED = problem(
-    503,
-    "The gateway can't record calls just now, and is set to answer none that it does not record "
-    '(`[store] when_full = "refuse"`); try again shortly.',
-    "capture_unavailable",
-    retry_after_s=2,
-)
 _BEYOND_STUDENTS = ("escalated", "bypassed")
 _LEGACY = ("functions", "function_call")
 
@@ -62,7 +56,7 @@ async def answer_call(gateway: Gateway, turn: Turn, receive: Receive, send: Send
         return
     turn.body = body
     if gateway.settings.refuses_uncaptured and not gateway.capture.works():
-        await refuse(turn, send, _UNCAPTURED)
+        await refuse(turn, send, UNCAPTURED)
         return
     _, query, rest = turn.path.partition("?")
     turn.path = turn.dialect.path + query + rest

@@ -124,8 +124,8 @@ class Capture:
         health = self.health()
         return not (getattr(health, "error", "") or getattr(health, "full", False))
 
-    async def keep(self, exchange: Exchange) -> None:
-        """Wait until an exchange is durable, or for as long as is allowed.
+    async def keep(self, exchange: Exchange) -> bool:
+        """Wait until an exchange is durable, or for as long as is allowed; says whether it is.
 
         The first in a turn of the loop is committed at once; what else comes in that turn shares
         one commit at its end, which costs each a third of one of its own.
@@ -140,8 +140,7 @@ class Capture:
             settled: asyncio.Future[bool] = loop.create_future()
             self._together.append((exchange, settled))
             taken = await settled
-        if not taken:
-            await self._submitted(exchange, loop)
+        return taken or await self._submitted(exchange, loop)
 
     def _commit_together(self) -> None:
         """Commit what came after the first, and tell those who wait."""
@@ -157,22 +156,25 @@ class Capture:
                     # Its caller has left.
                     self._outbox.submit(exchange, _nobody)
 
-    async def _submitted(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+    async def _submitted(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> bool:
         """Hand an exchange over, and wait for word of it."""
-        settled: asyncio.Future[None] = loop.create_future()
+        settled: asyncio.Future[bool] = loop.create_future()
 
-        def settle() -> None:
+        def settle(durable: bool) -> None:
             if not settled.done():
-                settled.set_result(None)
+                settled.set_result(durable)
 
         def done(durable: bool) -> None:
             # The loop is closed when the outbox outlives the gateway.
             if not loop.is_closed():
-                loop.call_soon_threadsafe(settle)
+                loop.call_soon_threadsafe(settle, durable)
 
-        if not self._outbox.submit(exchange, done):
-            timer = loop.call_later(self._commit_s, settle)
-            await settled
+        if self._outbox.submit(exchange, done):
+            return self.works()
+        timer = loop.call_later(self._commit_s, settle, False)
+        try:
+            return await settled
+        finally:
             timer.cancel()
 
     def keep_later(self, exchange: Exchange) -> None:

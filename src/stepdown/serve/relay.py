@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from stepdown.core.ports import Exchange
 from stepdown.core.savings import Spent
 from stepdown.errors import InputError
 from stepdown.serve.capture import Turn, exchange_of, quoted
@@ -22,13 +23,23 @@ from stepdown.serve.dialects import CHAT
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import Headers, back, decision_headers, forwarded
 from stepdown.serve.presence import while_there
-from stepdown.serve.replies import NO_RETRY, Receive, Reply, Send, in_dialect, problem, send_reply
+from stepdown.serve.replies import (
+    CAPTURE_FAILS,
+    NO_RETRY,
+    UNCAPTURED,
+    Receive,
+    Reply,
+    Send,
+    in_dialect,
+    problem,
+    send_reply,
+)
 from stepdown.serve.sse import LineTooLong, SsePassage
 from stepdown.serve.till import Unaffordable
 from stepdown.serve.upstream import Body, Unanswered, whole_body
 from stepdown.wire.told import told
 
-__all__ = ["headers_of", "no_way", "relay", "relay_quietly", "reply_to"]
+__all__ = ["headers_of", "may_answer", "no_way", "relay", "relay_quietly", "reply_to"]
 
 _SUCCESS = range(200, 300)
 _NOT_SENT = 503
@@ -211,7 +222,10 @@ async def _whole(
             if turn.bill is not None:
                 turn.bill.settle(turn.usage)
     error = None if completion else {"status": response.status, "body": quoted(body)}
-    await gateway.capture.keep(exchange_of(turn, _since(turn), completion, error))
+    if not await may_answer(gateway, exchange_of(turn, _since(turn), completion, error)):
+        turn.status, turn.problem = UNCAPTURED.status, CAPTURE_FAILS
+        await send_reply(send, in_dialect(UNCAPTURED, turn.dialect), headers_of(turn))
+        return
     turn.status = response.status
     headers = back(response.headers.items())
     if turn.tries and response.status not in _SUCCESS:
@@ -219,6 +233,12 @@ async def _whole(
         headers = [one for one in headers if one[0] != b"x-should-retry"] + [NO_RETRY]
     reply = Reply(response.status, body, headers)
     await send_reply(send, reply, headers_of(turn))
+
+
+async def may_answer(gateway: Gateway, exchange: Exchange) -> bool:
+    """Capture an exchange, and say whether its answer may be given: always, or if it is durable."""
+    durable = await gateway.capture.keep(exchange)
+    return durable or not gateway.settings.refuses_uncaptured
 
 
 def _named(data: bytes) -> str:
@@ -309,7 +329,9 @@ async def _end(
         line = exchange_of(turn, _since(turn), None, error, said.completion)
     if failure is not None and not turn.status:
         raise failure
-    await gateway.capture.keep(line)
+    if not await may_answer(gateway, line):
+        turn.problem = CAPTURE_FAILS
+        failure = failure or Unanswered(503, CAPTURE_FAILS, "The gateway can't record this call.")
     if failure is not None:
         # An empty line first: the last event may not have been closed.
         rest = b"\n" + turn.dialect.error_frame(str(failure), failure.code)

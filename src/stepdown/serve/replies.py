@@ -10,7 +10,9 @@ from stepdown.serve.headers import Headers
 from stepdown.wire.openai_answers import error_body
 
 __all__ = [
+    "CAPTURE_FAILS",
     "NO_RETRY",
+    "UNCAPTURED",
     "Problem",
     "Receive",
     "Reply",
@@ -29,6 +31,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
 NO_RETRY = (b"x-should-retry", b"false")
+CAPTURE_FAILS = "capture_unavailable"
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -112,3 +115,12 @@ async def send_reply(send: Send, reply: Reply, extra: Headers) -> None:
         }
     )
     await send({"type": "http.response.body", "body": reply.body})
+
+
+UNCAPTURED = problem(
+    503,
+    "The gateway can't record calls just now, and is set to answer none that it does not record "
+    '(`[store] when_full = "refuse"`); try again shortly.',
+    CAPTURE_FAILS,
+    retry_after_s=2,
+)
