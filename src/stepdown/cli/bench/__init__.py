@@ -123,8 +123,10 @@ def _publish(page: Path, name: str, figures: Sequence[Figure]) -> None:
 def _print(name: str, figures: Sequence[Figure]) -> None:
     rows = [[f.name, f.value, _target(f), met(f)] for f in figures]
     show(table(name, ["figure", ">measured", ">target", "met"], rows))
-    for note in [f"{f.name}: {f.spread or f.note}" for f in figures if f.spread or f.note]:
-        say(note)
+    for figure in figures:
+        told = [text for text in (figure.spread, figure.note) if text]
+        if told:
+            say(f"{figure.name}: {'; '.join(told)}")
 
 
 def _target(figure: Figure) -> str:
