@@ -19,6 +19,7 @@ from stepdown.serve.settings import Settings
 from stepdown.store.sqlite import read_lines
 
 CHILD = """
+import gc
 import sys
 from pathlib import Path
 from stepdown.core.tasks import TaskIndex
@@ -180,6 +181,14 @@ def test_d11_a_second_gateway_on_the_same_store_refuses(child, world):
         check=False,
     )
     assert "Another gateway writes" in second.stderr
+
+
+def test_what_was_loaded_is_spared_the_collector(world):
+    told = CHILD.replace("print(url", "print(gc.get_freeze_count()")
+    command = [sys.executable, "-c", told, str(world.path), world.upstream.url, "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert int(process.stdout.readline()) > 10_000
+        process.terminate()
 
 
 def test_o2_a_port_in_use_is_one_sentence(world):
