@@ -6,7 +6,7 @@ import pytest
 
 from stepdown.cli.bench.client import Client
 from stepdown.cli.bench.gateway import nginx
-from stepdown.cli.bench.gateway.processes import cpu_seconds
+from stepdown.cli.bench.gateway.processes import cores, cpu_seconds
 from stepdown.cli.bench.gateway.upstream import model_behind
 from stepdown.errors import Unavailable
 
@@ -20,10 +20,11 @@ def test_what_is_missing_is_told_with_its_package(monkeypatch):
 
 
 @pytest.mark.skipif(not HERE, reason="nginx is not installed")
-def test_the_proxy_passes_answers_on(tmp_path):
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_proxy_passes_answers_on(tmp_path, kept):
     with (
         model_behind() as upstream,
-        nginx.proxy(tmp_path, upstream) as proxy,
+        nginx.proxy(tmp_path / "nginx", upstream, cores().measured, kept=kept) as proxy,
         Client(proxy.url, b"{}") as client,
     ):
         head = client.post()[1]

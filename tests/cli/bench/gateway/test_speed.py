@@ -16,6 +16,13 @@ def test_a_rate_is_that_of_all_rounds():
     assert (figure.number, figure.spread, met(figure)) == (200, "100 to 250", "yes")
 
 
+def test_a_share_is_that_of_all_rounds():
+    ours, theirs = [Load(10, 0, 0, 1.0)] * 2, [Load(100, 0, 0, 1.0), Load(50, 0, 0, 1.0)]
+    figure = speed._share("share", ours, theirs, 0.1, "how")
+    assert (round(figure.number, 4), figure.spread) == (0.1333, "0.100 to 0.200")
+    assert met(figure) == "yes"
+
+
 def test_a_latency_has_to_be_below_its_target():
     figure = speed._latency("added", 0.4, 0.5, [0.3, 0.6])
     assert (figure.value, figure.spread, met(figure)) == ("0.400 ms", "0.300 to 0.600", "yes")

