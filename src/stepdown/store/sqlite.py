@@ -104,6 +104,7 @@ class SqliteOutbox:
         self._connection_lock = threading.Lock()
         self._uncheckpointed = self._uncheckpointed_bytes = 0
         self._checkpoint_asked = False
+        self._was_slow = False
         self._no_hurry_until = 0.0
         self._count_lock = threading.Lock()
         self._waiting = self._waiting_bytes = self._committed = 0
@@ -217,9 +218,11 @@ class SqliteOutbox:
         finally:
             self._connection_lock.release()
         took = time.monotonic() - started
-        if took > _SLOW_S:
-            # So the caller's thread waits for the disk a twentieth of the time at most.
+        if took > _SLOW_S and self._was_slow:
+            # So the caller's thread waits for the disk a tenth of the time at most. One slow commit
+            # says nothing of the disk: on a busy machine threads wait for the processor.
             self._no_hurry_until = started + _PAUSES * took
+        self._was_slow = took > _SLOW_S
         with self._count_lock:
             self._committed += len(exchanges)
         if self._checkpoint_due and not self._checkpoint_asked:
