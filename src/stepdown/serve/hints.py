@@ -36,8 +36,10 @@ class Hints(msgspec.Struct, frozen=True):
         # Part by part: the hashes of a long line take several times its own size.
         for start in range(0, len(line) - _SIZE + 1, _PART):
             part = line[start : start + _PART + _SIZE - 1]
+            # No hash is out of range; unchecked it takes a third.
+            flags = self.flags.take(_hashes(part), mode="clip")
             # Other trigrams have the same hashes, and other words the same trigrams.
-            for found in self.flags.take(_hashes(part)).nonzero()[0].tolist():
+            for found in flags.nonzero()[0].tolist():
                 at = start + found
                 for place, literal in self.trigrams.get(line[at : at + _SIZE], ()):
                     if line.startswith(literal, max(at - place, 0)):
@@ -66,4 +68,8 @@ def hints_of(literals: Iterable[bytes]) -> Hints:
 def _hashes(line: bytes) -> NDArray[np.uint16]:
     """Return the hash of each trigram of a line, from its first on."""
     data = np.frombuffer(line, np.uint8).astype(np.uint16)
-    return (data[:-2] * _FACTOR + data[1:-1]) * _FACTOR + data[2:]
+    mixed = data[:-2] * _FACTOR
+    mixed += data[1:-1]
+    mixed *= _FACTOR
+    mixed += data[2:]
+    return mixed
