@@ -79,6 +79,22 @@ def test_c13_a_golden_invoice_of_captured_calls(session):
     assert savings_of(session, []).unpriced_models == {"unknown-model": 1}
 
 
+def test_calls_are_counted_by_what_became_of_them_as_the_store_counts_them(session):
+    kinds = {"decision": "answered", "reason": "confident"}
+    for day in range(3):
+        for number in range(4):
+            made = line(f"{day}-{number}", ("small", "mid")[number % 2], **kinds)
+            capture(session, made | {"time": f"2026-11-2{day}T00:00:00Z"})
+        savings_of(session, [])
+    found = {(one.task, one.tier, one.decision): one for one in savings_of(session, []).tallies}
+    assert {key: one.count for key, one in found.items()} == {
+        ("t", "small", "answered"): 6,
+        ("t", "mid", "answered"): 6,
+    }
+    small = found["t", "small", "answered"]
+    assert small.last_time - small.first_time == 2 * 86_400
+
+
 def test_only_new_rows_are_read(session, monkeypatch):
     capture(session, *(line(str(number), "small") for number in range(50)))
     first = savings_of(session, [])

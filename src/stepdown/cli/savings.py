@@ -16,7 +16,7 @@ from stepdown.cli.stores import following
 from stepdown.config import Config
 from stepdown.core.calls import Answer, Call, Request, Usage
 from stepdown.core.fingerprint import fingerprint
-from stepdown.core.ports import Progress, silent
+from stepdown.core.ports import Progress, Tally, silent
 from stepdown.core.savings import Account, Captured, Cost, bill, merged
 from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError
@@ -29,7 +29,7 @@ from stepdown.workspace.files import publish_file
 __all__ = ["Made", "Savings", "TaskSavings", "savings_of"]
 
 _FILE = "savings.json"
-_VERSION = 1
+_VERSION = 2
 _MODELS = 50
 _STAGE = "reading captured calls"
 _TELL_EVERY = 5_000
@@ -37,7 +37,7 @@ _BATCH = 1_000
 
 
 class _Ledger(msgspec.Struct, frozen=True):
-    """What stands in the file: accounts by task id, up to the row `id` at `seq`.
+    """What stands in the file: accounts by task id and tallies, up to the row `id` at `seq`.
 
     `unpriced` counts calls by a model without a known price, of the first models found;
     `unreadable` are lines that are no captured calls.
@@ -47,6 +47,7 @@ class _Ledger(msgspec.Struct, frozen=True):
     seq: int = 0
     id: str = ""
     accounts: dict[str, Account] = {}
+    tallies: tuple[Tally, ...] = ()
     unpriced: dict[str, int] = {}
     unreadable: int = 0
     version: int = _VERSION
@@ -85,6 +86,7 @@ class Savings(msgspec.Struct, frozen=True):
     unpriced_models: Mapping[str, int]
     unreadable: int
     prices_as_of: str
+    tallies: tuple[Tally, ...] = ()
 
     @property
     def total(self) -> TaskSavings:
@@ -114,7 +116,8 @@ def savings_of(session: Session, tasks: list[Task], progress: Progress = silent)
     ]
     kept = (one for one in found if one.account != Account() or one.made != Made())
     ordered = tuple(sorted(kept, key=lambda one: -one.saving))
-    return Savings(ordered, ledger.unpriced, ledger.unreadable, prices_as_of())
+    tallies = tuple(sorted(ledger.tallies, key=lambda tally: -tally.count))
+    return Savings(ordered, ledger.unpriced, ledger.unreadable, prices_as_of(), tallies)
 
 
 def _read_on(session: Session, tasks: list[Task], progress: Progress) -> _Ledger:
@@ -154,6 +157,7 @@ class _Reading:
         self._cost = cost
         self._models = models
         self._unpriced = dict(ledger.unpriced)
+        self._tallies = {_key(tally): tally for tally in ledger.tallies}
 
     def read(self, store: Follower | PostgresFollower, progress: Progress) -> None:
         """Read on to the end of the store."""
@@ -166,6 +170,7 @@ class _Reading:
             if call is None:
                 unreadable += 1
                 continue
+            self._count(call)
             mine = accounts.setdefault(call.task, [])
             mine.append(self._bill(store, call))
             if len(mine) > _BATCH:
@@ -173,7 +178,21 @@ class _Reading:
             if done % _TELL_EVERY == 0:
                 progress(_STAGE, done, 0)
         summed = {task: merged(parts) for task, parts in accounts.items()}
-        self.ledger = _Ledger(self.ledger.terms, seq, id, summed, self._unpriced, unreadable)
+        tallies = tuple(self._tallies.values())
+        self.ledger = _Ledger(
+            self.ledger.terms, seq, id, summed, tallies, self._unpriced, unreadable
+        )
+
+    def _count(self, call: Captured) -> None:
+        time = call.time or 0.0
+        one = Tally(call.task, call.tier, call.decision, call.reason, 1, time, time)
+        known = self._tallies.get(_key(one))
+        if known is not None:
+            since, until = min(known.first_time, time), max(known.last_time, time)
+            one = msgspec.structs.replace(
+                known, count=known.count + 1, first_time=since, last_time=until
+            )
+        self._tallies[_key(one)] = one
 
     def _bill(self, store: Follower | PostgresFollower, call: Captured) -> Account:
         call = self._real(call)
@@ -198,6 +217,10 @@ class _Reading:
         model = call.asked or call.model
         if model in self._unpriced or len(self._unpriced) < _MODELS:
             self._unpriced[model] = self._unpriced.get(model, 0) + 1
+
+
+def _key(tally: Tally) -> tuple[str, str, str, str]:
+    return tally.task, tally.tier, tally.decision, tally.reason
 
 
 def _models(config: Config, tasks: Iterable[Task]) -> dict[str, str]:

@@ -9,9 +9,9 @@ from stepdown.cli import steps
 from stepdown.cli.bill import savings_json, tell_savings
 from stepdown.cli.gateways import find_gateways, tell_gateways
 from stepdown.cli.options import Session, common, print_json
-from stepdown.cli.savings import savings_of
+from stepdown.cli.savings import Savings, savings_of
 from stepdown.cli.scores import tell_score
-from stepdown.cli.stores import captured_calls
+from stepdown.cli.stores import captured_calls, database_url
 from stepdown.core import display
 from stepdown.core.ports import Tally
 from stepdown.core.routes import Route
@@ -55,9 +55,9 @@ def status(session: Session) -> None:
             f"Workspace {session.workspace.root} has no tasks yet; run `stepdown audit LOG` first."
         )
     policy = read_policy(session.workspace.policy)
-    captured = captured_calls(session).tallies()
     with progress_bar() as progress:
         savings = savings_of(session, tasks, progress)
+    captured = _tallies(session, savings)
     rows = [_status(session, task, captured) for task in tasks]
     total = sum(tally.count for tally in captured)
     if session.json:
@@ -84,6 +84,16 @@ def status(session: Session) -> None:
     waiting = next((row for row in rows if row.verdict == "distil" and not row.mode), None)
     idle = "stepdown models" if gateways else "stepdown serve"
     next_step(session.typed(f"stepdown label {waiting.name}" if waiting else idle))
+
+
+def _tallies(session: Session, savings: Savings) -> list[Tally]:
+    """Return the captured calls counted; counting those of a file anew would read all of it.
+
+    Of a database the ledger does not know what has yet to be moved there.
+    """
+    if database_url(session) is None:
+        return list(savings.tallies)
+    return captured_calls(session).tallies()
 
 
 def _status(session: Session, task: Task, captured: list[Tally]) -> TaskStatus:

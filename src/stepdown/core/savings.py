@@ -58,6 +58,8 @@ class Captured(msgspec.Struct, frozen=True):
     unbilled: bool = False
     retried: int = 0
     beside: tuple[Spent, ...] = ()
+    decision: str = ""
+    reason: str = ""
 
     @property
     def kind(self) -> Kind:

@@ -43,6 +43,8 @@ class _About(msgspec.Struct, gc=False):
     estimated: bool = False
     retried: int = 0
     beside: list[_Spent] = []
+    decision: str = ""
+    reason: str = ""
     partial: _Response | None = None
 
 
@@ -82,6 +84,8 @@ def captured(data: bytes) -> Captured | None:
         failed and _unbilled(line.error),
         max(about.retried, 0),
         tuple(Spent(one.tier, one.model, usage_told(one.usage)) for one in about.beside),
+        about.decision,
+        about.reason,
     )
 
 
