@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from tests.serve.conftest import FakeUpstream
 
 from stepdown.serve.breaker import Breaker
@@ -70,13 +70,9 @@ class BreakerMachine(RuleBasedStateMachine):
         assert self.breaker.open == (self.state == "open")
 
 
-TestR6Machine = BreakerMachine.TestCase
-TestR6Machine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
-
-
 def test_r6_the_breaker_against_its_model(figure):
-    case = TestR6Machine("runTest")
-    case.runTest()
+    bounds = settings(max_examples=60, stateful_step_count=40, deadline=None)
+    run_state_machine_as_test(BreakerMachine, settings=bounds)
     figure("60 runs of 40 steps against a model")
 
 

@@ -91,7 +91,7 @@ def test_r5_framing_that_is_wrong(replayed, complete, body, caplog, figure):
     at = [i for i in range(len(HEAD), len(WHOLE) - 8) if WHOLE[i : i + 2] == b"\r\n"]
     ended = {"status": 0, "whole": 0, "error": 0}
     with caplog.at_level(logging.WARNING):
-        for place in drawn.sample(at, 25):
+        for place in drawn.sample(at, 10):
             wrong = bytearray(WHOLE)
             wrong[place - 1 : place + 2] = drawn.choice((b"Z\r\n", b"\0\0\0", b"ffffffff\r\n", b""))
             replayed.answer, replayed.pauses_at = bytes(wrong), place - 1
@@ -101,5 +101,5 @@ def test_r5_framing_that_is_wrong(replayed, complete, body, caplog, figure):
             assert done or b'"error"' in reply.body
             ended["whole" if done else "error" if reply.status == 200 else "status"] += 1
     assert [record for record in caplog.records if record.exc_info] == []
-    assert ended["error"] > 10, ended
-    figure(f"25 corrupt framings: {ended}")
+    assert ended["error"] > 4, ended
+    figure(f"10 corrupt framings: {ended}")
