@@ -29,6 +29,7 @@ UNREADABLE = (ValueError, OverflowError, RecursionError)
 
 _CACHED_ENTRIES = 256
 _CACHED_BYTES = 65_536
+_MOST_TOOLS = 4096  # far more than any API takes; what reads them takes its time
 
 
 class _ToolBody(msgspec.Struct):
@@ -135,6 +136,8 @@ def _toolset(raw: bytes) -> Toolset:
     objects = _objects.decode(raw)
     if not objects:
         return NO_TOOLS
+    if len(objects) > _MOST_TOOLS:
+        raise ValueError(f"more than {_MOST_TOOLS:,} tools")
     check_nesting(raw, objects)
     entries = sorted(map(_tool_entry, objects), key=_by_name)
     return Toolset(
