@@ -189,3 +189,31 @@ def test_off_it_takes_nothing_out(start, world, complete, body):
     start(redact=())
     complete(body(written("openai")))
     assert CREDENTIALS["openai"] in world.lines()[0]["request"]["messages"][1]["content"]
+
+
+@pytest.mark.parametrize("half", [0.0, 0.5, 0.99])
+def test_p2_half_a_line_is_not_kept_either(start, world, complete, body, monkeypatch, half):
+    monkeypatch.setattr(Redactor, "clean", lambda self, line: line[: int(len(line) * half)])
+    start()
+    for stream in (False, True):
+        reply = complete(body("hm", stream=stream))
+        assert reply.status == 200
+        assert b"from" in reply.body
+    for line in world.lines():
+        assert (line["request"], line["response"]) == (None, None)
+        assert "redaction failed" in line["error"]["message"]
+
+
+def test_p2_what_the_redactor_takes_long_for_is_kept_redacted_or_not_at_all(
+    start, world, complete, body, monkeypatch
+):
+    real = Redactor.clean
+
+    def late(self, line):
+        time.sleep(0.5)
+        return real(self, line)
+
+    monkeypatch.setattr(Redactor, "clean", late)
+    start()
+    assert complete(body(written("openai"))).status == 200
+    assert CREDENTIALS["openai"] not in json.dumps(world.lines())

@@ -29,6 +29,7 @@ _ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 _QUOTED = 2000
 
 _encoder = msgspec.json.Encoder()
+_whole = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Outbox(Protocol):
@@ -185,6 +186,9 @@ class Capture:
         """Return the exchange redacted; without any content where that fails."""
         try:
             line = self._redactor.clean(exchange.line)
+            if line is not exchange.line:
+                # Half a line would be neither redacted nor readable.
+                _whole.decode(line)
         except Exception as problem:  # noqa: BLE001 - whatever fails, what was not cleaned is not kept
             self.withheld += 1
             return msgspec.structs.replace(exchange, line=_withheld(exchange, problem))
