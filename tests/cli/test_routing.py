@@ -66,6 +66,8 @@ def test_the_threshold_of_a_type_moves_its_calls(rows, tmp_path, capsys):
         == 0
     )
     assert json.loads(capsys.readouterr().out)["shares"]["small"] == 1.0
+    fit(rows, "--weak", "w", "--strong", "s", "--config", config, workspace=tmp_path)
+    assert "Nearly all of them are small" in "".join(capsys.readouterr())
 
 
 def test_a_score_that_tells_nothing_is_kept_off(tmp_path, capsys):

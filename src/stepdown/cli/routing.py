@@ -28,6 +28,8 @@ from stepdown.students.static import find_static
 
 __all__ = ["routing"]
 
+_NEARLY_ALL = 0.95
+
 
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILES…]")
@@ -121,4 +123,10 @@ def _show(report: Report, name: str) -> None:
     )
     parts = ", ".join(f"{tier} {display.share(part)}" for tier, part in report.shares.items())
     say(f"At the thresholds calls like these would go to: {parts}.")
+    tier, most = max(report.shares.items(), key=lambda item: item[1])
+    if most > _NEARLY_ALL:
+        say(
+            f"Nearly all of them are {tier}: for another split set [routing] mid and frontier "
+            f"around the base rate of {display.share(report.base_rate)}."
+        )
     say(f"{'Usable' if report.usable else 'Not usable, so it is off'}. {report.why}")

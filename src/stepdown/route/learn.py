@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from stepdown.core.display import share
 from stepdown.core.ports import Progress, silent
 from stepdown.core.tiering import TaskType, task_type_of
 from stepdown.errors import NotEnoughData
@@ -151,8 +152,8 @@ def _useless(low: float, mine: float, base: float) -> str:
 
 def _worth(area: float, skill: float) -> str:
     return (
-        f"It puts a hard call above an easy one {area:.0%} of the time (a coin: 50 %) and saves "
-        f"{skill:.1%} of the base rate's squared error."
+        f"It puts a hard call above an easy one {share(area, 0)} of the time (a coin: 50 %) and "
+        f"saves {share(skill)} of the base rate's squared error."
     )
 
 
