@@ -72,8 +72,8 @@ def same_words(loaded: Loaded, request: Request) -> Task | None:
     words = texts(request)
     for task in loaded.tasks.tasks():
         signature = task.signature
-        if task.id not in loaded.routes or signature.specificity == 0:
+        if task.id not in loaded.routes or signature.match(*words) is None:
             continue
-        if signature.match(*words) is not None:
+        if signature.specificity > 0:
             return task
     return None

@@ -91,7 +91,10 @@ def streams(found: Ground, progress: Progress) -> list[Figure]:
     with model_behind() as upstream, running(found, upstream) as ours:
         (loads,) = _pressed((ours,), [body], progress)
         added = _added(ours.url, upstream, body, lambda client: client.stream()[0])
-    how = f"{EVENTS} events and [DONE], each a write of the upstream's, one turn of its loop apart"
+    how = (
+        f"{EVENTS} events and [DONE], each a write of the upstream's, one turn of its loop apart; "
+    )
+    how += "those that have come together by the time they are read go on together"
     return [
         _rate(f"relayed {EVENTS}-chunk streams per CPU-second", loads, 1500, how),
         _latency("relayed stream, time to first event added, ms", median(added), 1.0, added),
