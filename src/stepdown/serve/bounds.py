@@ -16,17 +16,14 @@ _DOCUMENT_TOKENS = 1_000_000
 _BYTES_A_TOKEN = 3  # fewer than any usual text has: for the rate, where a guess too high would hurt
 _MOST_TOKENS = 10**9
 
+_DEAR = ("priority", "fast")  # speeds that have a price of their own
 _PARTS = re.compile(
     rb'"(?:(?P<picture>image_url|input_image|image)|(?P<document>file|input_file|document|'
-    rb"input_audio)|(?P<open>file_id|previous_response_id|conversation|web_search_options))"
-    rb'"(?!\s*:\s*null)'
+    rb'input_audio)|(?P<open>file_id))"(?!\s*:\s*null)'
     rb'|"type"\s*:\s*"(?P<tool>web_search|web_fetch|file_search|code_interpreter|code_execution|'
     rb'image_generation|computer|mcp|tool_search)[^"]*"'
-    rb'|"(?:service_tier|speed)"\s*:\s*"(?P<dear>priority|fast)"'
 )
-_MARKS = re.compile(
-    rb"image|file|document|audio|previous_|conversation|web_|code_|computer|mcp|_search|priority|fast"
-)
+"""All of these stand in objects that have a type."""
 
 
 class _Body(msgspec.Struct):
@@ -35,6 +32,18 @@ class _Body(msgspec.Struct):
     max_output_tokens: Any = None
     n: Any = None
     best_of: Any = None
+    previous_response_id: Any = None
+    conversation: Any = None
+    web_search_options: Any = None
+    service_tier: Any = None
+    speed: Any = None
+
+    def unbounded(self) -> str:
+        """Return what of it can cost anything, or ""."""
+        for name in ("previous_response_id", "conversation", "web_search_options"):
+            if getattr(self, name) is not None:
+                return name
+        return next((one for one in (self.service_tier, self.speed) if one in _DEAR), "")
 
 
 class Most(msgspec.Struct, frozen=True):
@@ -67,10 +76,12 @@ def most_of(body: bytes, unsaid: int) -> Most:
     limits = [limit for limit in said if type(limit) is int and limit > 0]
     answers = max([1, *(n for n in (asked.n, asked.best_of) if type(n) is int)])
     output = min((max(limits) if limits else unsaid) * answers, _MOST_TOKENS)
-    more, unbounded = _beside_text(body) if _MARKS.search(body) else (0, "")
+    more, unbounded = _beside_text(body) if b'"type"' in body else (0, "")
     # What is written to a cache costs up to twice as much.
     text = size * (2 if b'"cache_control"' in body else 1)
-    return Most(text + more, output, size // _BYTES_A_TOKEN + more + 1, unbounded)
+    return Most(
+        text + more, output, size // _BYTES_A_TOKEN + more + 1, unbounded or asked.unbounded()
+    )
 
 
 def _plain(body: bytes) -> bytes:

@@ -23,6 +23,7 @@ _CHUNKS = (
     50  # a cap is leased in this many parts: what a killed gateway held is at most one of them
 )
 _EMPTY_S = 1.0
+_HOUR_S = 3600
 _FORMS: dict[Period, str] = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}
 
 
@@ -60,6 +61,7 @@ class Budget:
         self.used_at = 0.0
         self._purse = purse
         self._thread = thread
+        self._entered: tuple[float, Period] | None = None
         self._left = 0
         self._empty_until = 0.0
         self._leasing: asyncio.Task[None] | None = None
@@ -70,7 +72,13 @@ class Budget:
         Raises:
             StepdownError: the purse fails; nothing is set aside.
         """
-        self._enter(max(self.window, window_of(period, time.time())))
+        now = time.time()
+        if (moment := (now // _HOUR_S, period)) != self._entered:
+            # Every window begins with an hour.
+            same = self._entered is not None and self._entered[1] == period
+            self._entered = moment
+            window = window_of(period, now)
+            self._enter(max(self.window, window) if same else window)
         while self._left < amount:
             if self._leasing is None and time.monotonic() < self._empty_until:
                 return False
