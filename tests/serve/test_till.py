@@ -1,13 +1,20 @@
 """Limits by key over HTTP: each fires, tells when to come back, and lets students' answers pass."""
 
+import asyncio
+import json
+import math
 import sqlite3
 import threading
+import time
 from contextlib import closing
 
 import msgspec
 import pytest
 
+from stepdown.core.calls import Usage
 from stepdown.core.keys import NANODOLLARS
+from stepdown.serve.settings import Settings
+from stepdown.serve.till import Till
 from stepdown.store.spend import read_spending
 
 CALL_USD = 8  # what the double says a call used, at a dollar a token
@@ -74,6 +81,53 @@ def test_money_is_settled_by_the_answer_and_stops_at_the_cap(keyed, world):
     assert all("usage" not in line or line for line in world.lines())
     world.stop()
     assert read_spending(world.purse._path) == {("0" * 12, "total"): spent * NANODOLLARS}
+
+
+def test_metrics_tell_of_each_key_by_its_public_id_alone(keyed, world, ask):
+    limited = keyed(usd=400, requests_per_minute=3)
+    for _ in range(5):
+        limited()
+    page = ask("GET", "/metrics").body.decode()
+    key = "0" * 12
+    assert f'stepdown_key_requests{{key="{key}"}} 5.0' in page
+    assert f'stepdown_key_refused{{key="{key}"}} 2.0' in page
+    assert f'stepdown_key_spent_usd{{key="{key}"}} 24.0' in page
+    assert "team" not in page
+
+
+def test_metrics_are_bounded_in_keys(world):
+    till = Till(world.desk(), Settings())
+    for number in range(1000):
+        till.of(f"{number:012x}").asked = number
+    told = till.by_key()["key_requests"]
+    assert len(told) == 300
+    assert min(asked for _, asked in told) == 700
+
+
+@pytest.mark.parametrize("limits", [{}, {"usd": 1e9, "tokens_per_minute": 10**9}])
+def test_limits_cost_a_request_microseconds(world, limits):
+    world.issue(requests_per_minute=10**9, **limits)
+    (key,) = world.ring.keys
+    till = Till(world.desk(), Settings())
+    call = json.dumps({"model": "m", "max_tokens": 50, "messages": ["x" * 500]}).encode()
+
+    async def calls(count):
+        for _ in range(count):
+            assert till.admit(key) is None
+            async with till.bill(key, "m", call) as bill:
+                bill.settle(Usage(100, 20))
+
+    async def measured():
+        await calls(10)
+        best = math.inf
+        for _ in range(10):
+            began = time.thread_time()
+            await calls(300)
+            best = min(best, (time.thread_time() - began) / 300)
+        await till.close()
+        return best * 1e6
+
+    assert asyncio.run(measured()) < 60  # 15 where nothing else runs
 
 
 def test_a_refused_call_is_not_kept(keyed, world):

@@ -17,7 +17,7 @@ from stepdown.serve.chain import Chain, chains_of
 from stepdown.serve.dialects import MESSAGES, Dialect
 from stepdown.serve.headers import Headers
 from stepdown.serve.live import Load, Loaded
-from stepdown.serve.metrics import Metrics
+from stepdown.serve.metrics import Gauges, Metrics
 from stepdown.serve.redaction import redactor
 from stepdown.serve.reloading import Config, Reload, Reloaded, no_reload, renewed, retire
 from stepdown.serve.settings import Settings, is_loopback
@@ -104,7 +104,7 @@ class Gateway:
         caller = self.callers.identified(headers)
         return caller is not None and caller.key is None
 
-    def _state(self) -> dict[str, float | list[tuple[tuple[str, str], float]]]:
+    def _state(self) -> Gauges:
         """Return the gauges that nobody has to keep."""
         capture = msgspec.structs.asdict(self.capture.health())
         upstreams = [
@@ -128,6 +128,7 @@ class Gateway:
             "capture_withheld": self.capture.withheld,
             "keys_asked": sum(one.asked for one in self.till.accounts.values()),
             "keys_refused": sum(one.refused for one in self.till.accounts.values()),
+            **self.till.by_key(),
             **self.watch.counts(),
             **{f"capture_{key}": capture[key] for key in ("behind", "moved") if key in capture},
         }

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from stepdown.core.calls import Usage
 from stepdown.core.routes import Decision
 
-__all__ = ["CONTENT_TYPE", "Metrics"]
+__all__ = ["CONTENT_TYPE", "Gauges", "Metrics"]
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -32,8 +32,10 @@ _MOST_LABELS = 800
 _OTHER = "(other)"
 """The task of a request once there are so many label sets."""
 
-Look = Callable[[], dict[str, float | list[tuple[tuple[str, str], float]]]]
-"""look() → gauges by name, as they are when somebody asks: a value, or one by chain and address."""
+Gauges = dict[str, float | list[tuple[tuple[str, ...], float]]]
+Look = Callable[[], Gauges]
+"""look() → gauges by name, as they are when somebody asks: a value, or one by chain and address, or
+by key."""
 
 
 class _Looked(Collector):
@@ -46,9 +48,10 @@ class _Looked(Collector):
         for name, value in self._look().items():
             text = _HELP.get(name, name)
             if isinstance(value, list):
-                family = GaugeMetricFamily(f"stepdown_{name}", text, labels=("chain", "upstream"))
-                for labels, one in value:
-                    family.add_metric(labels, one)
+                labels = ("key",) if name.startswith("key_") else ("chain", "upstream")
+                family = GaugeMetricFamily(f"stepdown_{name}", text, labels=labels)
+                for told, one in value:
+                    family.add_metric(told, one)
                 yield family
             else:
                 yield GaugeMetricFamily(f"stepdown_{name}", text, value)
@@ -57,6 +60,9 @@ class _Looked(Collector):
 _HELP = {
     "generation": "Generation of the policy that is served.",
     "uptime_seconds": "Seconds since the gateway's start.",
+    "key_requests": "Requests of a virtual key since the start, by its public id.",
+    "key_refused": "Requests of a virtual key that its limits refused since the start.",
+    "key_spent_usd": "US dollars that a virtual key has spent here in the window of its limit.",
     "draining": "1 while the gateway is shutting down.",
     "students_off": "Students that are switched off for their faults.",
     "upstream_held_back": "1 while the breaker keeps requests from the upstream.",

@@ -5,6 +5,7 @@ an account's leased money is used up does a request wait, for the purse.
 """
 
 import asyncio
+import heapq
 import math
 import time
 from collections.abc import Callable
@@ -32,6 +33,7 @@ _SUCCESS = range(200, 300)
 _IDLE_S = 30.0
 _ALL = ""  # the account of everybody together
 _LONGEST_WAIT_S = 120
+_MOST_TOLD = 300  # keys in the metrics; three series each
 _FREE = frozenset(("/messages/count_tokens", "/moderations"))
 _PRICED = frozenset(("/embeddings", "/completions"))
 """Paths that are passed on, and whose cost the price list of tokens tells."""
@@ -195,6 +197,20 @@ class Till:
             "counted_usd": aside / NANODOLLARS,
             "spent_here_usd": (here.spent if here else 0) / NANODOLLARS,
             "reserved_here_usd": (here.reserved if here else 0) / NANODOLLARS,
+        }
+
+    def by_key(self) -> dict[str, list[tuple[tuple[str, ...], float]]]:
+        """Return each key's gauges by its public id; of many keys the idlest are left out."""
+        accounts = ((key, account) for key, account in self.accounts.items() if key != _ALL)
+        busiest = heapq.nlargest(_MOST_TOLD, accounts, key=lambda item: item[1].asked)
+        return {
+            "key_requests": [((key,), account.asked) for key, account in busiest],
+            "key_refused": [((key,), account.refused) for key, account in busiest],
+            "key_spent_usd": [
+                ((key,), account.budget.spent / NANODOLLARS)
+                for key, account in busiest
+                if account.budget is not None
+            ],
         }
 
     def tidy(self) -> None:
