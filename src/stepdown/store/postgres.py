@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["PostgresCalls", "PostgresFollower", "PostgresSink"]
 
 _INSERT = """INSERT INTO stepdown_calls (id, time, task, tier, decision, reason, confidence, line)
-    SELECT * FROM unnest(%s::text[], %s::float8[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %s::float8[], %s::bytea[])
+    SELECT * FROM unnest(%b::text[], %b::float8[], %b::text[], %b::text[], %b::text[], %b::text[],
+        %s::float8[], %b::bytea[])
     ON CONFLICT (id) DO NOTHING"""
 _INSERT_GAPS = """INSERT INTO stepdown_gaps (id, time, dropped, cause)
     SELECT * FROM unnest(%s::text[], %s::float8[], %s::bigint[], %s::text[])
