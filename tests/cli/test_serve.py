@@ -1,5 +1,6 @@
 """`stepdown serve` as a process: a student answers, the rest goes upstream, SIGTERM ends it."""
 
+import gc
 import json
 import os
 import re
@@ -7,6 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
+import weakref
 from pathlib import Path
 from typing import NamedTuple
 
@@ -198,6 +202,50 @@ def test_m1_where_a_new_student_is_damaged_the_old_one_answers_on(space):
     change_policy(space / "policy.json", task, rolled_back)
     change_policy(space / "policy.json", task, rolled_back)
     assert load(third.generation).routes[task].student.id == live.student.id
+
+
+def test_m7_a_student_that_was_replaced_is_freed_at_once(space):
+    load = loader(Workspace(space))
+    first = load(None)
+    ((task, live),) = first.routes.items()
+    gone = weakref.ref(live.student)
+    made = retrained(space)
+    change_policy(space / "policy.json", task, to_student(made.name))
+    second = load(first.generation)
+    assert second.routes[task].student.id == made.name
+    assert gone() is live.student
+    # By reference count: nobody has to wait for the collector, and no thread or cache has it.
+    gc.disable()
+    try:
+        del first, live
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_m1_over_http_the_old_student_answers_on(gateway):
+    address, _, space = gateway
+    asked = next(item for item in easy(50, seed=5))["request"]
+    (task,) = (folder.name for folder in space.glob("tasks/*"))
+    with openai.OpenAI(base_url=address, api_key="k", max_retries=0) as client:
+        before = client.chat.completions.with_raw_response.create(**asked)
+        made = retrained(space)
+        for damage in ("weights.safetensors", "manifest.json"):
+            flip_last_byte(made / damage)
+            change_policy(space / "policy.json", task, to_student(made.name))
+            time.sleep(1.5)
+            after = client.chat.completions.with_raw_response.create(**asked)
+            assert after.headers["x-stepdown-decision"] == "answered"
+            assert after.headers["x-stepdown-student"] == before.headers["x-stepdown-student"]
+        with urllib.request.urlopen(f"{address.removesuffix('/v1')}/readyz") as ready:
+            assert "answers on" in json.dumps(json.loads(ready.read())["notes"])
+        flip_last_byte(made / "manifest.json")
+        flip_last_byte(made / "weights.safetensors")
+        change_policy(space / "policy.json", task, to_student(made.name))
+        until = time.monotonic() + 20
+        while after.headers["x-stepdown-student"] != made.name:
+            assert time.monotonic() < until
+            after = client.chat.completions.with_raw_response.create(**asked)
 
 
 def test_a_student_that_is_loaded_is_not_loaded_again(space):

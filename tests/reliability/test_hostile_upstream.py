@@ -82,8 +82,7 @@ def deep(count):
     arguments = b"[" * count + b"]" * count
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "@"}}
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    said = completion()
-    said["choices"][0]["message"] = message
+    said = completion(choices=[{"index": 0, "message": message, "finish_reason": "tool_calls"}])
     return json.dumps(said).encode().replace(b'"@"', arguments)
 
 
