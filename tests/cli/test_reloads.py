@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -173,6 +174,27 @@ def test_the_access_log_is_switched_on_and_opened_anew(running, upstreams):
     while not (path.exists() and b"chat/completions" in path.read_bytes()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_closed_terminal_ends_it_as_it_always_did(tmp_path):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "stepdown", "serve", "--port", "0", "--workspace", "w"]
+    process = subprocess.Popen(
+        command,
+        stdin=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        preexec_fn=lambda: os.login_tty(0),
+    )
+    os.close(theirs)
+    try:
+        assert "Ready" in os.read(ours, 4096).decode()
+        os.close(ours)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_many_reloads_under_load_fail_no_request(running, upstreams):

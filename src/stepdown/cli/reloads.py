@@ -23,25 +23,26 @@ _FIXED = {
 def reloader(
     session: Session,
     settle: Callable[[Session], Settings],
+    load: Load,
     loading: Callable[[TierConfig | None], Load],
 ) -> Reload:
     """Return what reads the configuration of a session again.
 
-    `settle` makes settings of a session, `loading` what loads the policy with a middle tier.
+    `settle` makes settings of a session, `loading` what loads the policy with another middle tier
+    than `load` does. Each is made once: it keeps the students that it has loaded.
     """
     begun = session.config
-    mids = [begun.tiers.get("mid")]
+    loads = [(begun.tiers.get("mid"), load)]
 
     def reload() -> Reloaded:
         config = load_config(session.config_file)
         kept, notes = _fixed(begun, config)
         settings = settle(msgspec.structs.replace(session, config=kept))
         mid = kept.tiers.get("mid")
-        load = None
-        if mid != mids[-1]:
-            load = loading(mid)
-            mids[:] = [mid]
-        return Reloaded(settings, load, price_by(kept), notes)
+        known = [one for one in loads if one[0] == mid] or [(mid, loading(mid))]
+        # The one from the start, and the last: whoever tries many has few in memory.
+        loads[1:] = known if known[0] is not loads[0] else []
+        return Reloaded(settings, known[0][1], price_by(kept), notes)
 
     return reload
 
@@ -49,6 +50,9 @@ def reloader(
 def _fixed(begun: Config, now: Config) -> tuple[Config, tuple[str, ...]]:
     """Return the configuration with what can't change as it was, and what that is."""
     notes: list[str] = []
+    if now.admin != begun.admin:
+        now = msgspec.structs.replace(now, admin=begun.admin)
+        notes.append("[admin] changed, which takes a restart of the gateway.")
     for table, names in _FIXED.items():
         old, new = getattr(begun, table), getattr(now, table)
         changed = [name for name in names if getattr(old, name) != getattr(new, name)]

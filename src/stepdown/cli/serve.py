@@ -80,7 +80,7 @@ def serve(
             _tell(settings, seen, address)
 
     try:
-        reload = reloader(session, settle, lambda mid: loader(session.workspace, mid))
+        reload = reloader(session, settle, load, lambda mid: loader(session.workspace, mid))
         run_gateway(settings, load, outbox, on_ready=ready, desk=desk, reload=reload)
     finally:
         for note in notes:

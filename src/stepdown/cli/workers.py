@@ -36,10 +36,10 @@ def in_place(session: Session, settings: Settings, workers: int | None) -> Setti
     Raises:
         UsageError: as `run_workers` does.
     """
+    # It takes up the configuration, once there is somebody to do so; until then it must not kill.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     worker = this_worker()
     if worker is not None:
-        # The parent passes it on; what it means is for whoever handles it.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return msgspec.structs.replace(settings, worker=worker)
     count = workers or session.config.serve.workers
     if count > 1:

@@ -22,8 +22,8 @@ _LOOK_S = 0.2
 class Reloaded(msgspec.Struct, frozen=True):
     """A configuration that was read again.
 
-    `load` loads the policy where the configuration changes how, `price` says what calls cost; None:
-    as before. `notes` are sentences on what was changed but takes a restart.
+    `load` loads the policy from now on, `price` says what calls cost; None: as before. `notes` are
+    sentences on what was changed but takes a restart.
     """
 
     settings: Settings

@@ -162,8 +162,14 @@ class _Server(uvicorn.Server):
         self._gateway.draining = True
 
     def _note_reload(self, sig: int, frame: FrameType | None) -> None:
-        """The next tick takes up the configuration: a handler is no place for it."""
-        self._reload = True
+        """The next tick takes up the configuration: a handler is no place for it.
+
+        The same signal says that the terminal was closed, which is an end as it always was.
+        """
+        if _hung_up():
+            self.handle_exit(sig, frame)
+        else:
+            self._reload = True
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -275,6 +281,15 @@ def _administered(gateway: Gateway) -> Generator[_Beside | None]:
     with _listening(own) as listener:
         protocol = guarded(limits, own.timeouts)
         yield _Beside(_config(make_admin(gateway, plane), protocol, own.timeouts), listener)
+
+
+def _hung_up() -> bool:
+    """Say whether the terminal that we were started from is gone."""
+    try:
+        os.tcgetpgrp(0)
+    except OSError as problem:
+        return problem.errno == errno.EIO
+    return False
 
 
 def _bound(config: uvicorn.Config, protocol: type[GuardedProtocol], settings: Settings) -> None:

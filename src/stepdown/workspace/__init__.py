@@ -2,6 +2,7 @@
 
 ```
 calls.db · calls-<n>.db · policy.json · keys.json · spend.db · columns.json
+savings.json · gateway-*.json
 tasks/<id>/{task.json, dataset-<id>.jsonl, students/<id>/, proofs/<id>.*}
 ```
 """
