@@ -199,6 +199,13 @@ def test_what_fell_back_is_counted_and_shown(chained, world, complete, ask, body
     assert not second["held_back"]
 
 
+def test_one_address_twice_in_a_chain_is_two_series(start, world, ask):
+    start(fallbacks=(Endpoint(world.upstream.url, None, "other"),))
+    page = ask("GET", "/metrics").body.decode()
+    series = [line.rpartition(" ")[0] for line in page.splitlines() if line[:1] != "#"]
+    assert len(series) == len(set(series))
+
+
 def claude(**more):
     turns = [{"role": "user", "content": "anything"}]
     return {"model": "claude-9", "max_tokens": 50, "messages": turns, **more}
@@ -298,3 +305,31 @@ def test_what_is_kept_at_one_address_is_asked_there_alone(chained, world, standb
     asked = {"model": "gpt-4o", "input": "more", field: "r1"}
     assert ask("POST", "/v1/responses", asked).status == 500
     assert standby.seen == []
+
+
+ERRORS = {
+    "/v1/chat/completions": b'data: {"error":{"message":"busy"}}\n\n',
+    "/v1/messages": b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"}}\n\n',
+    "/v1/responses": b'event: response.failed\ndata: {"type":"response.failed"}\n\n',
+}
+
+
+@pytest.mark.parametrize("path", ERRORS)
+def test_r4_a_stream_that_begins_with_an_error_falls_over(chained, world, standby, ask, path):
+    async def busy(request, body, argument):
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(ERRORS[path])
+        return response
+
+    world.upstream._busy_stream = standby._busy_stream = busy
+    world.upstream.fault = "busy_stream"
+    chained()
+    turns = [{"role": "user", "content": "x"}]
+    asked = {"model": "m", "max_tokens": 9, "messages": turns, "input": "x", "stream": True}
+    reply = ask("POST", path, asked)
+    assert reply.status == 200
+    assert b"second" in reply.body
+    assert b"busy" not in reply.body
+    standby.fault = "busy_stream"  # where nobody is left, the error is the caller's
+    assert ERRORS[path].strip() in ask("POST", path, asked).body

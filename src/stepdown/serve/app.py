@@ -224,15 +224,14 @@ def standing(gateway: Gateway) -> dict[str, object]:
 
 def _upstreams(gateway: Gateway) -> dict[str, dict[str, object]]:
     return {
-        f"{name} fall-back {number}" if number else name: {
+        name: {
             "address": link.upstream.address,
             "reachable": not gateway.problems.get(link.upstream.address),
             "held_back": link.upstream.breaker.open,
             "under_way": link.upstream.under_way,
             "problem": gateway.problems.get(link.upstream.address, ""),
         }
-        for name, chain in gateway.chains.named().items()
-        for number, link in enumerate(chain)
+        for name, link in gateway.chains.by_name().items()
     }
 
 

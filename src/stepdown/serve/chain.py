@@ -72,6 +72,14 @@ class Chains(msgspec.Struct, frozen=True):
         }
         return {name: chain for name, chain in found.items() if chain}
 
+    def by_name(self) -> dict[str, Link]:
+        """Return every upstream by a name of its own: an address may stand twice in a chain."""
+        return {
+            f"{name} fall-back {number}" if number else name: link
+            for name, chain in self.named().items()
+            for number, link in enumerate(chain)
+        }
+
     def upstreams(self) -> list[Upstream]:
         """Return every upstream, each once."""
         return [link.upstream for chain in self.named().values() for link in chain]

@@ -109,8 +109,7 @@ class Gateway:
         capture = msgspec.structs.asdict(self.capture.health())
         upstreams = [
             ((name, link.upstream.address), link.upstream)
-            for name, chain in self.chains.named().items()
-            for link in chain
+            for name, link in self.chains.by_name().items()
         ]
         return {
             "generation": self.loaded.generation,
@@ -118,7 +117,7 @@ class Gateway:
             "draining": float(self.draining),
             "students_off": len(self.students.switched_off()),
             "upstream_held_back": float(self.upstream.breaker.open),
-            "upstream_retries": self.upstream.retried,
+            "upstream_retries": sum(one.retried for _, one in upstreams),
             "upstream_fallbacks": self.fell_back,
             "breaker_open": [(key, float(one.breaker.open)) for key, one in upstreams],
             "requests_at": [(key, float(one.under_way)) for key, one in upstreams],

@@ -64,7 +64,15 @@ class _Model(_Named):
     response: _Named | None = None
 
 
+class _First(msgspec.Struct):
+    """What tells an error in the first event of a stream of any dialect."""
+
+    error: Any = None
+    type: str | None = None
+
+
 _model = msgspec.json.Decoder(_Model)
+_first = msgspec.json.Decoder(_First)
 
 
 async def relay(gateway: Gateway, turn: Turn, body: bytes, receive: Receive, send: Send) -> None:
@@ -251,6 +259,15 @@ def _named(data: bytes) -> str:
     return found.model or (inner.model if inner else None) or ""
 
 
+def _refuses(frames: list[bytes]) -> bool:
+    """Say whether a stream begins with an error, so that another may still be asked."""
+    try:
+        found = _first.decode(frames[0]) if frames else _First()
+    except (ValueError, RecursionError):
+        return False
+    return found.error is not None or found.type in ("error", "response.failed")
+
+
 async def _stream(
     gateway: Gateway,
     turn: Turn,
@@ -272,6 +289,8 @@ async def _stream(
             if passed:
                 if not turn.status:
                     body.flows(timeouts.idle)
+                    if not attempt.last and _refuses(passage.frames):
+                        raise Unanswered(502, "upstream_error", "The upstream began with an error.")
                 await _send_part(turn, response, passage, passed, send)
     except Unanswered as broken:
         failure = broken
