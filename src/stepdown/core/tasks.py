@@ -250,6 +250,8 @@ class TaskIndex:
         for task in candidates:
             found = task.signature.match(system, history, user)
             if found is not None:
+                if len(candidates) == 1:
+                    return task, found
                 twins = sum(other.signature == task.signature for other in candidates)
                 return (task, found) if twins == 1 else None
         return None

@@ -192,7 +192,7 @@ class Capture:
         except Exception as problem:  # noqa: BLE001 - whatever fails, what was not cleaned is not kept
             self.withheld += 1
             return msgspec.structs.replace(exchange, line=_withheld(exchange, problem))
-        return msgspec.structs.replace(exchange, line=line)
+        return exchange if line is exchange.line else msgspec.structs.replace(exchange, line=line)
 
 
 def exchange_of(

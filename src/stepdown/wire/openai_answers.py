@@ -40,12 +40,11 @@ class Stamp(msgspec.Struct, frozen=True):
 
 def estimated_usage(request: Request, answer: Answer) -> Usage:
     """Estimate the tokens of an exchange from its characters; tools and schema are not counted."""
-    chars = sum(
-        len(message.text)
-        + _CALL_CHARS
-        + sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
-        for message in request.messages
-    )
+    chars = 0
+    for message in request.messages:
+        chars += len(message.text) + _CALL_CHARS
+        for call in message.tool_calls:
+            chars += len(call.name) + len(call.arguments)
     return Usage(max(1, -(-chars // CHARS_PER_TOKEN)), answer_tokens(answer))
 
 
