@@ -4,6 +4,7 @@ The gateway is bound to one core, the load and the upstream to another, with the
 way: JSON read and written, calls captured and committed.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,11 +33,13 @@ _Part = Callable[[Ground, Progress], list[Figure]]
 
 def _run(parts: Sequence[_Part], progress: Progress) -> list[Figure]:
     checked()
+    busy = os.getloadavg()[0]
     figures: list[Figure] = []
     with ground(progress) as found:
         for part in parts:
             figures += part(found, progress)
-    return figures
+    name, why = "load average before the run", "what others do on the machine is in all figures"
+    return [*figures, Figure(name, f"{busy:.1f}", busy, note=why)]
 
 
 def all_but_memory(data: Path, progress: Progress) -> Sequence[Figure]:
