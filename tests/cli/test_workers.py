@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -46,10 +48,10 @@ def command(*more):
 
 
 @contextmanager
-def gateway(tmp_path, url, upstream, workers=2, name="w"):
+def gateway(tmp_path, url, upstream, workers=2, name="w", more=""):
     """A gateway with workers: its API's address and its parent."""
     (tmp_path / "stepdown.toml").write_text(
-        f'[store]\nurl_env = "STORE_URL"\n[serve]\nworkers = {workers}\n', "utf-8"
+        f'[store]\nurl_env = "STORE_URL"\n[serve]\nworkers = {workers}\n{more}', "utf-8"
     )
     environment = os.environ | {"STEPDOWN_WORKSPACE": str(tmp_path / name), "STORE_URL": url}
     with subprocess.Popen(
@@ -125,6 +127,33 @@ def test_workers_share_the_port_the_metrics_and_the_database(tmp_path, server, u
         assert parent.wait(30) == 0
     assert stored(server, url) == sorted(ids)
     assert present(tmp_path / "w") == []
+
+
+@pytest.mark.reliability
+def test_what_an_operator_tells_one_worker_all_do(ran, tmp_path, url, upstream, monkeypatch):
+    shutil.copytree(ran.workspace, tmp_path / "w")
+    (student,) = (folder.name for folder in (tmp_path / "w").glob("tasks/*/students/[!.]*"))
+    monkeypatch.setenv("ADMIN", "s" * 40)
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    more = f'[admin]\nsecret_env = "ADMIN"\nport = {port}\n'
+
+    def tell(path, method="POST"):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}{path}", headers={"authorization": f"Bearer {'s' * 40}"}
+        )
+        request.method = method
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            return reply.read()
+
+    with gateway(tmp_path, url, upstream, more=more) as (address, _):
+        assert set(metrics(address, "stepdown_students_off").values()) == {0}
+        tell(f"/admin/students/{student}/off")
+        assert metrics(address, "stepdown_students_off") == {"1": 1, "2": 1}
+        assert b'worker="2"' in tell("/metrics", "GET")
+        tell(f"/admin/students/{student}/on")
+        assert metrics(address, "stepdown_students_off") == {"1": 0, "2": 0}
+        tell("/admin/reload")
 
 
 @pytest.mark.reliability

@@ -42,9 +42,11 @@ def test_pages_become_one_with_a_label_for_each_worker():
 
 
 def test_the_living_are_asked_and_the_dead_left_out(tmp_path):
+    told = []
+
     async def go():
         (tmp_path / "1.sock").touch()  # a killed worker's: its number is taken over
-        living = [Siblings(tmp_path, n, lambda n=n: page(n)) for n in (1, 2)]
+        living = [Siblings(tmp_path, n, lambda n=n: page(n), told.append) for n in (1, 2)]
         for one in living:
             await one.open()
         (tmp_path / "3.sock").touch()
@@ -52,10 +54,12 @@ def test_the_living_are_asked_and_the_dead_left_out(tmp_path):
             silent.bind(str(tmp_path / "4.sock"))
             silent.listen()
             pages = [await one.page() for one in living]
+            assert await living[0].pass_on("off student-1") == 1
+        assert told == ["off student-1"]
         for one in living:
             await one.close()
         return pages
 
-    for told in asyncio.run(go()):
-        assert sorted(values(told, "stepdown_requests_total").values()) == [1.0, 2.0]
+    for one in asyncio.run(go()):
+        assert sorted(values(one, "stepdown_requests_total").values()) == [1.0, 2.0]
     assert not (tmp_path / "1.sock").exists()

@@ -18,7 +18,7 @@ import msgspec
 
 from stepdown.core.keys import Allowance, NewKey, VirtualKey
 from stepdown.errors import InputError, StepdownError
-from stepdown.serve.app import standing
+from stepdown.serve.app import metrics_page, standing
 from stepdown.serve.callers import credentials
 from stepdown.serve.gateway import Gateway, log
 from stepdown.serve.headers import Headers, header
@@ -246,20 +246,21 @@ async def _spend(gateway: Gateway, wanted: str, body: bytes) -> Reply:
 
 async def _reload(gateway: Gateway, wanted: str, body: bytes) -> Reply:
     config = await gateway.reload()
+    await gateway.pass_on("reload")
     await gateway.take_up_keys()
     shown = {"config": config, "generation": gateway.loaded.generation}
     return json_reply({**shown, "keys": gateway.callers.generation})
 
 
 async def _student_off(gateway: Gateway, wanted: str, body: bytes) -> Reply:
-    return _held(gateway, wanted, off=True)
+    return await _held(gateway, wanted, off=True)
 
 
 async def _student_on(gateway: Gateway, wanted: str, body: bytes) -> Reply:
-    return _held(gateway, wanted, off=False)
+    return await _held(gateway, wanted, off=False)
 
 
-def _held(gateway: Gateway, student: str, *, off: bool) -> Reply:
+async def _held(gateway: Gateway, student: str, *, off: bool) -> Reply:
     served = {live.student.id for live in gateway.loaded.routes.values()}
     if student not in served:
         return problem(404, f"No student {student[:80]!r} is served here.", "not_found")
@@ -267,11 +268,12 @@ def _held(gateway: Gateway, student: str, *, off: bool) -> Reply:
         gateway.students.held.add(student)
     else:
         gateway.students.held.discard(student)
+    await gateway.pass_on(f"{'off' if off else 'on'} {student}")
     return json_reply({"student": student, "off": off})
 
 
 async def _metrics(gateway: Gateway, wanted: str, body: bytes) -> Reply:
-    return Reply(200, gateway.metrics.page(), [(b"content-type", CONTENT_TYPE)])
+    return Reply(200, await metrics_page(gateway), [(b"content-type", CONTENT_TYPE)])
 
 
 def _shown(key: VirtualKey, now: float) -> dict[str, Any]:

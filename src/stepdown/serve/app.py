@@ -27,7 +27,7 @@ from stepdown.serve.replies import (
 )
 from stepdown.serve.roles import ANY, CALLS, Role, admitted_as
 
-__all__ = ["HANDLERS", "App", "make_app", "standing"]
+__all__ = ["HANDLERS", "App", "make_app", "metrics_page", "standing"]
 
 Handler = Callable[[Gateway, Turn, Receive, Send], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -237,9 +237,13 @@ def _upstreams(gateway: Gateway) -> dict[str, dict[str, object]]:
 
 async def _metrics(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
     headers = [(b"content-type", CONTENT_TYPE)]
+    await _send(turn, send, Reply(200, await metrics_page(gateway), headers))
+
+
+async def metrics_page(gateway: Gateway) -> bytes:
+    """Return the metrics of this process, or of all workers where there are several."""
     siblings = gateway.siblings
-    page = await siblings.page() if siblings is not None else gateway.metrics.page()
-    await _send(turn, send, Reply(200, page, headers))
+    return await siblings.page() if siblings is not None else gateway.metrics.page()
 
 
 async def _not_found(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:

@@ -136,7 +136,8 @@ class Gateway:
         """Start what needs the running loop."""
         worker = self.settings.worker
         if worker is not None:
-            self.siblings = Siblings(Path(worker.folder), worker.number, self.metrics.page)
+            folder, page = Path(worker.folder), self.metrics.page
+            self.siblings = Siblings(folder, worker.number, page, self._obey)
             await self.siblings.open()
         for upstream in self.chains.upstreams():
             await upstream.open()
@@ -181,6 +182,21 @@ class Gateway:
             await self.reload()
 
         self._start(reload(), self._standing)
+
+    def _obey(self, order: str) -> None:
+        """Do what an operator has told another worker."""
+        word, _, student = order.partition(" ")
+        if word == "reload":
+            self.reload_soon()
+        elif word == "off":
+            self.students.held.add(student)
+        elif word == "on":
+            self.students.held.discard(student)
+
+    async def pass_on(self, order: str) -> None:
+        """Let the other workers do what an operator has told this one, where there are some."""
+        if self.siblings is not None:
+            await self.siblings.pass_on(order)
 
     async def _take_up(self, found: Reloaded) -> None:
         """Serve by other settings from the next request on.

@@ -1,4 +1,5 @@
-"""The workers of one gateway telling each other their metrics, so that any of them tells all.
+"""The workers of one gateway telling each other their metrics, so that any of them tells all, and
+passing on what an operator has told one of them.
 
 They meet on sockets in a private folder that their parent made; whoever is dead is left out.
 """
@@ -11,18 +12,27 @@ from pathlib import Path
 
 __all__ = ["Siblings", "merged"]
 
+_PAGE = "page"
 _PATIENCE_S = 0.5
 _LONGEST = 4 * 1024 * 1024
 _NAME = re.compile(rb"([A-Za-z_:][A-Za-z0-9_:]*)(\{?)")
 
 
 class Siblings:
-    """A worker's place among the others: `number` is its own, `page` what it tells them."""
+    """A worker's place among the others: `number` is its own, `page` what it tells them, and `obey`
+    does what one of them passes on."""
 
-    def __init__(self, folder: Path, number: int, page: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        number: int,
+        page: Callable[[], bytes],
+        obey: Callable[[str], None],
+    ) -> None:
         self._folder = folder
         self._number = number
         self._page = page
+        self._obey = obey
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
@@ -39,27 +49,41 @@ class Siblings:
 
     async def page(self) -> bytes:
         """Return the metrics of all workers that answer, each with its number as a label."""
+        return merged({self._number: self._page(), **await self._asked(_PAGE)})
+
+    async def pass_on(self, order: str) -> int:
+        """Let the others do what this one was told; returns how many have."""
+        return len(await self._asked(order))
+
+    async def _asked(self, what: str) -> dict[int, bytes]:
+        """Return the answers of those that answer, by their numbers."""
         numbers = {int(path.stem) for path in self._folder.glob("*.sock")} - {self._number}
-        told = await asyncio.gather(*map(self._ask, numbers))
-        pages = {number: page for number, page in zip(numbers, told, strict=True) if page}
-        return merged({self._number: self._page(), **pages})
+        told = await asyncio.gather(*(self._ask(number, what) for number in numbers))
+        return {number: answer for number, answer in zip(numbers, told, strict=True) if answer}
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number}.sock"
 
     async def _tell(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            writer.write(self._page())
-            await writer.drain()
+        with suppress(OSError, ValueError, TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                what = (await reader.readline()).decode().strip()
+                if what == _PAGE:
+                    writer.write(self._page())
+                elif what:
+                    self._obey(what)
+                    writer.write(b"done")
+                await writer.drain()
         writer.close()
 
-    async def _ask(self, number: int) -> bytes:
+    async def _ask(self, number: int, what: str) -> bytes:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 reader, writer = await asyncio.open_unix_connection(
                     self._path(number), limit=_LONGEST
                 )
                 try:
+                    writer.write(f"{what}\n".encode())
                     return await reader.read(-1)
                 finally:
                     writer.close()
