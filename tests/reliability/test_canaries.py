@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ base_url = "{url}"
 api_key_env = "CANARY_KEY"
 [serve]
 client_keys_env = "CANARY_CLIENTS"
+otlp_endpoint = "{url}"
+access_log = "access.jsonl"
 [store]
 redact = ["credentials", "emails", "cards"]
 """
@@ -89,8 +92,9 @@ def kept_in(folder):
 @pytest.mark.reliability
 def test_p1_60_canaries_are_in_nothing_that_is_kept_or_told(tmp_path, upstream, figure):
     (tmp_path / "stepdown.toml").write_text(CONFIG.format(url=upstream.url), encoding="utf-8")
-    env = {"CANARY_KEY": OWN, "CANARY_CLIENTS": CLIENT}
+    env = {"CANARY_KEY": OWN, "CANARY_CLIENTS": CLIENT, "OTEL_LOG_LEVEL": "debug"}
     hidden, told = credentials(), []
+    tracing = find_spec("opentelemetry.sdk") is not None
     personal = particulars()
     said = [text for _, text, _ in hidden] + [text for some in personal.values() for text in some]
     with gateway_process(tmp_path / "w", None, "--verbose", env=env.items()) as gateway:
@@ -105,12 +109,17 @@ def test_p1_60_canaries_are_in_nothing_that_is_kept_or_told(tmp_path, upstream, 
             told.append(send(gateway, "GET", f"/v1/{'x' if number % 2 else 'models/'}{number}"))
         shown = [send(gateway, "GET", path) for path in ("/metrics", "/readyz", "/v1/models")]
         files, lines = kept_in(gateway.workspace)
+    # The upstream's double is the collector of spans as well.
+    spans = [body for _, path, _, body in upstream.seen if path.endswith("/traces")]
+    assert not tracing or spans
     assert len(hidden) + sum(map(len, personal.values())) >= 55
     assert len(lines) >= 6 * len(said)
     files |= {
         "stderr": "".join(gateway.stderr).encode(),
         "errors and headers": b"".join(told),
         "metrics": b"".join(shown),
+        "spans": b"".join(spans),
+        "access log": (tmp_path / "access.jsonl").read_bytes(),
     }
     secrets = {how: key for how, _, key in hidden} | {"own": OWN, "client": CLIENT}
     where = [
@@ -152,6 +161,7 @@ def test_p5_what_a_workspace_holds_is_nobody_elses(tmp_path, upstream, figure):
             shown = b"".join(path.read_bytes() for path in around)
             cores = resource.prlimit(gateway.pid, resource.RLIMIT_CORE)
             found = list(space.rglob("*"))
+            found.append(tmp_path / "access.jsonl")
             modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in [space, *found]}
     finally:
         os.umask(old)

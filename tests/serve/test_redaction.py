@@ -80,6 +80,16 @@ def test_p1_a_card_beside_other_numbers_is_still_one():
     assert ALL.clean(b'{"n": "1 2 3 4 5 6 7 8 9 10 11 12 13 14"}').count(b"[") == 0
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "?", " ", "\\n"])
+def test_p1_a_private_key_outside_json_and_one_that_is_cut_off(newline):
+    key = newline.join(("-----BEGIN EC PRIVATE KEY-----", "MIIEcanary+/A=", "MIIEcanary+/B="))
+    for text in (f"{key}{newline}-----END EC PRIVATE KEY----- thanks", key, f"<{key}>", f'"{key}"'):
+        assert b"canary" not in ALL.clean(text.encode()), text
+    assert ALL.clean(f"{key}{newline}-----END EC PRIVATE KEY----- thanks".encode()).endswith(
+        b"thanks"
+    )
+
+
 ESCAPED = {
     "letters": "".join(f"\\u{ord(letter):04x}" for letter in f"sk-{TAIL}"),
     "one letter": f"\\u0073k-{TAIL}",

@@ -56,8 +56,8 @@ _KEYS = (
     _pattern(
         "private key",
         b"PRIVATE KEY-----",
-        rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\\nr :,.-]*?"
-        rb"(?:-----END [A-Z ]*PRIVATE KEY-----|(?=\"))",
+        rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\\\s?:,.-]*?"
+        rb"(?:-----END [A-Z ]*PRIVATE KEY-----|(?=[^A-Za-z0-9+/=\\\s?:,.-]|\Z))",
     ),
     _pattern("password", b"://", rb"(?<=://)[^/\s:@\"\\]{1,100}:[^/\s@\"\\]{1,200}(?=@)"),
     _pattern("token", b"earer ", rb"(?<=[Bb]earer )[A-Za-z0-9_.~+/=-]{16,}"),
