@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepdown.core.calls import Usage
-from stepdown.core.savings import Account, Captured, Spent, bill, merged, off_by
+from stepdown.core.savings import Account, Captured, Spent, bill, by_audits, merged, off_by
 
 DOLLAR = 10**18
 RATES = {
@@ -62,6 +62,7 @@ def test_c13_every_call_is_on_the_bill_once_and_nothing_unknown_is_in_a_sum(call
     assert account.retried == call.retried
     assert 0 <= account.compared <= account.paid
     assert 0 <= account.beside <= account.paid
+    assert 0 <= account.guessed <= account.instead
     if account.unpriced:
         assert account.instead == account.compared == 0
     if account.unpriced_audits:
@@ -117,6 +118,10 @@ def test_c13_a_golden_invoice():
     expected = 0.0026 + (0.006 - 0.00036) - 0.00048 - 0.003205 - 0.002
     assert account.saving(made) / DOLLAR == pytest.approx(expected, abs=1e-9)
     assert off_by(account) == pytest.approx(0.0026 / 0.003205 - 1)
+    assert account.guessed / DOLLAR == pytest.approx(0.0026, abs=1e-9)
+    by_them = by_audits(account)
+    assert by_them is not None
+    assert by_them / DOLLAR == pytest.approx(0.003205 + 0.006 + 0.00825, abs=1e-9)
 
 
 def test_a_comparison_with_a_cheaper_model_costs_what_that_takes():
@@ -129,6 +134,7 @@ def test_a_comparison_with_a_cheaper_model_costs_what_that_takes():
 
 def test_no_audit_tells_nothing_of_the_estimates():
     assert off_by(Account()) is None
+    assert by_audits(Account()) is None
 
 
 def test_an_audit_of_a_real_count_checks_no_estimate():

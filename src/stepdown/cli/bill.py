@@ -6,7 +6,7 @@ from typing import Any
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.cli.savings import Savings, TaskSavings
 from stepdown.core import display
-from stepdown.core.savings import Account, off_by
+from stepdown.core.savings import Account, by_audits, off_by
 from stepdown.render import Cell, say, show, table
 
 __all__ = ["savings_json", "tell_savings"]
@@ -106,9 +106,11 @@ def _off(account: Account) -> str:
     if share is None:
         return ", which no audit has checked"
     way = "above" if share >= 0 else "below"
+    told = by_audits(account)
+    by_them = display.money(None if told is None else told / ATTODOLLARS)
     return (
         f"; in {display.plural(account.checked, 'audited answer')} the estimate was "
-        f"{display.share(abs(share))} {way} the real cost"
+        f"{display.share(abs(share))} {way} the real cost, by which asked-for is {by_them}"
     )
 
 
@@ -128,6 +130,7 @@ def _models(savings: Savings) -> str:
 
 def _plain(task: TaskSavings) -> dict[str, Any]:
     account, made = task.account, task.made
+    by_them = by_audits(account)
     return {
         "task": task.task,
         "name": task.name,
@@ -148,6 +151,7 @@ def _plain(task: TaskSavings) -> dict[str, Any]:
         "paid_beside_usd": account.beside / ATTODOLLARS,
         "compared_usd": account.compared / ATTODOLLARS,
         "asked_for_usd": account.instead / ATTODOLLARS,
+        "asked_for_by_audits_usd": None if by_them is None else by_them / ATTODOLLARS,
         "audit_usd": account.audit / ATTODOLLARS,
         "labelling_usd": made.labelling / ATTODOLLARS,
         "training_usd": made.training / ATTODOLLARS,

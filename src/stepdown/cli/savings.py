@@ -29,7 +29,7 @@ from stepdown.workspace.files import publish_file
 __all__ = ["Made", "Savings", "TaskSavings", "savings_of"]
 
 _FILE = "savings.json"
-_VERSION = 2
+_VERSION = 3
 _MODELS = 50
 _STAGE = "reading captured calls"
 _TELL_EVERY = 5_000

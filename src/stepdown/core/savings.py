@@ -18,6 +18,7 @@ __all__ = [
     "Cost",
     "Spent",
     "bill",
+    "by_audits",
     "merged",
     "off_by",
 ]
@@ -80,7 +81,8 @@ class Account(msgspec.Struct, frozen=True):
     what the asked-for models would have cost in the calls of which both amounts are known, and
     `compared` what those were paid. `unpriced` calls and `unpriced_audits` have an unknown amount.
     `checked` audits tell how good the estimates are: by them the audited calls cost
-    `checked_estimate`, and really `checked_real`.
+    `checked_estimate`, and really `checked_real`. `guessed` is the part of `instead` that rests on
+    estimates.
     """
 
     small: int = 0
@@ -100,6 +102,7 @@ class Account(msgspec.Struct, frozen=True):
     checked: int = 0
     checked_estimate: int = 0
     checked_real: int = 0
+    guessed: int = 0
 
     def saving(self, made: int = 0) -> int:
         """Return what was saved, less audits and `made`: what labelling and training have cost."""
@@ -131,6 +134,7 @@ def bill(call: Captured, cost: Cost, audited: Captured | None = None) -> Account
         instead=(instead or 0) if compared else 0,
         compared=paid if compared else 0,
         unpriced=int(not compared),
+        guessed=(instead or 0) if compared and call.estimated else 0,
     )
 
 
@@ -145,6 +149,14 @@ def off_by(account: Account) -> float | None:
     if not account.checked_real:
         return None
     return account.checked_estimate / account.checked_real - 1.0
+
+
+def by_audits(account: Account) -> int | None:
+    """Return what `instead` is when its estimates are as far off as the audited ones were."""
+    if not account.checked_estimate:
+        return None
+    real = account.guessed * account.checked_real // account.checked_estimate
+    return account.instead - account.guessed + real
 
 
 def _plus(left: Account, right: Account) -> Account:
