@@ -6,6 +6,8 @@ import time
 import pytest
 
 from stepdown.cli import main
+from stepdown.core.keys import window_of
+from stepdown.store.spend import SqlitePurse
 from stepdown.workspace.keys import read_keys
 
 
@@ -38,14 +40,25 @@ def test_a_key_is_printed_once_and_alone_on_stdout(run, tmp_path):
     assert key.id in out
 
 
-def test_a_list_is_readable_at_100_columns(run):
+def test_a_list_is_readable_at_100_columns(run, tmp_path):
     run("add", "payroll", "--rpm", "60", "--usd-per-day", "5")
     run("add", "web-team", "--tokens-per-minute", "200000", "--tasks", "tickets,invoices")
     run("add", "old", "--escalations-per-minute", "7", "--usd-total", "1234")
     run("revoke", "old")
+    (key, *_) = read_keys(tmp_path / ".stepdown/keys.json").keys
+    purse = SqlitePurse(tmp_path / ".stepdown/spend.db")
+    purse.lease(key.id, window_of("day", time.time()), 1_200_000_000, 5_000_000_000)
+    purse.close()
     _, out, _ = run("list")
     assert max(len(line.rstrip()) for line in out.splitlines()) <= 100
-    for cell in ("payroll", "$5.00 a day", "200,000", "tickets", "revoked", "$1,234"):
+    for cell in (
+        "payroll",
+        "$1.20 of $5.00 a day",
+        "200,000",
+        "tickets",
+        "revoked",
+        "$0 of $1,234",
+    ):
         assert cell in out
 
 

@@ -1,8 +1,18 @@
 """Virtual keys as values: their states, their digests, and their form in a header."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from stepdown.core.keys import Allowance, VirtualKey, digest_of, is_key, is_virtual
+from stepdown.core.keys import (
+    Allowance,
+    VirtualKey,
+    digest_of,
+    ends_in_s,
+    is_key,
+    is_virtual,
+    window_of,
+)
 
 KEY = b"sd-0123456789ab-" + b"x" * 43
 
@@ -36,3 +46,13 @@ def test_a_virtual_key_is_seen_in_a_header(before):
 def test_money_is_counted_in_whole_nanodollars():
     assert Allowance(usd=0.1).nanodollars == 100_000_000
     assert Allowance().nanodollars is None
+
+
+def test_windows_follow_the_calendar():
+    at = datetime(2026, 12, 31, 23, 30, tzinfo=UTC).timestamp()
+    assert window_of("hour", at) == "2026-12-31T23"
+    assert window_of("day", at) == "2026-12-31"
+    assert window_of("month", at) == "2026-12"
+    assert window_of("total", at) == "total"
+    assert ends_in_s("hour", at) == ends_in_s("day", at) == ends_in_s("month", at) == 1800
+    assert ends_in_s("total", at) is None

@@ -21,10 +21,10 @@ from stepdown.core.ports import Prediction
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Signature, Task, TaskIndex, Verdict, input_text
 from stepdown.core.templates import Template
+from stepdown.serve.desk import Desk
 from stepdown.serve.live import LiveRoute, Loaded
 from stepdown.serve.server import serving
 from stepdown.serve.settings import Endpoint, Routing, Settings, Timeouts
-from stepdown.serve.till import Desk
 from stepdown.store.spend import SqlitePurse
 from stepdown.store.sqlite import SqliteOutbox, read_lines
 from stepdown.wire.openai import parse_request

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stepdown.errors import StepdownError
 from stepdown.serve import budgets
-from stepdown.serve.budgets import Budget, ends_in_s, window_of
+from stepdown.serve.budgets import Budget
 
 
 class FakePurse:
@@ -143,16 +143,6 @@ def test_s16_reserved_and_spent_never_exceed_the_cap(steps):
 
     counted, purse = run(work)
     assert purse.out.get(("k", "total"), 0) == counted
-
-
-def test_windows_follow_the_calendar():
-    at = datetime(2026, 12, 31, 23, 30, tzinfo=UTC).timestamp()
-    assert window_of("hour", at) == "2026-12-31T23"
-    assert window_of("day", at) == "2026-12-31"
-    assert window_of("month", at) == "2026-12"
-    assert window_of("total", at) == "total"
-    assert ends_in_s("hour", at) == ends_in_s("day", at) == ends_in_s("month", at) == 1800
-    assert ends_in_s("total", at) is None
 
 
 def test_a_clock_that_goes_back_opens_no_window_again(monkeypatch):

@@ -8,8 +8,8 @@ from stepdown.config import Config
 from stepdown.core.calls import Usage
 from stepdown.core.keys import NewKey, VirtualKey
 from stepdown.core.ports import Purse
+from stepdown.serve.desk import Desk
 from stepdown.serve.settings import AdminPlane
-from stepdown.serve.till import Desk
 from stepdown.workspace.keys import add_key, key_reader, revoke_key
 
 __all__ = ["desk_of", "plane_of"]

@@ -3,7 +3,7 @@
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +11,10 @@ import click
 import msgspec
 
 from stepdown.cli.options import Session, common, print_json
+from stepdown.cli.stores import database_url, open_purse
 from stepdown.core import display
-from stepdown.core.keys import Allowance, NewKey, Period, VirtualKey
-from stepdown.errors import UsageError
+from stepdown.core.keys import NANODOLLARS, Allowance, NewKey, Period, VirtualKey, window_of
+from stepdown.errors import StepdownError, UsageError
 from stepdown.render import next_step, say, show, table
 from stepdown.workspace.keys import add_key, read_keys, revoke_key
 
@@ -74,11 +75,13 @@ def listed(session: Session) -> None:
     """List the keys with their limits and states; no key itself is kept anywhere."""
     now = time.time()
     found = read_keys(session.workspace.keys).keys
+    spent = _spending(session, found, now)
     if session.json:
-        print_json({"keys": [shown_key(key, now) for key in found]})
+        rows = [{**shown_key(key, now), "spent_usd": spent.get(key.id)} for key in found]
+        print_json({"keys": rows})
         return
-    columns = ["name", "id", "state", ">a minute", ">tokens", ">escalations", ">money", "tasks"]
-    show(table("Keys", columns, [_row(key, now) for key in found]))
+    columns = ["name", ">id", "state", "a minute", "money", "tasks"]
+    show(table("Keys", columns, [_row(key, now, spent.get(key.id)) for key in found]))
     next_step(session.typed("stepdown keys add NAME"))
 
 
@@ -134,7 +137,26 @@ def _expiry(text: str | None, now: float) -> float | None:
     return moment
 
 
-def _row(key: VirtualKey, now: float) -> list[Any]:
+def _spending(session: Session, keys: Sequence[VirtualKey], now: float) -> dict[str, float | None]:
+    """Return the dollars that count against each limit of money; None where nobody can tell."""
+    limited = {
+        key.id: window_of(key.allowance.period, now)
+        for key in keys
+        if key.allowance.usd is not None
+    }
+    if not limited or (database_url(session) is None and not session.workspace.spending.exists()):
+        return dict.fromkeys(limited, 0.0)
+    purse = open_purse(session)
+    try:
+        return {key: purse.spent(key, window) / NANODOLLARS for key, window in limited.items()}
+    except StepdownError as problem:
+        say(f"What was spent can't be told: {problem}")
+        return dict.fromkeys(limited)
+    finally:
+        purse.close()
+
+
+def _row(key: VirtualKey, now: float, spent: float | None) -> list[Any]:
     may = key.allowance
     state = key.state(now)
     if state == "active" and key.expires is not None:
@@ -143,16 +165,22 @@ def _row(key: VirtualKey, now: float) -> list[Any]:
         key.name,
         key.id,
         state,
-        _figure(may.requests_per_minute),
-        _figure(may.tokens_per_minute),
-        _figure(may.escalations_per_minute),
-        _money(may),
+        ", ".join(_by_minute(may)) or "any",
+        _money(may) if may.usd is None else f"{display.money(spent)} of {_money(may)}",
         ", ".join(key.tasks) or "any",
     ]
 
 
-def _figure(most: int | None) -> str:
-    return "any" if most is None else display.count(most)
+def _by_minute(may: Allowance) -> list[str]:
+    return [
+        f"{most:,} {what}"
+        for most, what in (
+            (may.requests_per_minute, "requests"),
+            (may.tokens_per_minute, "tokens"),
+            (may.escalations_per_minute, "escalations"),
+        )
+        if most is not None
+    ]
 
 
 def _money(may: Allowance) -> str:
@@ -163,15 +191,7 @@ def _money(may: Allowance) -> str:
 
 def _sentence(key: VirtualKey) -> str:
     may = key.allowance
-    limits = [
-        f"{most:,} {what} a minute"
-        for most, what in (
-            (may.requests_per_minute, "requests"),
-            (may.tokens_per_minute, "tokens"),
-            (may.escalations_per_minute, "escalations"),
-        )
-        if most is not None
-    ]
+    limits = [f"{most} a minute" for most in _by_minute(may)]
     if may.usd is not None:
         limits.append(_money(may) + (" in total" if may.period == "total" else ""))
     return f"At most {', '.join(limits)}." if limits else "It has no limits."

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -15,8 +16,10 @@ __all__ = [
     "Period",
     "VirtualKey",
     "digest_of",
+    "ends_in_s",
     "is_key",
     "is_virtual",
+    "window_of",
 ]
 
 NANODOLLARS = 10**9
@@ -24,6 +27,7 @@ NANODOLLARS = 10**9
 
 Period = Literal["hour", "day", "month", "total"]
 
+_FORMS: dict[Period, str] = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}
 _VIRTUAL = re.compile(rb"(?:[Bb]earer +)?sd-[0-9a-f]{12}[-_]")
 
 
@@ -97,3 +101,23 @@ def is_key(presented: bytes, digest: str) -> bool:
 def is_virtual(value: bytes) -> bool:
     """Say whether a header's value has the form of a virtual key: it must not leave the gateway."""
     return _VIRTUAL.match(value) is not None
+
+
+def window_of(period: Period, now: float) -> str:
+    """Return the name of the window that a time lies in; later windows have greater names."""
+    form = _FORMS.get(period)
+    return period if form is None else datetime.fromtimestamp(now, UTC).strftime(form)
+
+
+def ends_in_s(period: Period, now: float) -> float | None:
+    """Return the seconds until the window ends; None: never."""
+    at = datetime.fromtimestamp(now, UTC).replace(minute=0, second=0, microsecond=0)
+    if period == "hour":
+        end = at + timedelta(hours=1)
+    elif period == "day":
+        end = at.replace(hour=0) + timedelta(days=1)
+    elif period == "month":
+        end = (at.replace(day=1, hour=0) + timedelta(days=32)).replace(day=1)
+    else:
+        return None
+    return end.timestamp() - now

@@ -9,13 +9,12 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from datetime import UTC, datetime, timedelta
 
-from stepdown.core.keys import Period
+from stepdown.core.keys import Period, window_of
 from stepdown.core.ports import Purse
 from stepdown.errors import StepdownError
 
-__all__ = ["Budget", "ends_in_s", "window_of"]
+__all__ = ["Budget"]
 
 log = logging.getLogger("stepdown.serve")
 
@@ -24,27 +23,6 @@ _CHUNKS = (
 )
 _EMPTY_S = 1.0
 _HOUR_S = 3600
-_FORMS: dict[Period, str] = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}
-
-
-def window_of(period: Period, now: float) -> str:
-    """Return the name of the window that a time lies in; later windows have greater names."""
-    form = _FORMS.get(period)
-    return period if form is None else datetime.fromtimestamp(now, UTC).strftime(form)
-
-
-def ends_in_s(period: Period, now: float) -> float | None:
-    """Return the seconds until the window ends; None: never."""
-    at = datetime.fromtimestamp(now, UTC).replace(minute=0, second=0, microsecond=0)
-    if period == "hour":
-        end = at + timedelta(hours=1)
-    elif period == "day":
-        end = at.replace(hour=0) + timedelta(days=1)
-    elif period == "month":
-        end = (at.replace(day=1, hour=0) + timedelta(days=32)).replace(day=1)
-    else:
-        return None
-    return end.timestamp() - now
 
 
 class Budget:

@@ -14,6 +14,7 @@ from stepdown.errors import StepdownError, UsageError
 from stepdown.serve.callers import callers_of, known_keys_of
 from stepdown.serve.capture import Capture, Outbox, Turn
 from stepdown.serve.chain import Chain, chains_of
+from stepdown.serve.desk import Desk
 from stepdown.serve.dialects import MESSAGES, Dialect
 from stepdown.serve.headers import Headers
 from stepdown.serve.live import Load, Loaded
@@ -25,7 +26,7 @@ from stepdown.serve.shapes import Shapes
 from stepdown.serve.siblings import Siblings
 from stepdown.serve.students import StudentRunner, warm_up
 from stepdown.serve.tiers import Conversations, is_kept_there
-from stepdown.serve.till import Desk, Till
+from stepdown.serve.till import Till
 from stepdown.serve.upstream import Upstream
 from stepdown.serve.watch import Watch
 

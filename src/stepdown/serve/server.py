@@ -21,12 +21,12 @@ from stepdown.errors import UsageError
 from stepdown.serve.admin import make_admin
 from stepdown.serve.app import App, make_app
 from stepdown.serve.capture import Outbox
+from stepdown.serve.desk import Desk
 from stepdown.serve.gateway import Gateway, log
 from stepdown.serve.live import Load
 from stepdown.serve.protocol import GuardedProtocol, guarded
 from stepdown.serve.reloading import Reload, no_reload
 from stepdown.serve.settings import Settings, Timeouts, checked
-from stepdown.serve.till import Desk
 from stepdown.serve.workers import READY
 
 __all__ = ["holding", "serve", "serving"]

@@ -8,25 +8,32 @@ import asyncio
 import heapq
 import math
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Never, Self
+from typing import Any, Self
 
 import msgspec
 
 from stepdown.core.calls import Usage
-from stepdown.core.keys import NANODOLLARS, Allowance, KeyRing, NewKey, Period, VirtualKey
-from stepdown.core.ports import Price, Purse
-from stepdown.errors import StepdownError, UsageError
+from stepdown.core.keys import (
+    NANODOLLARS,
+    Allowance,
+    Period,
+    VirtualKey,
+    ends_in_s,
+    window_of,
+)
+from stepdown.core.ports import Price
+from stepdown.errors import StepdownError
 from stepdown.serve.bounds import Most, most_of
-from stepdown.serve.budgets import Budget, ends_in_s, window_of
+from stepdown.serve.budgets import Budget
+from stepdown.serve.desk import Desk
 from stepdown.serve.rates import Rate, Slot
 from stepdown.serve.replies import Reply, problem
 from stepdown.serve.settings import Settings
 from stepdown.serve.upstream import Unanswered
 
-__all__ = ["Account", "Bill", "Desk", "LoadKeys", "Till", "Unaffordable"]
+__all__ = ["Account", "Bill", "Till", "Unaffordable"]
 
 _NOT_SENT = frozenset(("upstream_unavailable", "upstream_crowded", "upstream_redirects"))
 _SUCCESS = range(200, 300)
@@ -38,35 +45,6 @@ _FREE = frozenset(("/messages/count_tokens", "/moderations"))
 _PRICED = frozenset(("/embeddings", "/completions"))
 """Paths that are passed on, and whose cost the price list of tokens tells."""
 _UNLIMITED = Allowance()
-
-
-LoadKeys = Callable[[int | None], KeyRing | None]
-"""load(generation) → the virtual keys, or None where there are none newer than that generation."""
-
-
-def _no_keys(generation: int | None) -> KeyRing | None:
-    return KeyRing() if generation is None else None
-
-
-def _no_price(model: str, usage: Usage) -> int | None:
-    return None
-
-
-def _no_desk(*given: object) -> Never:
-    raise UsageError("This gateway has no workspace to keep keys in; use `stepdown keys`.")
-
-
-class Desk(msgspec.Struct, frozen=True):
-    """What stands behind keys: where they are read, what calls cost, and who keeps count of it.
-
-    `add` makes a key and `revoke` revokes one by its name or id, for good, in the same place.
-    """
-
-    keys: LoadKeys = _no_keys
-    price: Price = _no_price
-    purse: Purse | None = None
-    add: Callable[[NewKey], tuple[str, VirtualKey]] = _no_desk
-    revoke: Callable[[str], VirtualKey] = _no_desk
 
 
 class _Named(msgspec.Struct):
