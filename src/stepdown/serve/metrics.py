@@ -103,9 +103,10 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        self._under_way = Gauge(
+        self._under_way = 0
+        Gauge(
             "stepdown_requests_under_way", "Requests that are not answered.", registry=self.registry
-        )
+        ).set_function(lambda: self._under_way)
         self._tokens = Counter(
             "stepdown_tokens",
             "Tokens of answered calls, of those that told them; a student's are estimates.",
@@ -126,11 +127,11 @@ class Metrics:
 
     def began(self) -> None:
         """Count a request as under way."""
-        self._under_way.inc()
+        self._under_way += 1
 
     def ended(self, decision: Decision | None, task: str, status: int, seconds: float) -> None:
         """Count a request that was decided on; others (probes, wrong paths) are not counted."""
-        self._under_way.dec()
+        self._under_way -= 1
         if decision is None:
             return
         shown = _SHOWN.get(status) or f"{status // 100}xx"
