@@ -20,6 +20,13 @@ def test_what_is_relayed_has_a_usual_size():
     assert json.loads(ground.relayed_body(stream=True))["stream"] is True
 
 
+def test_a_part_begins_with_an_empty_store(tmp_path):
+    for name in ("calls.db", "calls.db-wal", "policy.json"):
+        (tmp_path / name).touch()
+    ground.forget_calls(ground.Ground(tmp_path, [], ground.cores()))
+    assert [path.name for path in tmp_path.iterdir()] == ["policy.json"]
+
+
 def test_an_empty_folder_is_not_learnt(tmp_path, monkeypatch):
     assert not ground._learnt(tmp_path)
     monkeypatch.setattr(ground, "audit_log", lambda *_: None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stepdown.cli.bench.figures import Figure
 from stepdown.cli.bench.gateway import speed, steady
-from stepdown.cli.bench.gateway.ground import Ground, ground
+from stepdown.cli.bench.gateway.ground import Ground, forget_calls, ground
 from stepdown.cli.bench.gateway.kills import kills
 from stepdown.cli.bench.gateway.mutations import mutated
 from stepdown.cli.bench.gateway.nginx import checked
@@ -37,6 +37,7 @@ def _run(parts: Sequence[_Part], progress: Progress) -> list[Figure]:
     figures: list[Figure] = []
     with ground(progress) as found:
         for part in parts:
+            forget_calls(found)
             figures += part(found, progress)
     name, why = "load average before the run", "what others do on the machine is in all figures"
     return [*figures, Figure(name, f"{busy:.1f}", busy, note=why)]
