@@ -18,6 +18,8 @@ from tests.serve.conftest import FakeUpstream
 from stepdown.core.keys import NANODOLLARS
 from stepdown.store.spend import read_spending
 
+pytestmark = pytest.mark.reliability
+
 CALL_USD = 0.10
 SETTINGS = """
 [tiers.frontier]
@@ -156,7 +158,6 @@ def test_o8_the_admin_plane_is_there_with_a_secret_alone(tmp_path, upstream, fir
     assert "made" in run(tmp_path, "keys", "list")
 
 
-@pytest.mark.reliability
 def test_s16_ten_calls_of_money_two_hundred_at_once_and_a_kill_midway(tmp_path, upstream, figure):
     key = run(tmp_path, "keys", "add", "team", "--usd-total", "1.0")
     upstream.pause = 0.2
@@ -192,7 +193,6 @@ def test_s16_ten_calls_of_money_two_hundred_at_once_and_a_kill_midway(tmp_path, 
     figure(f"$1.00 for calls of $0.10; 2 times 200 at once, killed midway: {sent} calls sent")
 
 
-@pytest.mark.reliability
 def test_s16_what_is_not_used_comes_back_at_a_clean_end(tmp_path, upstream):
     key = run(tmp_path, "keys", "add", "team", "--usd-total", "1.0")
     for _ in range(2):
@@ -205,7 +205,6 @@ def test_s16_what_is_not_used_comes_back_at_a_clean_end(tmp_path, upstream):
     assert len(upstream.seen) == 10
 
 
-@pytest.mark.reliability
 def test_s16_two_gateways_spend_from_one_purse(tmp_path, upstream, figure):
     for name in "ab":
         (tmp_path / name).mkdir()

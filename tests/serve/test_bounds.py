@@ -26,6 +26,8 @@ def most(**body):
         ({"max_tokens": True}, 1000),
         ({"max_tokens": "7"}, 1000),
         ({"max_tokens": 10**30}, 10**9),
+        ({"max_tokens": 1e6}, 10**6),
+        ({"max_tokens": 10, "n": 2.5}, 30),
         ({"n": 0, "max_tokens": 5}, 5),
     ],
 )

@@ -4,6 +4,7 @@ A token is at least one byte of text, and JSON writes no text shorter than it is
 (pictures, documents) has a bound of its own, and what points to something elsewhere has none.
 """
 
+import math
 import re
 from typing import Any
 
@@ -73,8 +74,10 @@ def most_of(body: bytes, unsaid: int) -> Most:
     except (ValueError, RecursionError):
         asked = _Body()
     said = (asked.max_tokens, asked.max_completion_tokens, asked.max_output_tokens)
-    limits = [limit for limit in said if type(limit) is int and limit > 0]
-    answers = max([1, *(n for n in (asked.n, asked.best_of) if type(n) is int)])
+    # Some servers take 1e6 for a number as well.
+    limits = [math.ceil(limit) for limit in said if type(limit) in (int, float) and limit > 0]
+    several = (n for n in (asked.n, asked.best_of) if type(n) in (int, float))
+    answers = math.ceil(max(1, *several, 1))
     output = min((max(limits) if limits else unsaid) * answers, _MOST_TOKENS)
     more, unbounded = _beside_text(body) if b'"type"' in body else (0, "")
     # What is written to a cache costs up to twice as much.
