@@ -1,5 +1,6 @@
 """`stepdown serve`: the gateway on the workspace's policy, until it is told to stop."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +78,9 @@ def serve(
         if settings.worker is None:
             notes.append(announce(session.workspace.root, address))
         if settings.worker is None or settings.worker.number == 1:
-            _tell(settings, seen, address)
+            # A terminal that was closed meanwhile is told by its signal.
+            with contextlib.suppress(OSError):
+                _tell(settings, seen, address)
 
     try:
         reload = reloader(session, settle, load, lambda mid: loader(session.workspace, mid))
