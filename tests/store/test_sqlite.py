@@ -266,3 +266,32 @@ def test_d4_a_full_queue_says_so(path):
 @pytest.mark.nightly
 def test_d1_kill_9_loses_nothing_acknowledged_100_times(path):
     assert lost_after_kills(path, 100) == set()
+
+
+@pytest.mark.parametrize("failing", ["forget", "checkpoint"])
+def test_d4_what_failed_beside_the_calls_is_tried_again_without_any(path, outbox, failing):
+    """A gateway that answers nothing it can't capture would else never find out that it can."""
+    put(outbox, exchange(1))
+    outbox._connection.close()
+    if failing == "forget":
+        with pytest.raises(sqlite3.Error):
+            outbox.forget(0, 0)
+    else:
+        outbox._uncheckpointed = 10**9
+        outbox._queue.put("checkpoint")
+    deadline = time.monotonic() + 10
+    while outbox._connection is None or outbox._uncheckpointed or outbox.health().error:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+        if failing == "forget":
+            outbox._uncheckpointed = 0
+    assert put(outbox, exchange(2)) == [True]
+
+
+def test_d4_what_is_missing_at_the_end_is_marked(path):
+    outbox = SqliteOutbox(path, max_items=0)
+    outbox._no_hurry_until = time.monotonic() + 60
+    put(outbox, exchange(1), exchange(2))
+    outbox.close()
+    with closing(sqlite3.connect(path)) as reader:
+        assert reader.execute("SELECT sum(dropped) FROM gaps").fetchone() == (2,)
