@@ -138,6 +138,7 @@ def test_s16_what_was_granted_before_a_kill_stays_spent(tmp_path):
     for _ in range(3):
         command = [sys.executable, "-c", _LEASES, str(tmp_path / "spend.db")]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
             for _ in range(40):
                 granted += int(process.stdout.readline())
             os.kill(process.pid, signal.SIGKILL)
