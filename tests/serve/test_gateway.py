@@ -1,6 +1,7 @@
 """The gateway's memory: known keys, ids, and work beside the requests."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -8,7 +9,8 @@ from stepdown.errors import UsageError
 from stepdown.serve.callers import Caller
 from stepdown.serve.capture import Turn
 from stepdown.serve.gateway import Gateway, new_turn
-from stepdown.serve.settings import Limits, Settings
+from stepdown.serve.reloading import Reloaded
+from stepdown.serve.settings import Limits, Settings, Timeouts
 
 
 def keyed(key):
@@ -76,3 +78,50 @@ def test_work_beside_the_requests_is_bounded_and_ends_with_the_gateway(world):
 def test_a_loader_has_to_give_something_at_start(world):
     with pytest.raises(TypeError):
         Gateway(Settings(), lambda generation: None, None)
+
+
+def test_s4_a_key_that_is_revoked_during_a_reload_stays_revoked(world):
+    whole = world.issue()
+
+    async def go():
+        settings, loop = Settings(), asyncio.get_running_loop()
+        gateway = Gateway(settings, world.load, None, world.desk())
+        assert gateway.callers.identified(keyed(whole))
+
+        def load(generation):
+            world.revoke(0)
+            asyncio.run_coroutine_threadsafe(gateway.take_up_keys(), loop).result(10)
+            return world.loaded()
+
+        gateway.reload_config = lambda: Reloaded(settings, load)
+        assert (await gateway.reload()).problem == ""
+        return gateway
+
+    gateway = asyncio.run(go())
+    assert gateway.callers.generation == world.ring.generation
+    assert gateway.callers.identified(keyed(whole)) is None
+
+
+def test_s4_a_key_is_revoked_while_a_policy_is_being_loaded(world):
+    whole, released = world.issue(), threading.Event()
+
+    def load(generation):
+        if generation is not None:
+            released.wait(30)
+        return world.load(generation)
+
+    async def go():
+        settings = Settings(timeouts=Timeouts(poll=0.02))
+        gateway = Gateway(settings, load, None, world.desk())
+        await gateway.open()
+        await asyncio.sleep(0.2)
+        world.revoke(0)
+        try:
+            async with asyncio.timeout(5):
+                while gateway.callers.identified(keyed(whole)):
+                    await asyncio.sleep(0.02)
+        finally:
+            released.set()
+            await gateway.close()
+
+    asyncio.run(go())

@@ -8,7 +8,7 @@ from stepdown.errors import StepdownError, UsageError
 from stepdown.serve.chain import chains_of
 from stepdown.serve.reloading import no_reload, renewed, retire
 from stepdown.serve.settings import Endpoint, Limits, Settings, Timeouts
-from stepdown.serve.upstream import Upstream
+from stepdown.serve.upstream import Unanswered, Upstream
 
 
 def test_the_socket_stays_and_nonsense_is_refused():
@@ -45,10 +45,26 @@ def test_an_old_upstream_is_closed_after_its_last_request():
         upstream = Upstream("http://127.0.0.1:1", Limits(), Timeouts())
         await upstream.open()
         upstream.under_way = 1
-        task = asyncio.ensure_future(retire(upstream))
+        task = asyncio.ensure_future(retire(upstream, 0.0))
         await asyncio.sleep(0.05)
         assert not task.done()
         upstream.under_way = 0
         await asyncio.wait_for(task, 5)
+
+    asyncio.run(go())
+
+
+def test_an_old_upstream_may_still_be_fallen_back_on_and_says_so_when_it_is_closed():
+    async def go():
+        upstream = Upstream("http://127.0.0.1:1", Limits(), Timeouts())
+        await upstream.open()
+        task = asyncio.ensure_future(retire(upstream, 60.0))
+        await asyncio.sleep(0.05)
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait([task])
+        with pytest.raises(Unanswered, match="no longer configured"):
+            async with upstream.answer("POST", "/x", [], b"{}", first_byte_s=1.0):
+                pass
 
     asyncio.run(go())

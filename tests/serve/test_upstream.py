@@ -3,6 +3,8 @@
 import asyncio
 import socket
 import threading
+import time
+from contextlib import suppress
 
 import pytest
 
@@ -57,7 +59,8 @@ class Scripted:
             with connection:
                 for answer in script:
                     connection.recv(65536)
-                    connection.sendall(answer)
+                    with suppress(OSError):
+                        connection.sendall(answer() if callable(answer) else answer)
 
     def __enter__(self):
         return self
@@ -72,15 +75,48 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 
 def test_a_kept_connection_that_was_closed_is_tried_once_more():
-    with Scripted([OK], [OK]) as server:
+    with Scripted([OK, b""], [OK]) as server:
         assert asked(server.url, 2) == [b"{}", b"{}"]
         assert server.connections == 2
 
 
 def test_a_request_that_is_dropped_twice_is_given_up():
-    with Scripted([b""], [b""], [OK]) as server:
-        assert asked(server.url) == [(502, "upstream_broke_off")]
+    with Scripted([OK, b""], [b""], [OK]) as server:
+        assert asked(server.url, 2) == [b"{}", (502, "upstream_broke_off")]
         assert server.connections == 2
+
+
+def test_what_a_fresh_connection_drops_is_not_sent_again():
+    with Scripted([b""], [OK]) as server:
+        assert asked(server.url) == [(502, "upstream_broke_off")]
+        assert server.connections == 1
+
+
+def test_the_second_try_is_counted_and_keeps_to_the_moment():
+    async def go(url):
+        upstream = Upstream(url, Limits(), FAST)
+        await upstream.open()
+        codes = []
+        for _ in range(2):
+            began = time.monotonic()
+            try:
+                async with upstream.answer(
+                    "POST", "/x", [], b"{}", first_byte_s=60.0, until=began + 1.0
+                ) as reached:
+                    codes.append(await whole_body(reached.response, 100, 5.0))
+            except Unanswered as failure:
+                codes.append(failure.code)
+        await upstream.close()
+        return codes, upstream.retried, time.monotonic() - began
+
+    def late():
+        time.sleep(0.8)
+        return b""
+
+    with Scripted([OK, late], [lambda: time.sleep(2.0) or OK]) as server:
+        codes, retried, seconds = asyncio.run(go(server.url))
+    assert (codes, retried) == ([b"{}", "upstream_timeout"], 1)
+    assert 0.9 <= seconds < 1.7
 
 
 @pytest.mark.parametrize(

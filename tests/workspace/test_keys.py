@@ -74,6 +74,16 @@ def test_the_reader_reads_what_changed_and_only_then(path, monkeypatch):
     assert reads == []
 
 
+def test_the_reader_tells_a_change_again_to_who_has_not_taken_it_up(path):
+    read = key_reader(path)
+    add_key(path, NewKey("a"))
+    assert read(None).generation == 1
+    revoke_key(path, "a")
+    assert read(None).generation == 2
+    assert read(1).keys[0].revoked
+    assert read(2) is None
+
+
 def test_a_damaged_file_is_told_and_not_taken_for_an_empty_one(path):
     add_key(path, NewKey("a"))
     path.write_text("{")

@@ -19,7 +19,7 @@ from stepdown.serve.dialects import MESSAGES, Dialect
 from stepdown.serve.headers import Headers
 from stepdown.serve.live import Load, Loaded
 from stepdown.serve.metrics import Gauges, Metrics
-from stepdown.serve.redaction import redactor
+from stepdown.serve.redaction import Redactor, redactor
 from stepdown.serve.reloading import Config, Reload, Reloaded, no_reload, renewed, retire
 from stepdown.serve.settings import Settings, is_loopback
 from stepdown.serve.shapes import Shapes
@@ -95,7 +95,7 @@ class Gateway:
         self._known_keys = known_keys_of(settings)
         self._background: set[asyncio.Task[None]] = set()
         self._standing: set[asyncio.Task[None]] = set()
-        self._reloading = asyncio.Lock()
+        self._reloading, self._reading_keys = asyncio.Lock(), asyncio.Lock()
         self.metrics = Metrics(self._state)
 
     def may_watch(self, headers: Headers) -> bool:
@@ -143,6 +143,7 @@ class Gateway:
         for upstream in self.chains.upstreams():
             await upstream.open()
         self._start(self._poll(), self._standing)
+        self._start(self._poll_keys(), self._standing)
         for upstream in self.chains.upstreams():
             self._start(self._look(upstream), self._standing)
 
@@ -206,21 +207,33 @@ class Gateway:
             StepdownError: they can't be served by.
         """
         settings = renewed(self.settings, found.settings)
-        there = self.chains.upstreams()
+        there, longest_s = self.chains.upstreams(), self.settings.timeouts.deadline
         chains = chains_of(settings, there)
-        callers = callers_of(settings, await asyncio.to_thread(self.desk.keys, None))
-        if callers.virtual and chains.frontier and chains.frontier[0].api_key is None:
-            raise UsageError(_NO_OWN_KEY)
         load = found.load or self._load
         loaded = await asyncio.to_thread(self._load_warm, None, load) if found.load else None
         clean = redactor(settings.redact, settings.secrets())
-        watch = Watch(settings, clean.clean)
-        fresh = [one for one in chains.upstreams() if one not in there]
-        for upstream in fresh:
-            await upstream.open()
-        # All of it at once: nothing waits from here on.
-        self.settings, self.chains, self.callers, self._load = settings, chains, callers, load
+        # The keys last, and nobody else reads them meanwhile: a key that was revoked while the rest
+        # was made ready must not come back.
+        async with self._reading_keys:
+            callers = callers_of(settings, await asyncio.to_thread(self.desk.keys, None))
+            if callers.virtual and chains.frontier and chains.frontier[0].api_key is None:
+                raise UsageError(_NO_OWN_KEY)
+            watch = Watch(settings, clean.clean)
+            for upstream in chains.upstreams():
+                if upstream not in there:
+                    await upstream.open()
+            # All of it at once: nothing waits from here on.
+            self.settings, self.chains, self.callers, self._load = settings, chains, callers, load
         self.loaded = loaded or self.loaded
+        self._go_by(found, clean, there, longest_s)
+        old, self.watch = self.watch, watch
+        self._start(asyncio.to_thread(old.close), self._standing)
+
+    def _go_by(
+        self, found: Reloaded, clean: Redactor, there: list[Upstream], longest_s: float
+    ) -> None:
+        """Let everything else go by the settings that were just taken up."""
+        settings, chains = self.settings, self.chains
         frontier = chains.frontier
         self.upstream = (
             frontier[0].upstream if frontier else Upstream(None, settings.limits, settings.timeouts)
@@ -229,17 +242,16 @@ class Gateway:
         self.till.take_up(settings, found.price or self.till.price)
         if settings.answers_known_keys_only != (self._known_keys is not None):
             self._known_keys = known_keys_of(settings)
-        old, self.watch = self.watch, watch
         if self.on_reload is not None:
             self.on_reload()
         for upstream in chains.upstreams():
             upstream.bound(settings.limits, settings.timeouts)
-        for upstream in fresh:
-            self._start(self._look(upstream), self._standing)
+        for upstream in chains.upstreams():
+            if upstream not in there:
+                self._start(self._look(upstream), self._standing)
         for upstream in there:
             if upstream not in chains.upstreams():
-                self._start(retire(upstream), self._standing)
-        self._start(asyncio.to_thread(old.close), self._standing)
+                self._start(retire(upstream, longest_s), self._standing)
 
     def may_be_answered(self, turn: Turn) -> bool:
         """Say whether a student may answer: the caller's key is ours, or was accepted upstream."""
@@ -289,7 +301,6 @@ class Gateway:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self.settings.timeouts.poll)
-            await self.take_up_keys()
             self.till.tidy()
             try:
                 newer = await loop.run_in_executor(None, self._load_warm, self.loaded.generation)
@@ -301,18 +312,24 @@ class Gateway:
                 self.loaded = newer
                 self.students.keep_only({live.student.id for live in newer.routes.values()})
 
+    async def _poll_keys(self) -> None:
+        """Take up each change of the keys, however long a policy takes to load meanwhile."""
+        while True:
+            await asyncio.sleep(self.settings.timeouts.poll)
+            await self.take_up_keys()
+
     async def take_up_keys(self) -> None:
         """Know the keys as they are now."""
-        loop = asyncio.get_running_loop()
-        generation = self.callers.generation
-        try:
-            newer = await loop.run_in_executor(None, self.desk.keys, generation)
-        except Exception as problem:  # noqa: BLE001 - whatever is wrong with the file, the keys that are known stand
-            self.keys_problem = _told(problem)
-            return
-        self.keys_problem = ""
-        if newer is not None:
-            self.callers.take_up(newer)
+        async with self._reading_keys:
+            generation = self.callers.generation
+            try:
+                newer = await asyncio.to_thread(self.desk.keys, generation)
+            except Exception as problem:  # noqa: BLE001 - whatever is wrong with the file, the keys that are known stand
+                self.keys_problem = _told(problem)
+                return
+            self.keys_problem = ""
+            if newer is not None:
+                self.callers.take_up(newer)
 
     def _load_warm(self, generation: int | None, load: Load | None = None) -> Loaded | None:
         newer = (load or self._load)(generation)

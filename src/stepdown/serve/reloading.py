@@ -1,6 +1,7 @@
 """Taking up a changed configuration while running: read, checked, and swapped at once.
 
-What is under way keeps the upstreams that it began with; they are closed when the last of it ends.
+What is under way keeps the upstreams that it began with; they are closed when the last of it must
+have ended.
 """
 
 import asyncio
@@ -61,8 +62,15 @@ def renewed(old: Settings, new: Settings) -> Settings:
     return checked(fixed)
 
 
-async def retire(upstream: Upstream) -> None:
-    """Close an upstream when the last of its requests has ended."""
-    while upstream.under_way:
-        await asyncio.sleep(_LOOK_S)
-    await upstream.close()
+async def retire(upstream: Upstream, longest_s: float) -> None:
+    """Close an upstream when the last of its requests has ended.
+
+    A call that began before may still come to it as a fall-back, for `longest_s`. A gateway that
+    closes does not wait.
+    """
+    try:
+        await asyncio.sleep(longest_s)
+        while upstream.under_way:
+            await asyncio.sleep(_LOOK_S)
+    finally:
+        await upstream.close()

@@ -14,7 +14,7 @@ from yarl import URL
 from stepdown.errors import UpstreamError
 from stepdown.serve.addresses import AddressRefused, CheckedResolver
 from stepdown.serve.breaker import Breaker
-from stepdown.serve.connector import CheckedConnector
+from stepdown.serve.connector import KEPT, CheckedConnector
 from stepdown.serve.presence import Patience
 from stepdown.serve.retries import RetryBudget, pause_s
 from stepdown.serve.settings import Limits, Timeouts, api_root
@@ -225,10 +225,11 @@ class Upstream:
         return response
 
     async def _respond(self, question: _Question) -> aiohttp.ClientResponse:
-        assert self._session is not None
         url = URL(self._root + question.path, encoded=True)
-        seconds = min(question.first_byte_s, question.until - time.monotonic())
         for last in (False, True):
+            if self._session is None or self._session.closed:
+                raise _down(self._root, "it is no longer configured", 1)
+            seconds = min(question.first_byte_s, question.until - time.monotonic())
             patience = Patience(seconds, math.inf)
             try:
                 with patience:
@@ -250,9 +251,11 @@ class Upstream:
                     f"The upstream at {self._root} did not answer within {seconds:.3g} s.",
                 ) from problem
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as problem:
-                # A kept connection that the upstream had closed already: a fresh one may do.
-                if last:
+                # A kept connection that the upstream had closed already: a fresh one may do. Who
+                # drops a fresh one may have done the work, and want money for it.
+                if last or not KEPT.get():
                     raise _broken(self._root) from problem
+                self.retried += 1
             except (aiohttp.ClientError, OSError, ValueError) as problem:
                 raise _broken(self._root) from problem
             finally:

@@ -41,19 +41,20 @@ def key_reader(path: Path) -> Callable[[int | None], KeyRing | None]:
 
     The file is only read when it has changed.
     """
-    seen: tuple[int, int] | None = None
+    seen: tuple[int, int, int] | None = None
 
     def read(generation: int | None) -> KeyRing | None:
         nonlocal seen
         try:
             found = os.stat(path)
-            stamp = (found.st_mtime_ns, found.st_ino)
+            changed, number = found.st_mtime_ns, found.st_ino
         except FileNotFoundError:
-            stamp = (0, 0)
-        if generation is not None and stamp == seen:
+            changed = number = 0
+        # Who has another generation than the one read last has not taken that up.
+        if generation is not None and (changed, number, generation) == seen:
             return None
         ring = read_keys(path)
-        seen = stamp
+        seen = (changed, number, ring.generation)
         return None if ring.generation == generation else ring
 
     return read
