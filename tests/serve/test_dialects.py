@@ -221,6 +221,21 @@ def test_c4_what_no_student_can_honour_in_responses_goes_upstream(gpt, field):
     assert reply.headers["x-stepdown-reason"] == "unsupported_param"
 
 
+@pytest.mark.parametrize("more", [{}, {"input": []}, {"stream": False}])
+@pytest.mark.parametrize("field", ["prompt", "conversation", "previous_response_id"])
+def test_c4_what_is_stored_at_the_provider_is_asked_there(start, world, ask, field, more):
+    start()
+    sent = json.dumps(
+        {"model": "gpt-4o", "instructions": SYSTEM, field: "kept_1", **more}, indent=3
+    )
+    for hint in ({}, {"x-stepdown-task": "intents"}):
+        reply = ask("POST", "/v1/responses", sent.encode(), hint)
+        assert (reply.status, reply.headers["x-stepdown-tier"]) == (200, "frontier")
+        assert world.upstream.seen[-1][3] == sent.encode()
+    assert ask("POST", "/v1/route", sent.encode()).json()["decision"] != "answered"
+    assert world.student.asked == 0
+
+
 @pytest.mark.parametrize("at", [1, 4])
 def test_r4_a_broken_stream_of_responses_is_told(gpt, world, at):
     world.upstream.breaks_at = at

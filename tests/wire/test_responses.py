@@ -80,8 +80,26 @@ def test_defaults_said_aloud_are_left_out_and_the_rest_keeps_its_name():
     assert chat(reasoning={"effort": "low", "summary": "auto"})["reasoning"]["summary"] == "auto"
 
 
+@pytest.mark.parametrize("field", ["prompt", "conversation", "previous_response_id"])
+@pytest.mark.parametrize("rest", [{}, {"input": []}, {"input": None}, {"instructions": "Go on."}])
+def test_what_is_asked_may_be_kept_at_the_provider(field, rest):
+    found = json.loads(chat_of_responses(json.dumps({field: {"id": "x"}, **rest}).encode()))
+    assert found[field] == {"id": "x"}
+    request = parse_request(json.dumps(found).encode())
+    assert request.messages[-1].other_parts == ("stored_input",)
+
+
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b'{"input": 7}', b'{"input": []}', b'{"input": ["x"]}']
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"input": 7}',
+        b'{"input": []}',
+        b'{"input": ["x"]}',
+        b'{"prompt": null}',
+    ],
 )
 def test_what_is_no_request_is_said(body):
     with pytest.raises(InputError, match="not a responses request"):

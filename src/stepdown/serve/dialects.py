@@ -27,7 +27,7 @@ from stepdown.wire.openai_answers import (
     error_frame,
 )
 from stepdown.wire.openai_streams import Assembled, assemble
-from stepdown.wire.responses import chat_of_responses
+from stepdown.wire.responses import STORED, chat_of_responses
 from stepdown.wire.responses_answers import (
     FINAL,
     last_response,
@@ -106,13 +106,15 @@ def meant(body: bytes, query: str) -> Dialect:
     except (ValueError, RecursionError):
         return CHAT  # whose parser says what is wrong with it
     if "messages" not in fields:
-        return RESPONSES if "input" in fields else CHAT
+        return RESPONSES if _RESPONSES_ALONE & fields.keys() else CHAT
     tools = bytes(fields.get("tools", b""))
     return MESSAGES if _MESSAGES_ALONE & fields.keys() or b'"input_schema"' in tools else CHAT
 
 
 _MESSAGES_ALONE = frozenset(("system", "stop_sequences", "thinking"))
 """Fields that only Anthropic's messages have."""
+_RESPONSES_ALONE = frozenset(("input", *STORED))
+"""Fields of which a responses request without `messages` has one."""
 
 
 def _chat_completion(body: bytes) -> bytes:

@@ -20,6 +20,7 @@ from stepdown.serve.capture import Turn
 from stepdown.serve.chain import Chain, Chains, Link
 from stepdown.serve.headers import header
 from stepdown.serve.settings import Routing
+from stepdown.wire.responses import STORED
 
 __all__ = [
     "HAS_DOCUMENT",
@@ -44,6 +45,7 @@ _FRONTIER_FIELDS = frozenset(
         "conversation",
         "prediction",
         "previous_response_id",
+        "prompt",
         "reasoning",
         "reasoning_effort",
         "thinking",
@@ -52,7 +54,7 @@ _FRONTIER_FIELDS = frozenset(
     )
 )
 """Fields that a cheaper model may not know, or would take for something else."""
-
+_STORED = frozenset(STORED)
 
 HAS_DOCUMENT = re.compile(rb'"(?:file|input_file|document)"')
 """A body with a file in it, which may be text to a student, and need not be to another model."""
@@ -115,7 +117,7 @@ def place(
 def is_kept_there(turn: Turn) -> bool:
     """Say whether a request goes on from what is stored at the provider, at one address."""
     params = turn.request.params if turn.request is not None else {}
-    return "previous_response_id" in params or "conversation" in params
+    return not _STORED.isdisjoint(params)
 
 
 def general(chains: Chains, request: Request) -> list[Link]:

@@ -12,9 +12,12 @@ import msgspec
 from stepdown.errors import InputError
 from stepdown.wire.openai_tools import UNREADABLE, check_nesting
 
-__all__ = ["chat_of_responses"]
+__all__ = ["STORED", "chat_of_responses"]
 
 Json = dict[str, Any]
+
+STORED = ("conversation", "previous_response_id", "prompt")
+"""Fields that name what is kept at the provider; with one of them `input` may be left out."""
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
@@ -52,7 +55,7 @@ def _chat(sent: Json) -> Json:
 def _messages(sent: Json) -> Iterable[Json]:
     if sent.get("instructions"):
         yield {"role": "system", "content": sent["instructions"]}
-    given = sent.get("input")
+    given = _input(sent)
     if isinstance(given, str):
         yield {"role": "user", "content": given}
         return
@@ -74,6 +77,14 @@ def _messages(sent: Json) -> Iterable[Json]:
             yield _turn(kind, turn)
     if calls:
         yield {"role": "assistant", "content": None, "tool_calls": calls}
+
+
+def _input(sent: Json) -> Any:
+    given = sent.get("input")
+    if not given and any(sent.get(name) for name in STORED):
+        # What is asked is kept at the provider: no student sees it, so none may answer.
+        return [{"type": "stored_input"}]
+    return given
 
 
 def _turn(kind: Any, item: Json) -> Json:
