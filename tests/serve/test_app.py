@@ -33,6 +33,29 @@ def test_paths_and_methods(start, ask):
         assert status != 405 or reply.headers["allow"]
 
 
+ROOTS = ["conversations", "threads", "vector_stores", "rerank", "fine_tuning/jobs", "decisions"]
+
+
+@pytest.mark.parametrize("root", ROOTS)
+@pytest.mark.parametrize("before", ["", "/v1", "/v1/v1"])
+def test_the_apis_root_may_be_left_out_or_come_twice(start, world, ask, before, root):
+    start()
+    assert ask("GET", f"{before}/{root}/x%2Fy?after=z").status == 200
+    assert world.upstream.seen[-1][1] == f"/v1/{root}/x%2Fy?after=z"
+
+
+@pytest.mark.parametrize("before", ["", "/v1", "/v1/v1"])
+def test_our_own_paths_take_any_root(start, world, ask, body, before):
+    start(client_keys=("one",), api_key="k")
+    key = {"authorization": "Bearer one"}
+    assert ask("POST", f"{before}/route", body()).status == 401
+    assert ask("POST", f"{before}/route", body(), key).json()["decision"] == "answered"
+    reply = ask("POST", f"{before}/chat/completions", body(), key)
+    assert reply.decision() == ("answered", "confident")
+    assert ask("GET", f"{before}/models/../files", headers=key).status == 404
+    assert world.upstream.seen == []
+
+
 def test_readyz_shows_what_is_and_what_is_not(start, world, ask, wait):
     start()
     shown = ask("GET", "/readyz")

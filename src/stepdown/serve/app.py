@@ -91,23 +91,52 @@ def _ended(gateway: Gateway, turn: Turn, path: str) -> None:
 
 _ROOTS = frozenset(
     (
+        "assistants",
         "audio",
         "batches",
         "chat",
+        "chatkit",
+        "classify",
+        "complete",
         "completions",
+        "containers",
+        "conversations",
+        "decisions",
+        "detokenize",
+        "edits",
         "embeddings",
+        "engines",
+        "evals",
         "files",
+        "fine-tunes",
+        "fine_tuning",
         "images",
         "messages",
         "models",
         "moderations",
+        "ocr",
+        "organization",
+        "organizations",
+        "realtime",
+        "rerank",
         "responses",
+        "route",
+        "score",
+        "skills",
+        "threads",
+        "tokenize",
+        "uploads",
+        "vector_stores",
+        "videos",
     )
 )
 """First parts of API paths; clients differ on whether the base URL holds the `/v1`."""
 
 
 def _api_path(path: str) -> str:
+    """Return a path with the one `/v1` of an API path, however many the client has put there."""
+    if path.startswith("/v1/v1/"):
+        return path[3:]
     return f"/v1{path}" if path[1:].partition("/")[0] in _ROOTS else path
 
 
@@ -154,11 +183,11 @@ def _guard(role: Role, handler: Handler) -> Handler:
 def _found(table: Mapping[str, Mapping[str, Handler]], path: str, method: str) -> Handler:
     methods = table.get(path)
     if methods is None:
-        if path.startswith("/v1/models/") and method == "GET":
-            return table["/v1/models/*"]["GET"]
         # A dot segment would lead out of the API's root, where the gateway's key is good too.
-        within = path.startswith("/v1/") and "/.." not in path
-        return table["/v1/*"][ANY] if within else _not_found
+        if not path.startswith("/v1/") or "/.." in path:
+            return _not_found
+        one_of_models = path.startswith("/v1/models/") and method == "GET"
+        return table["/v1/models/*"]["GET"] if one_of_models else table["/v1/*"][ANY]
     return methods.get(method) or _not_allowed(methods)
 
 

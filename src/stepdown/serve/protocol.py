@@ -271,7 +271,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()
             return
         target: bytes = self.url if self._phase != "start" else b""
-        messages = target.removeprefix(b"/v1").startswith(b"/messages")
+        messages = target.removeprefix(b"/v1").removeprefix(b"/v1").startswith(b"/messages")
         self.transport.write(_response(refusal, MESSAGES if messages else CHAT))
         self.transport.resume_reading()
         if self.transport.can_write_eof():
