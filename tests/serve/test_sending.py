@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -43,7 +44,7 @@ def part(body, more=False):
 PAUSE = None
 
 
-def sent(*messages, method="POST", keep_alive=True, close=False):
+def sent(*messages, method="POST", keep_alive=True, close=False, version="1.1"):
     """Return (writes, cycle, wire) of a response of these messages; PAUSE ends a turn."""
 
     async def run():
@@ -56,7 +57,7 @@ def sent(*messages, method="POST", keep_alive=True, close=False):
             waiting_for_100_continue=True,
             default_headers=[DATE],
             keep_alive=keep_alive,
-            scope={"method": method},
+            scope={"method": method, "http_version": version},
             message_event=asyncio.Event(),
             on_response=lambda: cycle.__dict__.update(told=True),
         )
@@ -107,6 +108,29 @@ def test_a_head_says_how_long_its_body_would_be():
     assert sent(begin(SIZED), part(b"{}"), method="HEAD")[0] == [HEAD]
     nothing = b"HTTP/1.1 204 No Content\r\ndate: today\r\n\r\n"
     assert sent(begin(status=204), part(b""))[0] == [nothing]
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+def test_http_1_0_gets_no_chunks(keep_alive):
+    parts = (part(b"data: 1", more=True), part(b"data: 2", more=True), part(b""))
+    writes, cycle, wire = sent(begin(), PAUSE, *parts, keep_alive=keep_alive, version="1.0")
+    head = b"HTTP/1.1 200 OK\r\ndate: today\r\nconnection: close\r\n\r\n"
+    assert writes == [head, b"data: 1", b"data: 2"]
+    assert wire.closed
+    assert cycle.response_complete
+    assert sent(begin(SIZED), part(b"{}"), version="1.0")[0] == [HEAD + b"{}"]
+
+
+@pytest.mark.parametrize("upgrade", [b"", b"upgrade: h2c\r\n"])
+def test_a_stream_to_http_1_0_ends_with_its_connection(start, world, raw, body, upgrade):
+    start()
+    asked = json.dumps(body("hm", stream=True)).encode()
+    head = b"POST /v1/chat/completions HTTP/1.0\r\ncontent-length: %d\r\nconnection: %b\r\n%b\r\n"
+    connection = b"keep-alive, upgrade" if upgrade else b"keep-alive"
+    head, _, said = raw(head % (len(asked), connection, upgrade) + asked).partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head
+    assert b"\r\nconnection: close" in head
+    assert (said[:6], said[-16:]) == (b"data: ", b"\n\ndata: [DONE]\n\n")
 
 
 @pytest.mark.parametrize("said", [True, False])

@@ -118,7 +118,8 @@ class GuardedProtocol(HttpToolsProtocol):
         The parser stops after its head, and would take the body for the next request: smuggling.
         """
         kept = [b"%b: %b\r\n" % one for one in self.headers if one[0] != b"upgrade"]
-        line = b"%b %b HTTP/1.1\r\n" % (self.parser.get_method(), self.url)
+        version = self.parser.get_http_version().encode()
+        line = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
         self._feed(b"%b%b\r\n%b" % (line, b"".join(kept), rest))

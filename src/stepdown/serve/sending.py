@@ -22,7 +22,16 @@ class Sending:
     turn, as in a stream whose first event is still to come.
     """
 
-    __slots__ = ("_chunked", "_cycle", "_flush_soon", "_head", "_left", "_loop", "_transport")
+    __slots__ = (
+        "_chunked",
+        "_cycle",
+        "_flush_soon",
+        "_head",
+        "_left",
+        "_loop",
+        "_transport",
+        "_unsized",
+    )
 
     def __init__(
         self,
@@ -36,6 +45,7 @@ class Sending:
         self._head = b""
         self._flush_soon: asyncio.Handle | None = None
         self._chunked = False
+        self._unsized = False
         self._left = 0
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
@@ -64,13 +74,17 @@ class Sending:
         self, cycle: RequestResponseCycle, status: int, headers: list[tuple[bytes, bytes]]
     ) -> None:
         self._read(cycle, headers)
-        if not cycle.keep_alive:
-            headers.append((b"connection", b"close"))
         if self._left < 0:
             self._left = 0
-            self._chunked = cycle.scope["method"] != "HEAD" and status not in _BODILESS
+            if cycle.scope["method"] != "HEAD" and status not in _BODILESS:
+                # HTTP/1.0 has no chunks: there the end of the connection ends the body.
+                self._unsized = cycle.scope["http_version"] == "1.0"
+                self._chunked = not self._unsized
+                cycle.keep_alive = cycle.keep_alive and self._chunked
             if self._chunked:
                 headers.append((b"transfer-encoding", b"chunked"))
+        if not cycle.keep_alive:
+            headers.append((b"connection", b"close"))
         fields = b"\r\n".join(map(b": ".join, headers))
         if _lines(fields) != len(headers) - 1 or b"\0" in fields:
             raise RuntimeError("A header of the response holds a line break.")
@@ -95,7 +109,7 @@ class Sending:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             if not more:
                 body += b"0\r\n\r\n"
-        else:
+        elif not self._unsized:
             self._left -= len(body)
             if self._left < 0 or (self._left and not more):
                 raise RuntimeError("The response is not as long as its content-length.")
