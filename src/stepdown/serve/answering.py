@@ -10,15 +10,15 @@ from stepdown.serve.chain import renamed
 from stepdown.serve.decide import Verdict
 from stepdown.serve.dialects import CHAT, Said
 from stepdown.serve.gateway import Gateway
+from stepdown.serve.ours import own_headers, send_own
 from stepdown.serve.presence import while_there
-from stepdown.serve.relay import headers_of, may_answer, relay
+from stepdown.serve.relay import may_answer, relay
 from stepdown.serve.replies import (
     JSON,
     UNCAPTURED,
     Receive,
     Reply,
     Send,
-    in_dialect,
     problem,
     send_reply,
 )
@@ -29,7 +29,6 @@ __all__ = [
     "ask_upstream",
     "heard",
     "own_model",
-    "refuse",
     "send_answer",
     "upstream_body",
 ]
@@ -59,9 +58,9 @@ async def send_answer(
     turn.usage, turn.completion = usage, body
     latency_ms = (time.monotonic() - turn.begun) * 1000
     if not await may_answer(gateway, exchange_of(turn, latency_ms, body)):
-        await refuse(turn, send, UNCAPTURED)
+        await send_own(turn, send, UNCAPTURED)
         return
-    headers = [*headers_of(turn), (b"x-request-id", turn.id.encode())]
+    headers = own_headers(turn)
     turn.status = 200
     options = request.params.get("stream_options")
     counted = isinstance(options, dict) and options.get("include_usage") is True
@@ -88,7 +87,7 @@ async def ask_upstream(
             f"The request goes upstream, where {turn.model[:80]!r} is no model; "
             "name a real one, or set [tiers.frontier] model in stepdown.toml."
         )
-        await refuse(turn, send, problem(400, message, "model_not_found", param="model"))
+        await send_own(turn, send, problem(400, message, "model_not_found", param="model"))
         return
     await relay(gateway, turn, body, receive, send)
 
@@ -134,9 +133,3 @@ async def heard(
         error = {"status": 499, "message": "The caller left before the answer."}
         gateway.capture.keep_later(exchange_of(turn, latency_ms, None, error))
     return heard
-
-
-async def refuse(turn: Turn, send: Send, reply: Reply) -> None:
-    """Send a whole reply of our own, an error above all."""
-    turn.status = reply.status
-    await send_reply(send, in_dialect(reply, turn.dialect), headers_of(turn))

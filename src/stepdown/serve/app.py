@@ -4,6 +4,8 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 
+import msgspec
+
 from stepdown.core.routes import Decision
 from stepdown.serve.calls import answer_call, route, task_refusal
 from stepdown.serve.capture import Turn
@@ -12,18 +14,16 @@ from stepdown.serve.gateway import Gateway, log, new_turn
 from stepdown.serve.headers import header
 from stepdown.serve.metrics import CONTENT_TYPE
 from stepdown.serve.models import list_models, one_model
+from stepdown.serve.ours import send_own
 from stepdown.serve.passing import pass_through
-from stepdown.serve.relay import headers_of
 from stepdown.serve.replies import (
     Receive,
     Reply,
     Scope,
     Send,
-    in_dialect,
     json_reply,
     problem,
     read_body,
-    send_reply,
 )
 from stepdown.serve.roles import ANY, CALLS, Role, admitted_as
 
@@ -65,7 +65,7 @@ def make_app(gateway: Gateway) -> App:
             where = "".join(traceback.format_tb(bug.__traceback__))
             log.error("A request failed: %s\n%s", type(bug).__name__, where)
             message = "The gateway failed on this request; its log has the details."
-            await _send(turn, send, problem(500, message, "internal_error"))
+            await send_own(turn, send, problem(500, message, "internal_error"))
         finally:
             gateway.under_way -= 1
             _ended(gateway, turn, path)
@@ -162,20 +162,20 @@ def _guard(role: Role, handler: Handler) -> Handler:
 
     async def guarded(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
         if role == "caller" and gateway.under_way > gateway.settings.limits.requests:
-            await _send(turn, send, _FULL)
+            await send_own(turn, send, _FULL)
             return
         caller = gateway.callers.of(turn.headers)
         if role == "caller" and caller is not None:
             turn.caller = caller
             refusal = gateway.till.admit(caller.key) if caller.key else None
             if refusal is not None:
-                await _send(turn, send, refusal)
+                await send_own(turn, send, refusal)
                 return
             await handler(gateway, turn, receive, send)
         elif role == "watcher" and gateway.may_watch(turn.headers):
             await handler(gateway, turn, receive, send)
         else:
-            await _send(turn, send, _WATCHERS if role == "watcher" else _STRANGER)
+            await send_own(turn, send, _WATCHERS if role == "watcher" else _STRANGER)
 
     return guarded
 
@@ -194,7 +194,7 @@ def _found(table: Mapping[str, Mapping[str, Handler]], path: str, method: str) -
 async def _relayed(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
     refusal = task_refusal(turn)
     if refusal is not None:
-        await _send(turn, send, refusal)
+        await send_own(turn, send, refusal)
         return
     body = await read_body(receive)
     if body is None:
@@ -205,7 +205,7 @@ async def _relayed(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -
 
 
 async def _healthz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
-    await _send(turn, send, json_reply({"status": "ok"}))
+    await send_own(turn, send, json_reply({"status": "ok"}))
 
 
 def _status(gateway: Gateway) -> str:
@@ -221,7 +221,7 @@ def _status(gateway: Gateway) -> str:
 async def _readyz(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
     """Tell whether requests should come here and, to watchers, what is not as it should be."""
     shown = standing(gateway) if gateway.may_watch(turn.headers) else {"status": _status(gateway)}
-    await _send(turn, send, json_reply(shown, 200 if shown["status"] == "ready" else 503))
+    await send_own(turn, send, json_reply(shown, 200 if shown["status"] == "ready" else 503))
 
 
 def standing(gateway: Gateway) -> dict[str, object]:
@@ -266,7 +266,7 @@ def _upstreams(gateway: Gateway) -> dict[str, dict[str, object]]:
 
 async def _metrics(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
     headers = [(b"content-type", CONTENT_TYPE)]
-    await _send(turn, send, Reply(200, await metrics_page(gateway), headers))
+    await send_own(turn, send, Reply(200, await metrics_page(gateway), headers))
 
 
 async def metrics_page(gateway: Gateway) -> bytes:
@@ -277,7 +277,7 @@ async def metrics_page(gateway: Gateway) -> bytes:
 
 async def _not_found(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
     message = "There is nothing at this path; the API is below /v1."
-    await _send(turn, send, problem(404, message, "not_found"))
+    await send_own(turn, send, problem(404, message, "not_found"))
 
 
 def _not_allowed(methods: Mapping[str, Handler]) -> Handler:
@@ -286,7 +286,7 @@ def _not_allowed(methods: Mapping[str, Handler]) -> Handler:
     async def refuse(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
         reply = problem(405, f"This path takes {allowed} only.", "method_not_allowed")
         headers = [*reply.headers, (b"allow", allowed.encode())]
-        await _send(turn, send, Reply(reply.status, reply.body, headers))
+        await send_own(turn, send, msgspec.structs.replace(reply, headers=headers))
 
     return refuse
 
@@ -318,11 +318,6 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "/readyz": {"GET": _readyz, "HEAD": _readyz},
     "/metrics": {"GET": _metrics},
 }
-
-
-async def _send(turn: Turn, send: Send, reply: Reply) -> None:
-    turn.status = reply.status
-    await send_reply(send, in_dialect(reply, turn.dialect), headers_of(turn))
 
 
 def _log(gateway: Gateway, turn: Turn, path: str) -> None:

@@ -13,7 +13,6 @@ from stepdown.serve.answering import (
     ask_upstream,
     heard,
     own_model,
-    refuse,
     send_answer,
     upstream_body,
 )
@@ -24,6 +23,7 @@ from stepdown.serve.decide import Verdict, decide
 from stepdown.serve.dialects import meant
 from stepdown.serve.gateway import Gateway, new_turn
 from stepdown.serve.headers import header
+from stepdown.serve.ours import send_own
 from stepdown.serve.relay import relay_quietly
 from stepdown.serve.replies import (
     UNCAPTURED,
@@ -56,7 +56,7 @@ async def answer_call(gateway: Gateway, turn: Turn, receive: Receive, send: Send
         return
     turn.body = body
     if gateway.settings.refuses_uncaptured and not gateway.capture.works():
-        await refuse(turn, send, UNCAPTURED)
+        await send_own(turn, send, UNCAPTURED)
         return
     _, query, rest = turn.path.partition("?")
     turn.path = turn.dialect.path + query + rest
@@ -65,7 +65,7 @@ async def answer_call(gateway: Gateway, turn: Turn, receive: Receive, send: Send
         turn.chat = turn.dialect.chat(body)
         turn.request = await _parsed(gateway, turn.chat, bypassed)
     except InputError as wrong:
-        await refuse(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
+        await send_own(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
         return
     if bypassed:
         turn.decision, verdict = BYPASSED, None
@@ -74,7 +74,7 @@ async def answer_call(gateway: Gateway, turn: Turn, receive: Receive, send: Send
     if not isinstance(verdict, Reply):
         verdict = _beyond_limits(gateway, turn) or verdict
     if isinstance(verdict, Reply):
-        await refuse(turn, send, verdict)
+        await send_own(turn, send, verdict)
     else:
         await _carry_out(gateway, turn, verdict, receive, send)
 
@@ -106,11 +106,11 @@ async def route(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> N
         turn.dialect = meant(body, turn.path.partition("?")[2])
         request = await _parsed(gateway, turn.dialect.chat(body), bypassed=False)
     except InputError as wrong:
-        await refuse(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
+        await send_own(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
         return
     verdict = await _decided(gateway, turn, request)
     if isinstance(verdict, Reply):
-        await refuse(turn, send, verdict)
+        await send_own(turn, send, verdict)
         return
     live, decision = verdict.live, verdict.decision
     shown = {
@@ -128,7 +128,7 @@ async def route(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> N
     }
     if goes_by_score(gateway, verdict):
         shown |= placed(gateway, turn, request)
-    await refuse(turn, send, json_reply(shown))
+    await send_own(turn, send, json_reply(shown))
 
 
 def task_refusal(turn: Turn) -> Reply | None:

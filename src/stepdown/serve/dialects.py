@@ -64,7 +64,8 @@ class Dialect(msgspec.Struct, frozen=True):
     `chat` gives the chat-completions body of a request, `body` and `stream` an answer, `ends` says
     whether a stream's data is its last, `summed` and `completion` turn what an upstream said into
     a chat.completion, `error` and `error_frame` write errors of our own, as a body and in a stream.
-    `key_header` is where its servers look for a key.
+    `key_header` is where its servers look for a key, `id_headers` where its clients look for the
+    id of a request.
     """
 
     path: str
@@ -75,9 +76,10 @@ class Dialect(msgspec.Struct, frozen=True):
     ends: Callable[[bytes], bool]
     summed: Callable[[Iterable[bytes]], Assembled]
     completion: Callable[[bytes], bytes]
-    error: Callable[[int, str, str | None, str | None], bytes]
+    error: Callable[[int, str, str | None, str | None, str], bytes]
     error_frame: Callable[[str, str | None], bytes]
     key_header: str = "authorization"
+    id_headers: tuple[bytes, ...] = (b"x-request-id",)
 
 
 def dialect_of(path: str) -> Dialect:
@@ -132,7 +134,9 @@ def _chat_stream(said: Said) -> bytes:
     return completion_frames(said.answer, said.stamp, said.usage if said.counted else None) + DONE
 
 
-def _chat_error(status: int, message: str, code: str | None, param: str | None) -> bytes:
+def _chat_error(
+    status: int, message: str, code: str | None, param: str | None, request_id: str
+) -> bytes:
     return error_body(message, code, param)
 
 
@@ -163,8 +167,10 @@ def _summed_message(frames: Iterable[bytes]) -> Assembled:
     return Assembled(msgspec.json.decode(completion), found.finished, found.error)
 
 
-def _message_error(status: int, message: str, code: str | None, param: str | None) -> bytes:
-    return message_error(status, message)
+def _message_error(
+    status: int, message: str, code: str | None, param: str | None, request_id: str
+) -> bytes:
+    return message_error(status, message, request_id)
 
 
 def _message_error_frame(message: str, code: str | None) -> bytes:
@@ -183,6 +189,7 @@ MESSAGES = Dialect(
     error=_message_error,
     error_frame=_message_error_frame,
     key_header="x-api-key",
+    id_headers=(b"x-request-id", b"request-id"),
 )
 
 

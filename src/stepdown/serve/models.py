@@ -8,9 +8,9 @@ import msgspec
 from stepdown.serve.capture import Turn
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import forwarded
+from stepdown.serve.ours import send_own
 from stepdown.serve.passing import pass_through
-from stepdown.serve.relay import headers_of
-from stepdown.serve.replies import Receive, Reply, Send, json_reply, problem, send_reply
+from stepdown.serve.replies import Receive, Send, json_reply, problem
 from stepdown.serve.upstream import Unanswered, whole_body
 
 __all__ = ["list_models", "one_model"]
@@ -22,7 +22,7 @@ _OK = 200
 async def list_models(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
     """List `auto`, `stepdown/<task>` for each routed task, and the upstream's own models."""
     models = [*_own(gateway), *await _upstreams(gateway, turn)]
-    await _send(turn, send, json_reply({"object": "list", "data": models}))
+    await send_own(turn, send, json_reply({"object": "list", "data": models}))
 
 
 async def one_model(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
@@ -30,13 +30,13 @@ async def one_model(gateway: Gateway, turn: Turn, receive: Receive, send: Send) 
     wanted = unquote(turn.path.partition("/models/")[2].partition("?")[0])
     for model in _own(gateway):
         if model["id"] == wanted:
-            await _send(turn, send, json_reply(model))
+            await send_own(turn, send, json_reply(model))
             return
     if gateway.upstream.configured and not wanted.startswith("stepdown/"):
         await pass_through(gateway, turn, receive, send)
         return
     message = f"There is no model {wanted[:80]!r}; GET /v1/models lists them."
-    await _send(turn, send, problem(404, message, "model_not_found", param="model"))
+    await send_own(turn, send, problem(404, message, "model_not_found", param="model"))
 
 
 def _own(gateway: Gateway) -> list[dict[str, Any]]:
@@ -71,8 +71,3 @@ async def _upstreams(gateway: Gateway, turn: Turn) -> list[dict[str, Any]]:
     if not isinstance(data, list):
         return []
     return [cast("dict[str, Any]", m) for m in cast("list[Any]", data) if isinstance(m, dict)]
-
-
-async def _send(turn: Turn, send: Send, reply: Reply) -> None:
-    turn.status = reply.status
-    await send_reply(send, reply, headers_of(turn))

@@ -3,9 +3,10 @@
 from stepdown.serve.capture import Turn
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import back, forwarded
+from stepdown.serve.ours import headers_of, send_own
 from stepdown.serve.presence import while_there
-from stepdown.serve.relay import headers_of, no_way, reply_to
-from stepdown.serve.replies import Receive, Send, in_dialect, send_reply
+from stepdown.serve.relay import no_way, reply_to
+from stepdown.serve.replies import Receive, Send
 from stepdown.serve.upstream import Body, Unanswered
 
 __all__ = ["pass_through"]
@@ -17,7 +18,7 @@ async def pass_through(gateway: Gateway, turn: Turn, receive: Receive, send: Sen
     """Relay any other API call as it is, uncaptured."""
     refusal = no_way(gateway, turn)
     if refusal is not None:
-        await send_reply(send, in_dialect(refusal, turn.dialect), headers_of(turn))
+        await send_own(turn, send, refusal)
         return
     await while_there(_pass_through(gateway, turn, send), receive)
 
@@ -63,5 +64,4 @@ async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
         if turn.status:
             # Too late for a status: an answer without its end closes the connection.
             raise
-        turn.status = failure.status
-        await send_reply(send, in_dialect(reply_to(failure), turn.dialect), headers_of(turn))
+        await send_own(turn, send, reply_to(failure))

@@ -297,7 +297,7 @@ def guarded(limits: Limits, timeouts: Timeouts) -> type[GuardedProtocol]:
 
 def _response(refusal: Refusal, dialect: Dialect) -> bytes:
     status, code, message = refusal
-    body = dialect.error(status, message, code, None)
+    body = dialect.error(status, message, code, None, "")
     again = b"retry-after: 1" if refusal is _CROWDED else b"x-should-retry: false"
     head = (
         b"content-type: application/json\r\ncontent-length: %d\r\n"

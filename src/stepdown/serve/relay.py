@@ -21,7 +21,8 @@ from stepdown.serve.chain import Link, renamed, usable
 from stepdown.serve.counting import asking_usage, tells_usage, wants_usage
 from stepdown.serve.dialects import CHAT
 from stepdown.serve.gateway import Gateway
-from stepdown.serve.headers import Headers, back, decision_headers, forwarded
+from stepdown.serve.headers import Headers, back, forwarded
+from stepdown.serve.ours import headers_of, send_own
 from stepdown.serve.presence import while_there
 from stepdown.serve.replies import (
     CAPTURE_FAILS,
@@ -30,7 +31,6 @@ from stepdown.serve.replies import (
     Receive,
     Reply,
     Send,
-    in_dialect,
     problem,
     send_reply,
 )
@@ -39,7 +39,13 @@ from stepdown.serve.till import Unaffordable
 from stepdown.serve.upstream import Body, Unanswered, whole_body
 from stepdown.wire.told import told
 
-__all__ = ["headers_of", "may_answer", "no_way", "relay", "relay_quietly", "reply_to"]
+__all__ = [
+    "may_answer",
+    "no_way",
+    "relay",
+    "relay_quietly",
+    "reply_to",
+]
 
 _SUCCESS = range(200, 300)
 _NOT_SENT = 503
@@ -79,7 +85,7 @@ async def relay(gateway: Gateway, turn: Turn, body: bytes, receive: Receive, sen
     """Relay a chat completion and capture it; `body` is what goes upstream."""
     refusal = no_way(gateway, turn)
     if refusal is not None:
-        await send_reply(send, in_dialect(refusal, turn.dialect), headers_of(turn))
+        await send_own(turn, send, refusal)
         return
     await while_there(_relay(gateway, turn, body, send), receive)
 
@@ -99,11 +105,6 @@ def no_way(gateway: Gateway, turn: Turn) -> Reply | None:
     return None
 
 
-def headers_of(turn: Turn) -> Headers:
-    """Return the turn's decision headers."""
-    return decision_headers(turn.id, turn.decision, turn.task_name, turn.model)
-
-
 def _no_upstream() -> Reply:
     return problem(
         503,
@@ -119,13 +120,12 @@ async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
         await _along(gateway, turn, body, send)
     except Unaffordable as failure:
         # Not captured: what a spent key still sends must not fill the disk.
-        turn.status = failure.status
-        await send_reply(send, in_dialect(reply_to(failure), turn.dialect), headers_of(turn))
+        await send_own(turn, send, reply_to(failure))
     except Unanswered as failure:
         turn.status, turn.problem = failure.status, failure.code
         error = {"status": failure.status, "message": str(failure)}
         await gateway.capture.keep(exchange_of(turn, _since(turn), None, error))
-        await send_reply(send, in_dialect(reply_to(failure), turn.dialect), headers_of(turn))
+        await send_own(turn, send, reply_to(failure))
     except asyncio.CancelledError:
         if not turn.status:
             error = {"status": 499, "message": "The caller left before the answer."}
@@ -231,8 +231,8 @@ async def _whole(
                 turn.bill.settle(turn.usage)
     error = None if completion else {"status": response.status, "body": quoted(body)}
     if not await may_answer(gateway, exchange_of(turn, _since(turn), completion, error)):
-        turn.status, turn.problem = UNCAPTURED.status, CAPTURE_FAILS
-        await send_reply(send, in_dialect(UNCAPTURED, turn.dialect), headers_of(turn))
+        turn.problem = CAPTURE_FAILS
+        await send_own(turn, send, UNCAPTURED)
         return
     turn.status = response.status
     headers = back(response.headers.items())

@@ -81,12 +81,12 @@ def problem(
     return Reply(status, body, headers, Problem(message, code, param))
 
 
-def in_dialect(reply: Reply, dialect: Dialect) -> Reply:
+def in_dialect(reply: Reply, dialect: Dialect, request_id: str) -> Reply:
     """Return the reply as the dialect's clients read it: errors of our own in its shape."""
     found = reply.problem
     if found is None:
         return reply
-    body = dialect.error(reply.status, found.message, found.code, found.param)
+    body = dialect.error(reply.status, found.message, found.code, found.param, request_id)
     return msgspec.structs.replace(reply, body=body)
 
 
