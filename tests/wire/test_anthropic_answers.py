@@ -96,3 +96,21 @@ def test_what_is_no_message_is_said(body):
 def test_errors_have_the_types_that_the_client_knows(status, kind):
     found = json.loads(message_error(status, "no"))
     assert (found["type"], found["error"]) == ("error", {"type": kind, "message": "no"})
+
+
+@pytest.mark.parametrize(
+    ("finish", "calls", "reason"),
+    [
+        ("length", (), "max_tokens"),
+        ("length", (ToolCall("book", '{"to": "Ro', "c1"),), "max_tokens"),
+        ("content_filter", (), "refusal"),
+        ("stop", (ToolCall("book", "{}", "c1"),), "tool_use"),
+        (None, (), "end_turn"),
+    ],
+)
+def test_the_stop_reason_says_that_an_answer_was_cut_short(finish, calls, reason):
+    answer = Answer("Once", calls, finish_reason=finish)
+    assert json.loads(message_body(answer, STAMP, USAGE))["stop_reason"] == reason
+    summed = message_of_events(data_of(message_events(answer, STAMP, USAGE)))
+    assert summed.message is not None
+    assert summed.message["stop_reason"] == reason

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.wire.test_anthropic_answers import ANSWERS, data_of
 
-from stepdown.core.calls import Answer, Usage
+from stepdown.core.calls import Answer, ToolCall, Usage
 from stepdown.errors import InputError
 from stepdown.wire.openai_answers import Stamp
 from stepdown.wire.responses_answers import (
@@ -60,6 +60,34 @@ def test_cut_short_answers_say_so():
     assert parse_response(json.dumps(body).encode())[0].finish_reason == "length"
     body["incomplete_details"] = {"reason": "content_filter"}
     assert parse_response(body)[0].finish_reason == "content_filter"
+
+
+CALL = ToolCall("book", '{"to": "Ro', "c1")
+
+
+@pytest.mark.parametrize(
+    ("finish", "reason"), [("length", "max_output_tokens"), ("content_filter", "content_filter")]
+)
+@pytest.mark.parametrize("calls", [(), (CALL,), (CALL, CALL)])
+def test_an_answer_that_was_cut_short_is_incomplete(finish, reason, calls):
+    answer = Answer("Once upon", calls, finish_reason=finish)
+    body = json.loads(response_body(answer, STAMP, USAGE, SENT))
+    assert (body["status"], body["incomplete_details"]) == ("incomplete", {"reason": reason})
+    states = [item["status"] for item in body["output"]]
+    assert states == ["completed"] * len(calls) + ["incomplete"]
+    frames = data_of(response_events(answer, STAMP, USAGE, SENT))
+    first, last = json.loads(frames[0]), json.loads(frames[-1])
+    assert (last["type"], last["response"]) == ("response.incomplete", body)
+    assert first["response"]["incomplete_details"] is None
+    assert parse_response(body)[0].finish_reason == finish
+
+
+@pytest.mark.parametrize("finish", [None, "stop", "tool_calls"])
+def test_any_other_answer_is_complete(finish):
+    answer = Answer("x", finish_reason=finish)
+    body = json.loads(response_body(answer, STAMP, USAGE, SENT))
+    assert (body["status"], body["incomplete_details"]) == ("completed", None)
+    assert b"event: response.completed" in response_events(answer, STAMP, USAGE, SENT)
 
 
 @given(st.lists(st.binary(max_size=30)))

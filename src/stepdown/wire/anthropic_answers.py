@@ -180,9 +180,9 @@ def _message(answer: Answer, stamp: Stamp, usage: Usage, content: list[Json]) ->
 
 
 def _stop_reason(answer: Answer) -> str:
-    if answer.tool_calls:
-        return "tool_use"
-    return _STOP_REASONS.get(answer.finish_reason or "", "end_turn")
+    # A call that was cut short is one that the client must not make.
+    otherwise = "tool_use" if answer.tool_calls else "end_turn"
+    return _STOP_REASONS.get(answer.finish_reason or "", otherwise)
 
 
 def _blocks(answer: Answer, stamp: Stamp) -> list[Json]:

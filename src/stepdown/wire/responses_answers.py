@@ -44,6 +44,10 @@ _ECHOED: Json = {
 }
 """Fields of a request that its response repeats, with what they are when they are absent."""
 
+_OPEN: Json = {"status": "in_progress", "incomplete_details": None}
+_CUT_SHORT = {"length": "max_output_tokens", "content_filter": "content_filter"}
+"""Why a response is incomplete, by the finish reason."""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -56,7 +60,7 @@ def response_body(answer: Answer, stamp: Stamp, usage: Usage, sent: bytes) -> by
 def response_events(answer: Answer, stamp: Stamp, usage: Usage, sent: bytes) -> bytes:
     """Return the events of a whole stream that says `answer`."""
     items = _items(answer, stamp)
-    opened = _response(answer, stamp, sent, [], None) | {"status": "in_progress"}
+    opened = _response(answer, stamp, sent, [], None) | _OPEN
     events: list[Json] = [
         {"type": "response.created", "response": opened},
         {"type": "response.in_progress", "response": opened},
@@ -64,7 +68,7 @@ def response_events(answer: Answer, stamp: Stamp, usage: Usage, sent: bytes) -> 
     for index, item in enumerate(items):
         events += _message_events(index, item) if "content" in item else _call_events(index, item)
     whole = _response(answer, stamp, sent, items, usage)
-    events.append({"type": "response.completed", "response": whole})
+    events.append({"type": f"response.{whole['status']}", "response": whole})
     return b"".join(_event(event, number) for number, event in enumerate(events))
 
 
@@ -138,6 +142,7 @@ def _finish(sent: Json, calls: tuple[ToolCall, ...]) -> str:
 def _items(answer: Answer, stamp: Stamp) -> list[Json]:
     stem = stamp.id.rsplit("_", 1)[-1]
     items: list[Json] = []
+    ended = "incomplete" if answer.finish_reason in _CUT_SHORT else "completed"
     text = answer.text if answer.text is not None else answer.refusal
     if text or not answer.tool_calls:
         part: Json = {"type": "output_text", "text": text or "", "annotations": [], "logprobs": []}
@@ -147,17 +152,18 @@ def _items(answer: Answer, stamp: Stamp) -> list[Json]:
             {
                 "id": f"msg_{stem}",
                 "type": "message",
-                "status": "completed",
+                "status": "completed" if answer.tool_calls else ended,
                 "role": "assistant",
                 "content": [part],
             }
         )
     for index, call in enumerate(answer.tool_calls):
+        last = index == len(answer.tool_calls) - 1
         items.append(
             {
                 "id": f"fc_{stem}_{index}",
                 "type": "function_call",
-                "status": "completed",
+                "status": ended if last else "completed",
                 "call_id": call.id or f"call_{stem}_{index}",
                 "name": call.name,
                 "arguments": call.arguments,
@@ -169,7 +175,7 @@ def _items(answer: Answer, stamp: Stamp) -> list[Json]:
 def _response(
     answer: Answer, stamp: Stamp, sent: bytes, items: list[Json], usage: Usage | None
 ) -> Json:
-    asked = _decode(sent)
+    asked, cut = _decode(sent), _CUT_SHORT.get(answer.finish_reason or "")
     repeated = {
         name: default if asked.get(name) is None else asked[name]
         for name, default in _ECHOED.items()
@@ -178,10 +184,10 @@ def _response(
         "id": stamp.id,
         "object": "response",
         "created_at": stamp.created,
-        "status": "completed",
+        "status": "incomplete" if cut else "completed",
         "background": False,
         "error": None,
-        "incomplete_details": None,
+        "incomplete_details": {"reason": cut} if cut else None,
         "model": stamp.model,
         "output": items,
         "previous_response_id": None,
