@@ -280,6 +280,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._timer = self.loop.call_later(_LINGER_S, self.transport.close)
 
 
+_AGAIN: Mapping[int, bytes] = {408: b"", 503: b"retry-after: 1\r\n"}
+_NEVER = b"x-should-retry: false\r\n"
+"""What a refusal says of another try: one that came late may well come in time."""
 _VERSIONS = frozenset(("1.1", "1.0"))
 _CHECKS: Mapping[bytes, Literal["host", "length", "encoding", "coding", "expect"]] = {
     b"host": "host",
@@ -298,9 +301,8 @@ def guarded(limits: Limits, timeouts: Timeouts) -> type[GuardedProtocol]:
 def _response(refusal: Refusal, dialect: Dialect) -> bytes:
     status, code, message = refusal
     body = dialect.error(status, message, code, None, "")
-    again = b"retry-after: 1" if refusal is _CROWDED else b"x-should-retry: false"
     head = (
         b"content-type: application/json\r\ncontent-length: %d\r\n"
-        b"%b\r\nconnection: close\r\n\r\n" % (len(body), again)
+        b"%bconnection: close\r\n\r\n" % (len(body), _AGAIN.get(status, _NEVER))
     )
     return STATUS_LINE[status] + head + body
