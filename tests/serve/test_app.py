@@ -17,6 +17,8 @@ def test_paths_and_methods(start, ask):
         ("GET", "/healthz", 200),
         ("HEAD", "/healthz", 200),
         ("POST", "/healthz", 405),
+        ("GET", "/health", 200),
+        ("HEAD", "/health", 200),
         ("GET", "/v1/chat/completions", 405),
         ("GET", "/v1/route", 405),
         ("POST", "/v1/models", 405),

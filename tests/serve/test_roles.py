@@ -20,6 +20,7 @@ LET_IN = {
     "/v1/models/*": {method: {"client", "virtual"} for method in METHODS},
     "/v1/route": {"POST": {"client", "virtual"}},
     "/v1/*": {method: {"client", "virtual"} for method in METHODS},
+    "/health": {"GET": "all", "HEAD": "all"},
     "/healthz": {"GET": "all", "HEAD": "all"},
     "/readyz": {"GET": "all", "HEAD": "all"},
     "/metrics": {"GET": {"client"}},

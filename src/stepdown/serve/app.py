@@ -314,6 +314,7 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "/v1/models/*": {"GET": one_model},
     "/v1/route": {"POST": route},
     "/v1/*": {ANY: _relayed},
+    "/health": {"GET": _healthz, "HEAD": _healthz},
     "/healthz": {"GET": _healthz, "HEAD": _healthz},
     "/readyz": {"GET": _readyz, "HEAD": _readyz},
     "/metrics": {"GET": _metrics},

@@ -26,6 +26,7 @@ CALLS: Table = {
     "/v1/models/*": {"GET": "caller"},
     "/v1/route": {"POST": "caller"},
     "/v1/*": {ANY: "caller"},
+    "/health": {"GET": "anyone", "HEAD": "anyone"},
     "/healthz": {"GET": "anyone", "HEAD": "anyone"},
     "/readyz": {"GET": "anyone", "HEAD": "anyone"},
     "/metrics": {"GET": "watcher"},
