@@ -10,10 +10,15 @@ from stepdown.errors import PluginError
 
 def test_the_built_in_names_are_listed_once_each():
     assert [point.name for point in plugins.listed("logs")] == [
+        "helicone",
+        "langfuse",
+        "litellm",
         "native",
         "openai-batch",
         "openai-finetune",
         "openai-stored",
+        "otel",
+        "plain",
     ]
     assert plugins.families() == [
         "encoder",

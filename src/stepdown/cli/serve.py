@@ -1,7 +1,7 @@
 """`stepdown serve`: the gateway on the workspace's policy, until it is told to stop."""
 
-import contextlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,9 +78,12 @@ def serve(
         if settings.worker is None:
             notes.append(announce(session.workspace.root, address))
         if settings.worker is None or settings.worker.number == 1:
-            # A terminal that was closed meanwhile is told by its signal.
-            with contextlib.suppress(OSError):
+            try:
                 _tell(settings, seen, address)
+            except OSError:
+                # The terminal was closed meanwhile, and its signal tells. What it did not take
+                # would fail once more at exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
     try:
         reload = reloader(session, settle, load, lambda mid: loader(session.workspace, mid))
