@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := check
 
-.PHONY: demo test reliability test-nightly check lint types layers budget lock bench bench-gateway bench-gateway-memory models clients conformance clean
+.PHONY: demo test test-core test-rest reliability test-nightly check lint types layers budget lock bench bench-gateway bench-gateway-memory models clients conformance clean
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	python3 -m venv .venv
@@ -33,10 +33,18 @@ conformance: .venv/clients
 demo: .venv/ready
 	$(BIN)/stepdown demo
 
-test: .venv/ready
-	$(BIN)/coverage run -m pytest
+# Coverage is watched where it is a law, by the tests of that part: it makes all others a third slower.
+COVERED := tests/core tests/label tests/test_render.py
+
+test: test-core test-rest
+
+test-core: .venv/ready
+	$(BIN)/coverage run -m pytest $(COVERED)
 	$(BIN)/coverage report --include='src/stepdown/core/*' --fail-under=95
 	$(PY) tests/budget.py
+
+test-rest: .venv/ready
+	$(PY) -m pytest $(COVERED:%=--ignore=%)
 
 # The plan's tests, with those that are too slow for `make test`; their table is docs/reliability.md.
 reliability: .venv/ready
