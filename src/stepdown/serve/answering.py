@@ -5,10 +5,11 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from stepdown.core.calls import Answer, Usage
+from stepdown.core.tasks import Task
 from stepdown.serve.capture import Turn, exchange_of
 from stepdown.serve.chain import renamed
 from stepdown.serve.decide import Verdict
-from stepdown.serve.dialects import CHAT, Said
+from stepdown.serve.dialects import CHAT, Dialect, Said
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.ours import own_headers, send_own
 from stepdown.serve.presence import while_there
@@ -28,7 +29,10 @@ __all__ = [
     "OWN_MODELS",
     "ask_upstream",
     "heard",
+    "no_real_model",
+    "no_task",
     "own_model",
+    "real_model",
     "send_answer",
     "upstream_body",
 ]
@@ -83,11 +87,7 @@ async def ask_upstream(
         turn.way = tuple(link for link in turn.way if link.model)
         body = turn.body if turn.way else None
     if body is None:
-        message = (
-            f"The request goes upstream, where {turn.model[:80]!r} is no model; "
-            "name a real one, or set [tiers.frontier] model in stepdown.toml."
-        )
-        await send_own(turn, send, problem(400, message, "model_not_found", param="model"))
+        await send_own(turn, send, no_real_model(turn.model))
         return
     await relay(gateway, turn, body, receive, send)
 
@@ -105,12 +105,33 @@ def upstream_body(gateway: Gateway, turn: Turn, verdict: Verdict | None) -> byte
     named = own_model(turn.model)
     if task is None and named is not None:
         task = next(iter(gateway.loaded.tasks.named(named)), None)
-    taught = max(task.models, key=task.models.__getitem__) if task and task.models else None
-    model = gateway.model_of(turn.dialect) or taught
+    model = real_model(gateway, turn.dialect, task)
     if model is None:
         return None
     turn.model = model
     return renamed(turn.body, model)
+
+
+def real_model(gateway: Gateway, dialect: Dialect, task: Task | None) -> str | None:
+    """Return what goes upstream for a model of ours: the configured model, else the one that the
+    task's log mostly names."""
+    taught = max(task.models, key=task.models.__getitem__) if task and task.models else None
+    return gateway.model_of(dialect) or taught
+
+
+def no_real_model(name: str) -> Reply:
+    """Return the refusal of a model of ours that no real one is known for."""
+    message = (
+        f"The request goes upstream, where {name[:80]!r} is no model; "
+        "name a real one, or set [tiers.frontier] model in stepdown.toml."
+    )
+    return problem(400, message, "model_not_found", param="model")
+
+
+def no_task(name: str) -> Reply:
+    """Return the refusal of a model that is named after no task of ours."""
+    message = f"There is no task {name[:80]!r}; GET /v1/models lists them."
+    return problem(404, message, "model_not_found", param="model")
 
 
 def own_model(model: str) -> str | None:

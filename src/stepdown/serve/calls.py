@@ -12,6 +12,7 @@ from stepdown.serve.answering import (
     OWN_MODELS,
     ask_upstream,
     heard,
+    no_task,
     own_model,
     send_answer,
     upstream_body,
@@ -181,12 +182,7 @@ async def _decided(gateway: Gateway, turn: Turn, request: Request) -> Verdict | 
     named = own_model(request.model)
     if named is not None:
         if not loaded.tasks.named(named):
-            return problem(
-                404,
-                f"There is no task {named[:80]!r}; GET /v1/models lists them.",
-                "model_not_found",
-                param="model",
-            )
+            return no_task(named)
         turn.hint = turn.hint or named
     if not gateway.may_be_answered(turn):
         detail = "The upstream has not accepted this key lately; it is asked first."

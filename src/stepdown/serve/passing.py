@@ -1,26 +1,80 @@
-"""Calls that pass through as they are: embeddings, files, batches and whatever else an API has."""
+"""Calls that pass through as they are: embeddings, files, batches and whatever else an API has.
 
+Only where tokens are counted for a model of ours is a real one's name put in its place.
+"""
+
+import contextlib
+
+import msgspec
+
+from stepdown.core.tasks import Task
+from stepdown.errors import InputError
+from stepdown.serve.answering import no_real_model, no_task, own_model, real_model
 from stepdown.serve.capture import Turn
+from stepdown.serve.chain import renamed
 from stepdown.serve.gateway import Gateway
-from stepdown.serve.headers import back, forwarded
+from stepdown.serve.headers import back, forwarded, header
 from stepdown.serve.ours import headers_of, send_own
 from stepdown.serve.presence import while_there
 from stepdown.serve.relay import no_way, reply_to
-from stepdown.serve.replies import Receive, Send
+from stepdown.serve.replies import Receive, Reply, Send
 from stepdown.serve.upstream import Body, Unanswered
+from stepdown.wire.openai import parse_request
 
 __all__ = ["pass_through"]
 
 _SUCCESS = range(200, 300)
+_COUNTS = frozenset(("/messages/count_tokens", "/responses/input_tokens"))
+"""Paths that count the tokens of a call without making it."""
+
+
+class _Named(msgspec.Struct):
+    model: str = ""
+
+
+_named = msgspec.json.Decoder(_Named)
 
 
 async def pass_through(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
     """Relay any other API call as it is, uncaptured."""
-    refusal = no_way(gateway, turn)
+    refusal = no_way(gateway, turn) or _name_anew(gateway, turn)
     if refusal is not None:
         await send_own(turn, send, refusal)
         return
     await while_there(_pass_through(gateway, turn, send), receive)
+
+
+def _name_anew(gateway: Gateway, turn: Turn) -> Reply | None:
+    """Put a real model's name where tokens are to be counted for one of ours, as the call itself
+    has it; returns why that can't be done, if so."""
+    if turn.method != "POST" or turn.path.partition("?")[0] not in _COUNTS:
+        return None
+    try:
+        name = _named.decode(turn.body).model
+    except (ValueError, RecursionError):
+        return None  # whoever counts says what is wrong with it
+    task = own_model(name)
+    if name != "auto" and task is None:
+        return None
+    if task is not None and not gateway.loaded.tasks.named(task):
+        return no_task(task)
+    model = real_model(gateway, turn.dialect, _task_of(gateway, turn, task))
+    if model is None:
+        return no_real_model(name)
+    turn.model, turn.body = model, renamed(turn.body, model)
+    return None
+
+
+def _task_of(gateway: Gateway, turn: Turn, named: str | None) -> Task | None:
+    tasks = gateway.loaded.tasks
+    hint = header(turn.headers, b"x-stepdown-task") or named
+    if hint is None:
+        with contextlib.suppress(InputError):
+            request = parse_request(turn.dialect.chat(turn.body), documents=False)
+            found = tasks.recognise(request)
+            return found[0] if found else None
+        return None
+    return next(iter(tasks.named(hint)), None)
 
 
 async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
