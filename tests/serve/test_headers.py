@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE
 
 from stepdown.core.routes import Decision
-from stepdown.serve.headers import back, decision_headers, forwarded, header, printable
+from stepdown.serve.headers import back, decision_headers, forwarded, header, printable, streaming
 
 SENT = [
     (b"host", b"gateway"),
@@ -184,3 +184,13 @@ def test_s6_no_field_of_a_body_redirects_it(start, world, complete, body, field)
     assert arrived == json.dumps(asked).encode()
     assert headers["authorization"] == "Bearer sk-gateway"
     assert len(world.upstream.seen) == 1
+
+
+def test_a_stream_is_neither_held_back_nor_kept():
+    assert streaming([("Content-Type", "text/event-stream")]) == [
+        (b"content-type", b"text/event-stream"),
+        (b"cache-control", b"no-cache"),
+        (b"x-accel-buffering", b"no"),
+    ]
+    given = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "yes")]
+    assert streaming(given) == [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]

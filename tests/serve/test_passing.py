@@ -1,9 +1,13 @@
 """Paths that nobody here knows: passed through to the byte, and captured nowhere."""
 
+import asyncio
 import json
 
 import pytest
+from aiohttp import web
 from tests.serve.conftest import SYSTEM
+
+from stepdown.serve.settings import Timeouts
 
 USER = {"role": "user", "content": "hm"}
 
@@ -27,11 +31,54 @@ def test_other_paths_are_relayed_byte_for_byte(start, world, ask):
     assert world.lines() == []
 
 
-def test_a_stream_that_passes_through_ends_where_it_breaks(start, world, ask):
+def test_a_stream_that_passes_through_is_told_to_flow(start, world, ask):
     start()
-    world.upstream.fault = "ends:2"
+    world.upstream.fault = "malformed"
     reply = ask("POST", "/v1/completions", b'{"stream": true}')
     assert reply.status == 200
+    assert reply.headers["x-accel-buffering"] == "no"
+    assert reply.headers["cache-control"] == "no-cache"
+    assert reply.body.endswith(b"data: [DONE]\n\n")
+    assert b"data: {nonsense\n\n" in reply.body
+    world.upstream.fault = ""
+    plain = ask("POST", "/v1/completions", b"{}")
+    assert not {"x-accel-buffering", "cache-control"} & plain.headers.keys()
+
+
+async def cut_after_done(request, body, argument):
+    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+    await response.prepare(request)
+    await response.write(b"data: {}\n\ndata: [DONE]\n\n")
+    await asyncio.sleep(0.05)
+    request.transport.abort()
+    return response
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("cut:2", "upstream_broke_off"),
+        ("done", "upstream_broke_off"),
+        ("stall:2", "upstream_stalled"),
+        ("endless", "upstream_too_long"),
+    ],
+)
+def test_r5_a_stream_that_passes_through_and_breaks_off_says_so(start, world, ask, fault, code):
+    start(timeouts=Timeouts(idle=0.3))
+    world.upstream._done = cut_after_done
+    world.upstream.fault = fault
+    reply = ask("POST", "/v1/completions", b'{"stream": true}')
+    assert reply.status == 200
+    *events, last, rest = reply.body.split(b"\n\n")
+    assert rest == b""
+    assert json.loads(last.strip().removeprefix(b"data: "))["error"]["code"] == code
+    assert b"[DONE]" not in reply.body
+    assert events
+    assert all(json.loads(event.removeprefix(b"data: ")) is not None for event in events)
+
+
+def test_what_is_not_there_in_time(start, world, ask):
+    start()
     world.upstream.fault = "blackhole"
     slow = ask("POST", "/v1/completions", b"{}")
     assert (slow.status, slow.json()["error"]["code"]) == (504, "upstream_timeout")

@@ -116,6 +116,7 @@ def test_a_stream_passes_unchanged_and_is_captured_whole(start, world, complete,
     assert kinds(reply) == ["chunk"] * 5 + ["[DONE]"]
     assert reply.headers["content-type"] == "text/event-stream"
     assert reply.headers["x-accel-buffering"] == "no"
+    assert reply.headers["cache-control"] == "no-cache"
     assert reply.headers["x-stepdown-model"] == "gpt-2026"
     (line,) = world.lines()
     assert line["response"]["choices"][0]["message"]["content"] == "from up there "

@@ -59,3 +59,11 @@ def test_s15_any_bytes_pass_unchanged(chunks):
     passage = SsePassage(10_000, CHAT.ends)
     passed = b"".join(map(passage.feed, chunks))
     assert passed + passage.rest() == b"".join(chunks)
+
+
+def test_s15_what_follows_the_end_is_bounded():
+    passage = SsePassage(100, CHAT.ends)
+    passage.feed(b"data: [DONE]\n")
+    passage.feed(b"x" * 100)
+    with pytest.raises(LineTooLong):
+        passage.feed(b"x")

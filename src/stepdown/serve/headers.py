@@ -18,6 +18,7 @@ __all__ = [
     "forwarded",
     "header",
     "printable",
+    "streaming",
 ]
 
 Headers = list[tuple[bytes, bytes]]
@@ -98,6 +99,17 @@ def back(headers: Iterable[tuple[str, str]]) -> Headers:
         for name, value in found
         if name in _BACK or name.startswith(_BACK_PREFIXES)
     ]
+
+
+def streaming(headers: Iterable[tuple[str, str]]) -> Headers:
+    """Return what of an upstream's headers goes to the caller of a stream, with what keeps proxies
+    from holding it back or keeping it."""
+    found = back(headers)
+    if not header(found, b"cache-control"):
+        found.append((b"cache-control", b"no-cache"))
+    # Whatever the upstream said of that was meant for a proxy on its own side.
+    found.append((b"x-accel-buffering", b"no"))
+    return found
 
 
 def decision_headers(

@@ -1,10 +1,12 @@
 """Calls that pass through as they are: embeddings, files, batches and whatever else an API has.
 
-Only where tokens are counted for a model of ours is a real one's name put in its place.
+Only where tokens are counted for a model of ours is a real one's name put in its place. A stream
+that breaks off ends with an error in it, as those of calls do.
 """
 
 import contextlib
 
+import aiohttp
 import msgspec
 
 from stepdown.core.tasks import Task
@@ -13,11 +15,12 @@ from stepdown.serve.answering import no_real_model, no_task, own_model, real_mod
 from stepdown.serve.capture import Turn
 from stepdown.serve.chain import renamed
 from stepdown.serve.gateway import Gateway
-from stepdown.serve.headers import back, forwarded, header
+from stepdown.serve.headers import Headers, back, forwarded, header, streaming
 from stepdown.serve.ours import headers_of, send_own
 from stepdown.serve.presence import while_there
 from stepdown.serve.relay import no_way, reply_to
 from stepdown.serve.replies import Receive, Reply, Send
+from stepdown.serve.sse import LineTooLong, SsePassage
 from stepdown.serve.upstream import Body, Unanswered
 from stepdown.wire.openai import parse_request
 
@@ -102,20 +105,53 @@ async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
             idle_s = timeouts.idle if streams else timeouts.answer
             body = Body(response, limits.relayed_bytes, idle_s)
             try:
-                chunk = await body.read()
-                turn.status = response.status
-                headers = [*back(response.headers.items()), *headers_of(turn)]
-                await send(
-                    {"type": "http.response.start", "status": turn.status, "headers": headers}
-                )
-                while chunk:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    chunk = await body.read()
+                await (_stream if streams else _parts)(gateway, turn, response, body, send)
             finally:
                 body.end()
-            await send({"type": "http.response.body", "body": b""})
     except Unanswered as failure:
         if turn.status:
             # Too late for a status: an answer without its end closes the connection.
             raise
         await send_own(turn, send, reply_to(failure))
+
+
+async def _parts(
+    gateway: Gateway, turn: Turn, response: aiohttp.ClientResponse, body: Body, send: Send
+) -> None:
+    chunk = await body.read()
+    await _begin(turn, response.status, back(response.headers.items()), send)
+    while chunk:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        chunk = await body.read()
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _stream(
+    gateway: Gateway, turn: Turn, response: aiohttp.ClientResponse, body: Body, send: Send
+) -> None:
+    """Pass a stream on line by line; what ends it waits until the upstream has ended."""
+    passage = SsePassage(gateway.settings.limits.line_bytes, turn.dialect.ends)
+    chunk = await body.read()
+    await _begin(turn, response.status, streaming(response.headers.items()), send)
+    try:
+        while chunk:
+            passed = passage.feed(chunk)
+            passage.frames.clear()
+            if passed:
+                await send({"type": "http.response.body", "body": passed, "more_body": True})
+            chunk = await body.read()
+    except (Unanswered, LineTooLong) as failure:
+        broken = isinstance(failure, Unanswered)
+        turn.problem = failure.code if broken else "upstream_too_long"
+        told = str(failure) if broken else "The upstream sent a line without an end."
+        # An empty line first: the last event may not have been closed.
+        rest = b"\n" + turn.dialect.error_frame(told, turn.problem)
+    else:
+        rest = passage.rest()
+    await send({"type": "http.response.body", "body": rest})
+
+
+async def _begin(turn: Turn, status: int, headers: Headers, send: Send) -> None:
+    turn.status = status
+    headers = [*headers, *headers_of(turn)]
+    await send({"type": "http.response.start", "status": status, "headers": headers})

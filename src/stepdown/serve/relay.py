@@ -21,7 +21,7 @@ from stepdown.serve.chain import Link, renamed, usable
 from stepdown.serve.counting import asking_usage, tells_usage, wants_usage
 from stepdown.serve.dialects import CHAT
 from stepdown.serve.gateway import Gateway
-from stepdown.serve.headers import Headers, back, forwarded
+from stepdown.serve.headers import Headers, back, forwarded, streaming
 from stepdown.serve.ours import headers_of, send_own
 from stepdown.serve.presence import while_there
 from stepdown.serve.replies import (
@@ -56,7 +56,6 @@ _NO_KEY = problem(
     "no_upstream_key",
     tried=True,
 )
-_SSE_HEADERS: Headers = [(b"x-accel-buffering", b"no")]
 
 
 class _Named(msgspec.Struct):
@@ -314,7 +313,7 @@ async def _send_part(
         turn.status, turn.first_byte = response.status, time.monotonic()
         for frame in passage.frames[:1]:
             turn.model = _named(frame) or turn.model
-        headers = [*back(response.headers.items()), *_SSE_HEADERS, *headers_of(turn)]
+        headers = [*streaming(response.headers.items()), *headers_of(turn)]
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": part, "more_body": True})
 

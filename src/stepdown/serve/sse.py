@@ -36,10 +36,12 @@ class SsePassage:
         """Take a chunk and return what may go on to the caller.
 
         Raises:
-            LineTooLong: a line is longer than any sound upstream sends.
+            LineTooLong: a line, or what follows the end, is longer than any sound upstream sends.
         """
         if self.done:
             self._open += chunk
+            if len(self._open) > self._longest_line:
+                raise LineTooLong
             return b""
         end = chunk.rfind(b"\n") + 1
         if end == len(chunk) and not self._open:
