@@ -21,7 +21,7 @@ from stepdown.serve.chain import Link, renamed, usable
 from stepdown.serve.counting import asking_usage, tells_usage, wants_usage
 from stepdown.serve.dialects import CHAT
 from stepdown.serve.gateway import Gateway
-from stepdown.serve.headers import Headers, back, forwarded, streaming
+from stepdown.serve.headers import back, forwarded, streaming
 from stepdown.serve.ours import headers_of, send_own
 from stepdown.serve.presence import while_there
 from stepdown.serve.replies import (
