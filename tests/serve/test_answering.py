@@ -3,6 +3,7 @@
 import json
 
 import msgspec
+from tests.serve.conftest import SYSTEM
 
 from stepdown.serve.answering import own_model, upstream_body
 from stepdown.serve.gateway import Gateway, new_turn
@@ -33,3 +34,17 @@ def test_only_a_name_of_ours_is_replaced(world, body):
     turn = msgspec.structs.replace(new_turn("POST", "/", []), body=given)
     turn.request = parse_request(given)
     assert upstream_body(plain, turn, None) is None
+
+
+def test_only_a_usage_that_is_our_estimate_is_said_to_be_one(start, complete, body):
+    start()
+    for more in ({}, {"stream": True, "stream_options": {"include_usage": True}}):
+        answered, relayed = complete(body(**more)), complete(body("hm", **more))
+        assert answered.decision()[0] == "answered"
+        assert answered.headers["x-stepdown-usage"] == "estimated"
+        assert b'"usage"' in answered.body
+        assert "x-stepdown-usage" not in relayed.headers
+    user = {"role": "user", "content": "hello"}
+    asked = {"model": "m", "max_tokens": 9, "system": SYSTEM, "messages": [user]}
+    found = complete(asked, path="/v1/messages")
+    assert found.headers["x-stepdown-usage"] == "estimated"

@@ -101,7 +101,7 @@ async def anthropics(request, body, argument):
 def other():
     with closing(make([])) as made:
         made.fault = "pages"
-        made._pages = anthropics
+        made.__dict__["_pages"] = anthropics
         yield made
 
 

@@ -43,6 +43,7 @@ _SSE = (
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 )
+_ESTIMATED = (b"x-stepdown-usage", b"estimated")
 
 T = TypeVar("T")
 
@@ -65,6 +66,8 @@ async def send_answer(
         await send_own(turn, send, UNCAPTURED)
         return
     headers = own_headers(turn)
+    if turn.estimated:
+        headers.append(_ESTIMATED)
     turn.status = 200
     options = request.params.get("stream_options")
     counted = isinstance(options, dict) and options.get("include_usage") is True
