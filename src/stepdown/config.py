@@ -81,10 +81,10 @@ class TierConfig(MessagesConfig, frozen=True):
     variable that holds the key; without it the caller's own key is passed through. `model` is what
     is asked for when the caller named none of its own (`auto`, `stepdown/<task>`). `api` is what it
     speaks: chat completions, or a decisions endpoint (closed choices with probabilities).
-    `usd_per_1000` is what 1,000 calls cost where no price list knows the model: 0 for a machine of
-    your own. `first_byte_seconds` and `answer_seconds` are how long a stream's first byte and a
-    whole answer may take: 60 and 600, and 10 and 60 below the frontier. `tools` says whether calls
-    of no known task that have tools may go there.
+    `usd_per_1000` is what 1,000 calls cost, whatever model answers them, in place of the price
+    list: 0 for a machine of your own. `first_byte_seconds` and `answer_seconds` are how long a
+    stream's first byte and a whole answer may take: 60 and 600, and 10 and 60 below the frontier.
+    `tools` says whether calls of no known task that have tools may go there.
     """
 
     first_byte_seconds: Seconds | None = None

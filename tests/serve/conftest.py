@@ -284,7 +284,7 @@ class World:
     def keys(self, generation):
         return None if generation == self.ring.generation else self.ring
 
-    def price(self, model, usage):
+    def price(self, tier, model, usage):
         """A dollar a token, where the model has a price."""
         if not model or model == "priceless":
             return None

@@ -5,6 +5,7 @@ import socket
 import time
 
 import pytest
+from tests.serve.conftest import FakeStudent
 
 from stepdown.core.keys import KeyRing, VirtualKey, digest_of
 from stepdown.errors import UsageError
@@ -205,12 +206,33 @@ def test_a_student_is_switched_off_and_on(admin, complete, body):
     assert admin("POST", "/admin/students/student-1/off").json() == {
         "student": "student-1",
         "off": True,
+        "workers": 1,
     }
     assert complete(body(), key).decision() == ("escalated", "student_error")
     assert admin("GET", "/admin/status").json()["students_off"] == ["student-1"]
     assert admin("POST", "/admin/students/student-1/on").status == 200
     assert complete(body(), key).decision()[0] == "answered"
     assert admin("POST", "/admin/students/other/off").status == 404
+    assert admin("POST", "/admin/reload").json()["workers"] == 1
+
+
+def test_a_student_stays_off_while_another_is_served(admin, world, complete, body, wait):
+    key = {"authorization": "Bearer client-key"}
+
+    def serve(id):
+        world.student, world.generation = FakeStudent(world.student.known, id), world.generation + 1
+        wait(lambda: admin("GET", "/admin/status").json()["generation"] == world.generation)
+
+    admin("POST", "/admin/students/student-1/off")
+    serve("student-2")
+    assert complete(body(), key).decision()[0] == "answered"
+    serve("student-1")
+    assert complete(body(), key).decision() == ("escalated", "student_error")
+    serve("student-2")
+    assert admin("POST", "/admin/students/student-1/on").status == 200
+    assert admin("POST", "/admin/students/student-1/on").status == 404
+    serve("student-1")
+    assert complete(body(), key).decision()[0] == "answered"
 
 
 def test_paths_and_methods(admin):

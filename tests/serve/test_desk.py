@@ -12,7 +12,7 @@ def test_an_empty_desk_has_no_keys_and_knows_no_price():
     desk = Desk()
     assert desk.keys(None) == KeyRing()
     assert desk.keys(0) is None
-    assert desk.price("gpt-4o", Usage(1, 1)) is None
+    assert desk.price("frontier", "gpt-4o", Usage(1, 1)) is None
     assert desk.purse is None
 
 

@@ -171,6 +171,35 @@ def test_what_may_have_been_paid_for_stays_spent(keyed, world, wait, fault):
     assert refusal(ask())[1] == "budget_exceeded"
 
 
+@pytest.mark.parametrize("status", [200, 0])
+def test_what_told_no_usage_is_spent_and_not_under_way_for_ever(world, status):
+    world.issue(usd=10**6)
+    (key,) = world.ring.keys
+
+    async def go():
+        till = Till(world.desk(), Settings())
+        async with till.bill(key, "m", b'{"max_tokens": 50}') as bill:
+            bill.status = status
+            budget = till.of(key.id).budget
+            under_way = budget.reserved
+        settled = budget.reserved, budget.spent
+        await till.close()
+        return under_way, settled
+
+    under_way, settled = asyncio.run(go())
+    assert under_way > 0
+    assert settled == (0, under_way)
+
+
+def test_embeddings_are_settled_by_their_usage(keyed, world, ask):
+    keyed(usd=400)
+    key = {"api-key": f"sd-{0:012x}-team-{'s' * 40}"}
+    question = {"model": "m", "input": "x" * 160}
+    assert [ask("POST", "/v1/embeddings", question, key).status for _ in range(20)] == [200] * 20
+    world.stop()
+    assert read_spending(world.purse._path) == {("0" * 12, "total"): 20 * NANODOLLARS}
+
+
 def test_a_stream_is_settled_by_its_usage_whether_the_caller_asks_or_not(keyed, world):
     ask = keyed({"ask_usage": True}, usd=400)
     options = {"stream": True, "stream_options": {"include_usage": True}}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepdown.core.calls import Usage
-from stepdown.wire.told import Told, told
+from stepdown.wire.told import Told, told, usage_beside
 
 
 def test_id_model_tokens_and_reasons():
@@ -26,3 +26,11 @@ def test_nonsense_tells_nothing(body):
 @given(st.binary())
 def test_nothing_raises(body):
     assert isinstance(told(body), Told)
+
+
+def test_the_usage_of_any_other_answer():
+    assert usage_beside(b'{"data": [{"x": 1}], "usage": {"prompt_tokens": 7}}') == Usage(7, 0)
+    both = b'{"usage": {"prompt_tokens": 7, "completion_tokens": 2}}'
+    assert usage_beside(both) == Usage(7, 2)
+    for nothing in (b"", b"{", b"[]", b"{}", b'{"usage": {}}', b'{"usage": {"prompt_tokens": 0}}'):
+        assert usage_beside(nothing) is None

@@ -22,7 +22,7 @@ def desk_of(session: Session, purse: Purse, *, soon: bool = False) -> Desk:
     """
     path, price = session.workspace.keys, price_by(session.config)
     if soon:
-        price("any", Usage(0, 0))
+        price("", "any", Usage(0, 0))
 
     def add(new: NewKey) -> tuple[str, VirtualKey]:
         return add_key(path, new)

@@ -5,36 +5,31 @@ from stepdown.core.calls import Answer, Call, Request, Usage
 from stepdown.core.keys import NANODOLLARS
 from stepdown.core.ports import Price
 
-__all__ = ["price_by"]
+__all__ = ["flat_rates", "price_by"]
 
 _NOTHING = Request("", ())
 _ANSWER = Answer()
 
 
 def price_by(config: Config) -> Price:
-    """Return what calls cost: `usd_per_1000` where the model's tier states it, else by the list.
+    """Return what calls cost: `usd_per_1000` of their tier where it is stated, else by the list.
 
-    A tier states it for the model that it names; a frontier that names none for every other. The
-    list is loaded when it is first needed.
+    The list is loaded when it is first needed.
     """
-    flat: dict[str, int] = {}
-    others: int | None = None
-    for name, tier in config.tiers.items():
-        if tier.usd_per_1000 is None:
-            continue
-        each = round(tier.usd_per_1000 * NANODOLLARS / 1000)
-        if tier.model is not None:
-            flat[tier.model] = each
-        elif name == "frontier":
-            others = each
+    flat = flat_rates(config, NANODOLLARS)
 
-    def price(model: str, usage: Usage) -> int | None:
-        stated = flat.get(model, others)
-        if stated is not None or not model:
-            return stated
-        return _listed(model, usage)
+    def price(tier: str, model: str, usage: Usage) -> int | None:
+        stated = flat.get(tier)
+        return _listed(model, usage) if stated is None and model else stated
 
     return price
+
+
+def flat_rates(config: Config, unit: int) -> dict[str, int]:
+    """Return what one call costs by tier, where the configuration states it, in so many units to
+    the dollar: whatever model the tier answers with."""
+    stated = {name: tier.usd_per_1000 for name, tier in config.tiers.items()}
+    return {name: round(usd * unit / 1000) for name, usd in stated.items() if usd is not None}
 
 
 def _listed(model: str, usage: Usage) -> int | None:

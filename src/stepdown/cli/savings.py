@@ -12,6 +12,7 @@ import msgspec
 from stepdown.audit.prices import ATTODOLLARS, cost_of, prices_as_of
 from stepdown.cli.hosted import asked_in
 from stepdown.cli.options import Session
+from stepdown.cli.pricing import flat_rates
 from stepdown.cli.stores import following
 from stepdown.config import Config
 from stepdown.core.calls import Answer, Call, Request, Usage
@@ -146,7 +147,7 @@ def _kept(path: Path, terms: str) -> _Ledger:
 
 def _terms(config: Config, tasks: list[Task]) -> str:
     """Return the fingerprint of all that calls are priced by beside their own lines."""
-    return fingerprint([prices_as_of(), _flat_rates(config), _models(config, tasks)])
+    return fingerprint([prices_as_of(), flat_rates(config, ATTODOLLARS), _models(config, tasks)])
 
 
 class _Reading:
@@ -235,16 +236,8 @@ def _models(config: Config, tasks: Iterable[Task]) -> dict[str, str]:
     return taught | {"": named}
 
 
-def _flat_rates(config: Config) -> dict[str, int]:
-    """Return the attodollars of one call by tier, where the configuration says it."""
-    stated = {name: tier.usd_per_1000 for name, tier in config.tiers.items()}
-    return {
-        name: round(usd * ATTODOLLARS / 1000) for name, usd in stated.items() if usd is not None
-    }
-
-
 def _cost(config: Config) -> Cost:
-    flat = _flat_rates(config)
+    flat = flat_rates(config, ATTODOLLARS)
 
     def cost(tier: str, model: str, time: float | None, usage: Usage) -> int | None:
         if tier in flat:

@@ -240,8 +240,9 @@ class CallStore(Protocol):
 Opener = Callable[[], BinaryIO]
 
 
-Price = Callable[[str, Usage], int | None]
-"""price(model, usage) → nanodollars of one call, rounded up; None where nobody knows: never 0."""
+Price = Callable[[str, str, Usage], int | None]
+"""price(tier, model, usage) → nanodollars of one call, rounded up; None where nobody knows: never
+0."""
 
 
 class Purse(Protocol):

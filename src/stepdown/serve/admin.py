@@ -246,9 +246,9 @@ async def _spend(gateway: Gateway, wanted: str, body: bytes) -> Reply:
 
 async def _reload(gateway: Gateway, wanted: str, body: bytes) -> Reply:
     config = await gateway.reload()
-    await gateway.pass_on("reload")
+    workers = await gateway.pass_on("reload")
     await gateway.take_up_keys()
-    shown = {"config": config, "generation": gateway.loaded.generation}
+    shown = {"config": config, "generation": gateway.loaded.generation, "workers": workers}
     return json_reply({**shown, "keys": gateway.callers.generation})
 
 
@@ -262,14 +262,14 @@ async def _student_on(gateway: Gateway, wanted: str, body: bytes) -> Reply:
 
 async def _held(gateway: Gateway, student: str, *, off: bool) -> Reply:
     served = {live.student.id for live in gateway.loaded.routes.values()}
-    if student not in served:
+    if student not in served and (off or student not in gateway.students.held):
         return problem(404, f"No student {student[:80]!r} is served here.", "not_found")
     if off:
         gateway.students.held.add(student)
     else:
         gateway.students.held.discard(student)
-    await gateway.pass_on(f"{'off' if off else 'on'} {student}")
-    return json_reply({"student": student, "off": off})
+    workers = await gateway.pass_on(f"{'off' if off else 'on'} {student}")
+    return json_reply({"student": student, "off": off, "workers": workers})
 
 
 async def _metrics(gateway: Gateway, wanted: str, body: bytes) -> Reply:

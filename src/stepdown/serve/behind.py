@@ -91,7 +91,7 @@ async def _said_by(
     headers = forwarded([(b"content-type", b"application/json")], link.api_key)
     try:
         async with (
-            gateway.till.bill(turn.caller.key, inquiry.model, body) as bill,
+            gateway.till.bill(turn.caller.key, inquiry.model, body, link.tier) as bill,
             link.upstream.answer(
                 "POST", inquiry.path, headers, body, first_byte_s=link.answer_s
             ) as reached,

@@ -20,7 +20,7 @@ def _no_keys(generation: int | None) -> KeyRing | None:
     return KeyRing() if generation is None else None
 
 
-def _no_price(model: str, usage: Usage) -> int | None:
+def _no_price(tier: str, model: str, usage: Usage) -> int | None:
     return None
 
 

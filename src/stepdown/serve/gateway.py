@@ -195,10 +195,10 @@ class Gateway:
         elif word == "on":
             self.students.held.discard(student)
 
-    async def pass_on(self, order: str) -> None:
-        """Let the other workers do what an operator has told this one, where there are some."""
-        if self.siblings is not None:
-            await self.siblings.pass_on(order)
+    async def pass_on(self, order: str) -> int:
+        """Let the other workers do what an operator has told this one, where there are some;
+        returns how many have heard it, this one included."""
+        return 1 + (await self.siblings.pass_on(order) if self.siblings is not None else 0)
 
     async def _take_up(self, found: Reloaded) -> None:
         """Serve by other settings from the next request on.

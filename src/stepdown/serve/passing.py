@@ -5,6 +5,8 @@ that breaks off ends with an error in it, as those of calls do.
 """
 
 import contextlib
+from collections.abc import MutableMapping
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -21,12 +23,16 @@ from stepdown.serve.presence import while_there
 from stepdown.serve.relay import no_way, reply_to
 from stepdown.serve.replies import Receive, Reply, Send
 from stepdown.serve.sse import LineTooLong, SsePassage
+from stepdown.serve.till import Bill
 from stepdown.serve.upstream import Body, Unanswered
 from stepdown.wire.openai import parse_request
+from stepdown.wire.told import usage_beside
 
 __all__ = ["pass_through"]
 
 _SUCCESS = range(200, 300)
+_MOST_KEPT = 8 * 2**20
+"""The longest answer, in bytes, whose usage is read."""
 _COUNTS = frozenset(("/messages/count_tokens", "/responses/input_tokens"))
 """Paths that count the tokens of a call without making it."""
 
@@ -105,6 +111,8 @@ async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
             idle_s = timeouts.idle if streams else timeouts.answer
             body = Body(response, limits.relayed_bytes, idle_s)
             try:
+                if bill.is_open and response.content_type == "application/json":
+                    send = _Kept(bill, send).send
                 await (_stream if streams else _parts)(gateway, turn, response, body, send)
             finally:
                 body.end()
@@ -155,3 +163,26 @@ async def _begin(turn: Turn, status: int, headers: Headers, send: Send) -> None:
     turn.status = status
     headers = [*headers, *headers_of(turn)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+class _Kept:
+    """Sends an answer, and settles its bill by the usage that the whole of it tells, unless that is
+    too long."""
+
+    def __init__(self, bill: Bill, send: Send) -> None:
+        self._bill, self._send = bill, send
+        self._left = _MOST_KEPT
+        self._parts: list[bytes] = []
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Send a part; before the last the bill is settled."""
+        part: bytes = message.get("body", b"")
+        self._left -= len(part)
+        if self._left < 0:
+            self._parts.clear()
+        elif part:
+            self._parts.append(part)
+        if part == b"" and "body" in message and self._parts:
+            self._bill.settle(usage_beside(b"".join(self._parts)))
+            self._parts.clear()
+        await self._send(message)

@@ -179,7 +179,7 @@ async def _asked(gateway: Gateway, turn: Turn, attempt: Attempt, send: Send) -> 
     streams = turn.request is not None and turn.request.stream
     body = renamed(attempt.body, link.model) if link.model else attempt.body
     counted = _counted(turn, body) if streams and link.ask_usage else None
-    turn.bill = gateway.till.bill(turn.caller.key, turn.model, body)
+    turn.bill = gateway.till.bill(turn.caller.key, turn.model, body, link.tier)
     async with (
         turn.bill as bill,
         link.upstream.answer(

@@ -116,9 +116,9 @@ class StudentRunner:
         return [*self.held, *(key for key in failed if key not in self.held)]
 
     def keep_only(self, students: set[str]) -> None:
-        """Forget what is known of all other students."""
+        """Forget what is known of all other students; what an operator holds off stays so, since
+        it may be served again."""
         self._records = {k: record for k, record in self._records.items() if k in students}
-        self.held &= students
 
     async def predict(self, student: Student, given: Input) -> Prediction | Fault:
         """Ask a student; whatever it does, the result is a sound prediction or a fault."""

@@ -24,6 +24,7 @@ from stepdown.core.keys import (
     window_of,
 )
 from stepdown.core.ports import Price
+from stepdown.core.routes import Tier
 from stepdown.errors import StepdownError
 from stepdown.serve.bounds import Most, most_of
 from stepdown.serve.budgets import Budget
@@ -124,16 +125,17 @@ class Till:
         what = f"This key may have {most:,} calls a minute answered beyond the students"
         return _too_much("rate_limited", what, wait)
 
-    def bill(self, key: VirtualKey | None, model: str, body: bytes) -> "Bill":
+    def bill(
+        self, key: VirtualKey | None, model: str, body: bytes, tier: Tier = "frontier"
+    ) -> "Bill":
         """Return the bill of a request to a model; entering it reserves what it can cost."""
-        may = key.allowance if key else _UNLIMITED
-        return Bill(self, key, may, model, body)
+        return Bill(self, key, tier, model, body)
 
     def passage(self, key: VirtualKey | None, method: str, path: str, body: bytes) -> "Bill":
         """Return the bill of a request that is passed on as it is."""
         below = path.partition("?")[0]
         if method != "POST" or below in _FREE:
-            return Bill(self, None, _UNLIMITED, "", b"", free=True)
+            return Bill(self, None, "frontier", "", b"", free=True)
         named = _model_of(body) if below in _PRICED else ""
         bill = self.bill(key, named, body)
         if below == "/embeddings":
@@ -221,7 +223,7 @@ class Bill:
         "_model",
         "_money",
         "_slot",
-        "_tail",
+        "_tier",
         "_till",
         "status",
         "unsaid",
@@ -231,7 +233,7 @@ class Bill:
         self,
         till: Till,
         key: VirtualKey | None,
-        may: Allowance,
+        tier: Tier,
         model: str,
         body: bytes,
         *,
@@ -242,7 +244,8 @@ class Bill:
         self._free = free
         self._till = till
         self._key = key
-        self._may = may
+        self._may = key.allowance if key else _UNLIMITED
+        self._tier = tier
         self._model = model
         self._body = body
         self._slot: tuple[Slot, int] | None = None
@@ -281,11 +284,20 @@ class Bill:
         not_sent = isinstance(problem, Unanswered) and problem.code in _NOT_SENT
         if not_sent or (self.status and self.status not in _SUCCESS):
             self._settle(0, 0)
+        for budget, window, reserved in self._money:
+            budget.settle(window, reserved, reserved)
+        self._money.clear()
+        self._slot = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is reserved that an answer's usage would settle."""
+        return bool(self._money) or self._slot is not None
 
     def settle(self, used: Usage | None) -> None:
         """Settle by what the whole answer says that it used, if it does say so."""
-        if used is not None and (self._money or self._slot is not None):
-            spent = self._till.price(self._model, used) if self._money else 0
+        if used is not None and self.is_open:
+            spent = self._till.price(self._tier, self._model, used) if self._money else 0
             self._settle(spent, used.input_tokens + used.output_tokens)
 
     def _settle(self, spent: int | None, tokens: int) -> None:
@@ -319,7 +331,7 @@ class Bill:
                 f"A request with {most.unbounded!r} can cost anything, and money is limited here; "
                 "leave that out, or use a key without such a limit.",
             )
-        cost = self._till.price(self._model, Usage(most.input, most.output))
+        cost = self._till.price(self._tier, self._model, Usage(most.input, most.output))
         if cost is None:
             raise Unaffordable(
                 403,

@@ -66,7 +66,7 @@ async def _reply(
     limit, patience = gateway.settings.limits.upstream_bytes, link.answer_s
     try:
         async with (
-            gateway.till.bill(turn.caller.key, model, body) as bill,
+            gateway.till.bill(turn.caller.key, model, body, link.tier) as bill,
             link.upstream.answer(
                 "POST",
                 "/chat/completions",

@@ -6,7 +6,7 @@ import msgspec
 
 from stepdown.core.calls import Usage
 
-__all__ = ["Told", "told", "usage_told"]
+__all__ = ["Told", "told", "usage_beside", "usage_told"]
 
 _MOST_TOKENS = 10**9
 _MOST_CHOICES = 16
@@ -33,6 +33,10 @@ class _Completion(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
 
 
+class _Used(msgspec.Struct, gc=False):
+    usage: msgspec.Raw = _NULL
+
+
 class _Cached(msgspec.Struct, gc=False):
     cached_tokens: int | None = None
 
@@ -45,6 +49,7 @@ class _Usage(msgspec.Struct, gc=False):
 
 _completion = msgspec.json.Decoder(_Completion)
 _usage = msgspec.json.Decoder(_Usage)
+_used = msgspec.json.Decoder(_Used)
 
 
 def told(completion: bytes) -> Told:
@@ -62,16 +67,28 @@ def told(completion: bytes) -> Told:
     )
 
 
-def usage_told(raw: bytes | msgspec.Raw) -> Usage | None:
+def usage_beside(body: bytes) -> Usage | None:
+    """Return what any API's whole answer tells in its `usage`; one without tokens of its own, as
+    embeddings are, tells those of the question alone."""
+    try:
+        raw = _used.decode(body).usage
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return usage_told(raw, made=0)
+
+
+def usage_told(raw: bytes | msgspec.Raw, made: int | None = None) -> Usage | None:
     """Return the tokens that a `usage` tells; nonsense is as good as nothing.
 
-    A request has tokens: 0 is how a dialect that must write something wrote unknown.
+    A request has tokens: 0 is how a dialect that must write something wrote unknown. `made` stands
+    for the tokens of the answer where it does not tell them.
     """
     try:
         found = _usage.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    given, made = found.prompt_tokens, found.completion_tokens
+    given = found.prompt_tokens
+    made = made if found.completion_tokens is None else found.completion_tokens
     cached = (found.prompt_tokens_details and found.prompt_tokens_details.cached_tokens) or 0
     if given is None or made is None or not 0 < given <= _MOST_TOKENS:
         return None
