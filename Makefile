@@ -51,7 +51,7 @@ reliability: .venv/ready
 	$(PY) -m pytest tests -m "not nightly" --reliability docs/reliability.md
 
 test-nightly: .venv/ready
-	$(PY) -m pytest -m nightly -s
+	$(PY) -m pytest -m nightly -s --timeout 900 --durations 20
 
 check: lint types layers test
 
