@@ -194,3 +194,21 @@ def test_a_stream_is_neither_held_back_nor_kept():
     ]
     given = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "yes")]
     assert streaming(given) == [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+
+
+@pytest.mark.parametrize("name", ["authorization", "x-api-key", "api-key"])
+def test_s4_a_key_that_is_the_gateways_own_never_goes_upstream(
+    start, world, ask, complete, body, name
+):
+    start(client_keys=("client-key",), audit_share=1.0)
+    key = {name: "Bearer client-key" if name == "authorization" else "client-key"}
+    assert complete(body("hm"), key).status == 200
+    assert complete(body("hm"), {**key, "x-other": "1"}, path="/v1/messages").status != 401
+    assert ask("GET", "/v1/files", headers=key).status == 200
+    assert ask("GET", "/v1/models", headers=key).status == 200
+    assert len(world.upstream.seen) >= 3
+    assert "client-key" not in str(world.upstream.seen)
+    other = "authorization" if name != "authorization" else "x-api-key"
+    complete(body("hm"), {**key, other: "callers-own"})
+    assert sent_upstream(world)[1][other] == "callers-own"
+    assert "client-key" not in str(world.upstream.seen)

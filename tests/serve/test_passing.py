@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from tests.serve.conftest import SYSTEM
 
-from stepdown.serve.settings import Timeouts
+from stepdown.serve.settings import Endpoint, Timeouts
 
 USER = {"role": "user", "content": "hm"}
 
@@ -136,3 +136,32 @@ def test_tokens_of_no_known_model_are_not_counted(start, world, ask):
     reply = ask("POST", "/v1/responses/input_tokens", {"model": "stepdown/none", "input": "x"})
     assert (reply.status, reply.json()["error"]["code"]) == (404, "model_not_found")
     assert world.upstream.seen == []
+
+
+def test_s2_only_a_model_that_answered_makes_a_key_known(start, complete, body, ask):
+    start(host="0.0.0.0")
+    key = {"authorization": "Bearer invented"}
+    assert ask("GET", "/v1/files", headers=key).status == 200
+    assert ask("GET", "/v1/models", headers=key).status == 200
+    assert complete(body(), key).decision() == ("relayed", "forced")
+    assert complete(body(), key).decision() == ("answered", "confident")
+
+
+CLAUDES = [
+    {"x-api-key": "sk-ant-mine"},
+    {"x-api-key": "sk-ant-mine", "anthropic-version": "2023-06-01"},
+    {"authorization": "Bearer sk-ant-mine", "anthropic-version": "2023-06-01"},
+]
+
+
+@pytest.mark.parametrize("headers", CLAUDES)
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/m", "/v1/files"])
+def test_s4_a_key_for_anthropic_goes_to_its_address_alone(start, world, ask, tiers, headers, path):
+    anthropic, _ = tiers
+    start(messages=Endpoint(anthropic.url))
+    assert ask("GET", path, headers=headers).status == 200
+    assert "sk-ant-mine" in str(anthropic.seen)
+    assert ask("GET", path, headers={"authorization": "Bearer sk-mine"}).status == 200
+    assert len(anthropic.seen) == 1
+    assert "sk-mine" in str(world.upstream.seen)
+    assert "sk-ant-mine" not in str(world.upstream.seen)

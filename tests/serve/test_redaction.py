@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import string
 import time
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepdown.serve import redaction
 from stepdown.serve.redaction import KINDS, Redactor, redactor
 from stepdown.serve.settings import Endpoint
 
@@ -227,3 +229,76 @@ def test_p2_what_the_redactor_takes_long_for_is_kept_redacted_or_not_at_all(
     start()
     assert complete(body(written("openai"))).status == 200
     assert CREDENTIALS["openai"] not in json.dumps(world.lines())
+
+
+OLD_SPELT = re.compile(rb"\\+(?:u00([2-7][0-9A-Fa-f])|/)")
+OLD_JWT = re.compile(rb"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*", re.ASCII)
+
+
+def made_of(*parts):
+    return st.lists(st.sampled_from(parts), max_size=30).map(b"".join)
+
+
+@given(made_of(b"\\", b"\\\\", b"u00", b"73", b"/", b"a"))
+def test_spelt_letters_are_found_as_by_the_plain_form(text):
+    assert redaction._SPELT.sub(redaction._plain, text) == OLD_SPELT.sub(redaction._plain, text)
+
+
+@given(made_of(b"eyJ", b".", b"eyJabcdefgh", b".eyJabcdefgh.", b"x-_", b" ", b"\\n"))
+def test_tokens_are_found_as_by_the_plain_form(text):
+    (found,) = (one for one in KINDS["credentials"] if one.letters == b"eyJ")
+    assert found.form.sub(found.within, text) == OLD_JWT.sub(b"[redacted token]", text)
+
+
+UNITS = (
+    "\\",
+    "eyJ",
+    "eyJabcdefgh.",
+    "-----BEGIN ",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY----- -----END ",
+    "SG.",
+    "SG.aaaaaaaaaaaaaaaaaaaa",
+    "Bearer ",
+    "://a:b",
+    "a@a.",
+    "a.",
+    "1 ",
+    "4111-",
+    "secret=",
+    *(one.letters.decode() for kind in KINDS.values() for one in kind if one.letters),
+)
+
+
+def seconds_for(form, text):
+    began = time.process_time()
+    form.sub(b"", text)
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize("end", ["", "\\/", " ", '"'])
+def test_s12_no_form_takes_more_than_linear_time(end):
+    forms = [one.form for kind in KINDS.values() for one in kind]
+    for form in (*forms, redaction._SPELT, redaction._RUN):
+        for unit in UNITS:
+            text = (unit * (80_000 // len(unit)) + end).encode()
+            if (spent := seconds_for(form, text)) > 0.1:
+                quarter = min(seconds_for(form, text[: len(text) // 4] + text[-9:]) for _ in "ab")
+                assert spent < 9 * quarter, (form, unit)
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+@pytest.mark.parametrize("before", ["\n", "\t", "\u00e9", "\\\n"])
+def test_p1_a_credential_at_the_beginning_of_a_line(name, before):
+    said = before + written(name)[0 if name in WRITTEN else len("My key is ") :]
+    found = redactor(["credentials"]).clean(json.dumps({"text": said}).encode())
+    assert CREDENTIALS[name] not in json.loads(found)["text"]
+    packed = base64.b64encode(CREDENTIALS["openai"].encode()).decode()
+    found = ALL.clean(json.dumps({"text": f"see:\n{packed}"}).encode())
+    assert packed not in json.loads(found)["text"]
+
+
+@pytest.mark.parametrize("before", ["", "\n", "\u00e9", "\\", "\\\n", "x: "])
+def test_p1_an_email_at_the_beginning_of_a_line(before):
+    found = ALL.clean(json.dumps({"text": f"{before}nan@example.org"}).encode())
+    assert json.loads(found)["text"] == f"{before}[redacted email]"

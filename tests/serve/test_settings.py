@@ -3,7 +3,7 @@
 import pytest
 
 from stepdown.errors import UsageError
-from stepdown.serve.settings import Settings, api_root, checked, is_loopback
+from stepdown.serve.settings import Endpoint, Settings, api_root, checked, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,13 @@ def test_s2_on_a_network_nobody_gets_in_without_a_key(changes, allowed, known_on
         with pytest.raises(UsageError, match="anyone could use"):
             checked(settings)
     assert not checked(Settings(base_url="http://u")).answers_known_keys_only
+
+
+def test_s2_a_key_of_ours_for_messages_alone_is_not_for_everyone():
+    anthropic = Endpoint("http://a", "sk-ant-ours")
+    with pytest.raises(UsageError, match="anyone could use"):
+        checked(Settings(host="0.0.0.0", base_url="http://u", messages=anthropic))
+    checked(Settings(base_url="http://u", messages=anthropic))
+    checked(Settings(host="0.0.0.0", base_url="http://u", messages=Endpoint("http://a")))
+    keyed = Settings(host="0.0.0.0", base_url="http://u", messages=anthropic, client_keys=("c",))
+    assert checked(keyed) == keyed

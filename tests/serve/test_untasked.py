@@ -1,9 +1,10 @@
 """Calls of no known task end to end: the tier that a score says, or the next that can."""
 
 import json
+from contextlib import closing
 
 import pytest
-from tests.serve.conftest import endpoint_of, scored, untasked
+from tests.serve.conftest import FakeUpstream, endpoint_of, scored, untasked
 
 from stepdown.core.tiering import Thresholds
 from stepdown.serve.settings import Endpoint, Routing
@@ -184,3 +185,18 @@ def test_comparisons_need_no_score_and_can_be_off(routed, world, tiers, complete
     routed(routing=Routing())
     complete(untasked("middling"))
     assert len(tiers[1].seen) == 1
+
+
+def test_s4_no_comparison_takes_a_callers_key_to_another_address(
+    routed, world, tiers, ask, complete, wait
+):
+    with closing(FakeUpstream()) as anthropic:
+        routed(messages=Endpoint(anthropic.url), routing=Routing(scored, compare_share=1.0))
+        asked = {**untasked("middling"), "max_tokens": 9}
+        key = {"x-api-key": "sk-ant-mine", "anthropic-version": "2023-06-01"}
+        reply = ask("POST", "/v1/messages", asked, key)
+        assert (reply.status, reply.headers["x-stepdown-tier"]) == (200, "mid")
+        # What is asked beside is asked in order, so that the second would come after the first.
+        complete(untasked("middling"), {"authorization": "Bearer sk-mine"})
+        wait(lambda: "sk-mine" in str(world.upstream.seen))
+        assert "sk-ant-mine" not in str(world.upstream.seen)

@@ -13,10 +13,10 @@ import msgspec
 from stepdown.errors import StepdownError, UsageError
 from stepdown.serve.callers import callers_of, known_keys_of
 from stepdown.serve.capture import Capture, Outbox, Turn
-from stepdown.serve.chain import Chain, chains_of
+from stepdown.serve.chain import Chain, Link, chains_of
 from stepdown.serve.desk import Desk
-from stepdown.serve.dialects import MESSAGES, Dialect
-from stepdown.serve.headers import Headers
+from stepdown.serve.dialects import CHAT, MESSAGES, Dialect
+from stepdown.serve.headers import KEY_HEADERS, Headers, forwarded
 from stepdown.serve.live import Load, Loaded
 from stepdown.serve.metrics import Gauges, Metrics
 from stepdown.serve.redaction import Redactor, redactor
@@ -263,10 +263,28 @@ class Gateway:
         caller: our keys are for callers whose own are known."""
         if turn.way:
             return turn.way
-        chain = self.chains.frontier_of(turn.dialect)
+        chain = self.chains.frontier_of(self._dialect_of(turn))
         if len(chain) > 1 and (is_kept_there(turn) or not self.may_be_answered(turn)):
             return chain[:1]
         return chain
+
+    def forwarded(self, turn: Turn, link: Link) -> list[tuple[str, str]]:
+        """Return the headers that go upstream; a key that the gateway knows as its own stays."""
+        sent = turn.headers
+        if link.api_key is None and self.callers.required:
+            own = self.callers.identified
+            sent = [one for one in sent if one[0] not in KEY_HEADERS or own([one]) is None]
+        return forwarded(sent, link.api_key, self._dialect_of(turn).key_header)
+
+    def _dialect_of(self, turn: Turn) -> Dialect:
+        """Return whose address a turn is for: at paths that all dialects share, the headers tell,
+        so that a key for Anthropic goes to no other address."""
+        shared = turn.dialect is CHAT and turn.request is None
+        if not shared or self.chains.messages is self.chains.frontier:
+            return turn.dialect
+        names = {name for name, _ in turn.headers}
+        keyed = b"x-api-key" in names and b"authorization" not in names
+        return MESSAGES if keyed or b"anthropic-version" in names else CHAT
 
     def model_of(self, dialect: Dialect) -> str | None:
         """Return the frontier's model for callers who name none, where one is configured."""

@@ -9,7 +9,7 @@ import msgspec
 from stepdown.serve.capture import Turn
 from stepdown.serve.dialects import MESSAGES, Dialect
 from stepdown.serve.gateway import Gateway
-from stepdown.serve.headers import back, forwarded, header
+from stepdown.serve.headers import back, header
 from stepdown.serve.ours import headers_of, send_own
 from stepdown.serve.passing import pass_through
 from stepdown.serve.relay import no_way
@@ -119,7 +119,7 @@ async def _upstreams(gateway: Gateway, turn: Turn) -> _Listed | Reply:
     if not chain or no_way(gateway, turn) is not None:
         return _NONE
     link, (_, query, rest) = chain[0], turn.path.partition("?")
-    headers = forwarded(turn.headers, link.api_key, turn.dialect.key_header)
+    headers = gateway.forwarded(turn, link)
     limit = gateway.settings.limits.upstream_bytes
     try:
         async with link.upstream.answer(

@@ -17,7 +17,7 @@ from stepdown.serve.answering import no_real_model, no_task, own_model, real_mod
 from stepdown.serve.capture import Turn
 from stepdown.serve.chain import renamed
 from stepdown.serve.gateway import Gateway
-from stepdown.serve.headers import Headers, back, forwarded, header, streaming
+from stepdown.serve.headers import Headers, back, header, streaming
 from stepdown.serve.ours import headers_of, send_own
 from stepdown.serve.presence import while_there
 from stepdown.serve.relay import no_way, reply_to
@@ -30,7 +30,6 @@ from stepdown.wire.told import usage_beside
 
 __all__ = ["pass_through"]
 
-_SUCCESS = range(200, 300)
 _MOST_KEPT = 8 * 2**20
 """The longest answer, in bytes, whose usage is read."""
 _COUNTS = frozenset(("/messages/count_tokens", "/responses/input_tokens"))
@@ -98,15 +97,13 @@ async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
             link.upstream.answer(
                 turn.method,
                 turn.path,
-                forwarded(turn.headers, link.api_key, turn.dialect.key_header),
+                gateway.forwarded(turn, link),
                 turn.body,
                 first_byte_s=link.answer_s,
             ) as reached,
         ):
             response = reached.response
             bill.status = response.status
-            if response.status in _SUCCESS and link.api_key is None:
-                gateway.accepted_upstream(turn.headers)
             streams = response.content_type == "text/event-stream"
             idle_s = timeouts.idle if streams else timeouts.answer
             body = Body(response, limits.relayed_bytes, idle_s)

@@ -16,7 +16,10 @@ from stepdown.serve.hints import Hints, hints_of
 __all__ = ["KINDS", "Redactor", "redactor"]
 
 _WORD = rb"[A-Za-z0-9_-]"
-_EDGE = rb"(?<![A-Za-z0-9_-])"
+_ESCAPED = rb"|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})"
+"""Behind an escape of JSON a word begins, though its last letter stands right before it."""
+_UPPER = rb"(?:(?<![A-Z0-9])" + _ESCAPED + rb")"
+_EDGE = rb"(?:(?<![A-Za-z0-9_-])" + _ESCAPED + rb")"
 
 
 class _Pattern(msgspec.Struct, frozen=True):
@@ -28,15 +31,23 @@ class _Pattern(msgspec.Struct, frozen=True):
     within: Callable[[re.Match[bytes]], bytes] | None = None
 
 
+def _behind_its_prefix(token: re.Match[bytes]) -> bytes:
+    return token[1] + b"[redacted token]"
+
+
 def _pattern(name: str, letters: bytes, form: bytes) -> _Pattern:
     return _Pattern(name, letters, re.compile(form))
 
 
+_JWT = re.compile(
+    # A word is gone through once, from its edge: trying at each "eyJ" in it would be quadratic.
+    rb"(?<![A-Za-z0-9_-])(?>(W*?)eyJ)W{8,}+\.eyJW{8,}+\.W*".replace(b"W", _WORD)
+)
 _KEYS = (
     _pattern("key", b"sk-", _EDGE + rb"sk-" + _WORD + rb"{16,}"),
     _pattern("key", b"sd-", _EDGE + rb"sd-[0-9a-f]{12}[-_]" + _WORD + rb"{16,}"),
-    _pattern("key", b"AKIA", rb"(?<![A-Z0-9])AKIA[A-Z0-9]{16}(?![A-Z0-9])"),
-    _pattern("key", b"ASIA", rb"(?<![A-Z0-9])ASIA[A-Z0-9]{16}(?![A-Z0-9])"),
+    _pattern("key", b"AKIA", _UPPER + rb"AKIA[A-Z0-9]{16}(?![A-Z0-9])"),
+    _pattern("key", b"ASIA", _UPPER + rb"ASIA[A-Z0-9]{16}(?![A-Z0-9])"),
     *(
         _pattern("token", name, _EDGE + name + rb"[A-Za-z0-9]{30,}")
         for name in (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_")
@@ -52,7 +63,7 @@ _KEYS = (
     _pattern("token", b"npm_", _EDGE + rb"npm_[A-Za-z0-9]{36}"),
     _pattern("token", b"pypi-", rb"pypi-" + _WORD + rb"{50,}"),
     _pattern("key", b"SG.", _EDGE + rb"SG\." + _WORD + rb"{16,}\." + _WORD + rb"{16,}"),
-    _pattern("token", b"eyJ", rb"eyJ" + _WORD + rb"{8,}\.eyJ" + _WORD + rb"{8,}\." + _WORD + rb"*"),
+    _Pattern("token", b"eyJ", _JWT, _behind_its_prefix),
     _pattern(
         "private key",
         b"PRIVATE KEY-----",
@@ -83,7 +94,9 @@ _EMAILS = (
     _pattern(
         "email",
         b"@",
-        rb"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}",
+        rb"(?:(?<![A-Za-z0-9._%+\\-])|(?<=[^\\]\\\\)"
+        + _ESCAPED
+        + rb")[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}",
     ),
 )
 _DIGITS = re.compile(rb"\d+")
@@ -114,9 +127,9 @@ KINDS: Mapping[str, Sequence[_Pattern]] = {
 _HEADS = b"sk- sk_ pk_ rk_ ghp gho ghu ghs ghr git glp xox AKI ASI AIz ya2 hf_ npm pyp SG."
 _ENCODED = tuple(base64.b64encode(head)[:4] for head in _HEADS.split())
 """How base64 of a whole key begins."""
-_SPELT = re.compile(rb"\\+(?:u00([2-7][0-9A-Fa-f])|/)")
+_SPELT = re.compile(rb"(?<!\\)\\+(?:u00([2-7][0-9A-Fa-f])|/)")
 """Letters of ASCII that JSON, or JSON in JSON, may spell with a backslash and need not."""
-_RUN = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
+_RUN = re.compile(rb"(?:(?<!\\)|(?<=\\[bfnrt])|(?<=[^\\]\\\\))[A-Za-z0-9+/_-]{24,}={0,2}")
 
 
 class Redactor(msgspec.Struct, frozen=True):

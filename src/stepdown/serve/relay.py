@@ -21,7 +21,7 @@ from stepdown.serve.chain import Link, renamed, usable
 from stepdown.serve.counting import asking_usage, tells_usage, wants_usage
 from stepdown.serve.dialects import CHAT
 from stepdown.serve.gateway import Gateway
-from stepdown.serve.headers import back, forwarded, streaming
+from stepdown.serve.headers import back, streaming
 from stepdown.serve.ours import headers_of, send_own
 from stepdown.serve.presence import while_there
 from stepdown.serve.replies import (
@@ -185,7 +185,7 @@ async def _asked(gateway: Gateway, turn: Turn, attempt: Attempt, send: Send) -> 
         link.upstream.answer(
             turn.method,
             turn.path,
-            forwarded(turn.headers, link.api_key, turn.dialect.key_header),
+            gateway.forwarded(turn, link),
             counted or body,
             first_byte_s=link.first_byte_s if streams else link.answer_s,
             retries=gateway.settings.retries,

@@ -257,7 +257,12 @@ def checked(settings: Settings) -> Settings:
             "such as `openssl rand -hex 32` prints."
         )
     has_keys = settings.client_keys or settings.keys_required
-    passes_keys_on = settings.base_url is not None and settings.api_key is None
+    messages = settings.messages
+    passes_keys_on = (
+        settings.base_url is not None
+        and settings.api_key is None
+        and (messages is None or messages.api_key is None)
+    )
     if not (is_loopback(settings.host) or has_keys or passes_keys_on):
         raise UsageError(
             f"On {settings.host} anyone could use this gateway; give it keys (`stepdown keys add "

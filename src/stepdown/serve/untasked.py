@@ -87,6 +87,9 @@ def _compare(gateway: Gateway, turn: Turn) -> None:
     way = cheaper if decision.tier == "frontier" else chains.frontier
     if not cheaper or held_back(way):
         return
+    address = chains.frontier_of(turn.dialect)[0].upstream.address
+    if way[0].api_key is None and way[0].upstream.address != address:
+        return  # the caller's own key is for the address of its dialect alone
     other = new_turn(turn.method, CHAT.path, turn.headers)
     other.body = other.chat = turn.chat
     other.request, other.way, other.audit_of = request, way[:1], turn.id
