@@ -14,9 +14,9 @@ from contextlib import closing, contextmanager
 
 import pytest
 from tests.serve.conftest import FakeUpstream
+from tests.spending import read_spending
 
 from stepdown.core.keys import NANODOLLARS
-from stepdown.store.spend import read_spending
 
 pytestmark = pytest.mark.reliability
 

@@ -6,7 +6,6 @@ import stat
 import pytest
 
 from stepdown.errors import UsageError
-from stepdown.serve.access import AccessLog
 
 KEY = "sk-aB3dE5fG7hI9jK1lM3nO5pQ7"
 
@@ -79,16 +78,6 @@ def test_p4_no_text_and_no_key_is_in_it(logged, complete, ask, body):
     assert b"swordfish" not in said
     assert KEY.encode() not in said
     assert said.count(b"\n") == 4
-
-
-def test_a_log_that_was_moved_away_is_opened_anew(tmp_path):
-    path = tmp_path / "log"
-    log = AccessLog(str(path), bytes)
-    path.rename(tmp_path / "old")
-    log.reopen()
-    log.write([])
-    assert path.exists()
-    log.close()
 
 
 def test_a_place_where_none_can_be_is_said(start, tmp_path):

@@ -200,6 +200,23 @@ def test_spending_is_told_by_key_and_for_the_gateway(admin, world, complete, bod
     assert 8.0 <= row["counted_usd"] <= 400.0
 
 
+def test_spending_that_cannot_be_read_is_a_503(admin, world, monkeypatch):
+    world.issue("team", usd=400)
+    admin("POST", "/admin/reload")
+
+    def down(account, window):
+        raise UsageError("The store is down.")
+
+    monkeypatch.setattr(world.purse, "spent", down)
+    told = admin("GET", "/admin/spend")
+    assert (told.status, told.json()["error"]["code"]) == (503, "spending_unavailable")
+
+
+def test_a_path_is_decoded_once(admin, world):
+    world.issue("50%25")
+    assert admin("DELETE", "/admin/keys/50%2525").status == 200
+
+
 def test_a_student_is_switched_off_and_on(admin, complete, body):
     key = {"authorization": "Bearer client-key"}
     assert complete(body(), key).decision()[0] == "answered"

@@ -126,6 +126,15 @@ def test_an_unforeseen_failure_is_one_clear_500(start, monkeypatch, complete, bo
     assert any("A request failed" in record.message for record in caplog.records)
 
 
+def test_a_path_forges_no_line_of_the_log(start, ask, caplog):
+    start(verbose=True)
+    with caplog.at_level("INFO", "stepdown.serve"):
+        ask("GET", "/v1/models/x%0aGET%20/v1/forged%20200", headers={"user-agent": "a\x85b"})
+    (said,) = [r.getMessage() for r in caplog.records if "forged" in r.getMessage()]
+    assert len(said.splitlines()) == 1
+    assert "x\\nGET" in said
+
+
 def test_p4_the_access_log_has_no_prompt_and_no_key(start, complete, body, caplog):
     start(verbose=True)
     with caplog.at_level("INFO", "stepdown.serve"):

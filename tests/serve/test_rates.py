@@ -16,8 +16,8 @@ def test_a_minutes_worth_and_no_more():
     assert wait == pytest.approx(71.0 - 13.5)
     assert rate.take(1, 3, 70.9) > 0
     assert rate.take(1, 3, 71.0) == 0.0
-    assert rate.used(71.0) == 3
-    assert rate.used(500.0) == 0
+    assert rate.take(1, 3, 71.0) > 0
+    assert rate.take(3, 3, 500.0) == 0.0
 
 
 def test_what_never_fits_is_told_so():
@@ -31,9 +31,9 @@ def test_what_turned_out_otherwise_is_put_right_while_it_counts():
     assert rate.take(20, 100, 1.0) > 0
     rate.put_right(slot, -80)
     assert rate.take(20, 100, 1.0) == 0.0
-    assert rate.used(61.0) == 20
+    assert rate.take(81, 100, 61.0) > 0
     rate.put_right(slot, 1000)
-    assert rate.used(61.0) == 20
+    assert rate.take(80, 100, 61.0) == 0.0
 
 
 @settings(deadline=None)

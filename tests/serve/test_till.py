@@ -10,12 +10,12 @@ from contextlib import closing
 
 import msgspec
 import pytest
+from tests.spending import read_spending
 
 from stepdown.core.calls import Usage
 from stepdown.core.keys import NANODOLLARS
 from stepdown.serve.settings import Settings
 from stepdown.serve.till import Till
-from stepdown.store.spend import read_spending
 
 CALL_USD = 8  # what the double says a call used, at a dollar a token
 

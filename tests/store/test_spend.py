@@ -11,9 +11,10 @@ from contextlib import closing
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.spending import read_spending
 
-from stepdown.errors import InputError, StepdownError, UsageError
-from stepdown.store.spend import SqlitePurse, read_spending
+from stepdown.errors import StepdownError, UsageError
+from stepdown.store.spend import SqlitePurse
 
 
 @pytest.fixture
@@ -73,12 +74,8 @@ def test_threads_share_one_cap(purse):
 def test_it_is_kept_private_and_read_while_it_is_written(purse, tmp_path):
     purse.lease("k", "total", 5, 10)
     assert read_spending(tmp_path / "spend.db") == {("k", "total"): 5}
-    assert read_spending(tmp_path / "none.db") == {}
     modes = {path.stat().st_mode & 0o777 for path in tmp_path.glob("spend.db*")}
     assert modes == {0o600}
-    (tmp_path / "bad.db").write_text("x" * 5000)
-    with pytest.raises(InputError):
-        read_spending(tmp_path / "bad.db")
 
 
 def test_old_windows_are_forgotten_and_totals_are_not(tmp_path):

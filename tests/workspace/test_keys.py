@@ -5,7 +5,7 @@ import multiprocessing
 
 import pytest
 
-from stepdown.core.keys import Allowance, NewKey, is_key
+from stepdown.core.keys import Allowance, NewKey, digest_of
 from stepdown.errors import ArtefactError, Refusal, UsageError
 from stepdown.workspace.keys import add_key, key_reader, read_keys, revoke_key
 
@@ -21,7 +21,7 @@ def test_a_key_is_made_known_by_its_digest_and_revoked(path):
     assert len(whole) == len("sd-") + 12 + 1 + 43
     (kept,) = read_keys(path).keys
     assert kept == key
-    assert is_key(whole.encode(), kept.digest)
+    assert digest_of(whole.encode()) == kept.digest
     assert revoke_key(path, "team").revoked is not None
     assert read_keys(path).generation == 2
     with pytest.raises(UsageError, match="keys list"):

@@ -70,7 +70,7 @@ def _lines(standing: Standing) -> Iterator[str]:
         told = [f"{display.count(v)} {k}" for k, v in standing.capture.items() if k in _COUNTS]
         yield f"  capture: {', '.join(told)}"
     for student in standing.students_off:
-        yield f"  student {student} is switched off for its faults"
+        yield f"  student {student} is switched off (for its faults, or by an operator)"
     for problem in standing.problems:
         yield f"  {problem}"
 

@@ -13,12 +13,20 @@ import msgspec
 from stepdown.cli.options import Session, common, print_json
 from stepdown.cli.stores import database_url, open_purse
 from stepdown.core import display
-from stepdown.core.keys import NANODOLLARS, Allowance, NewKey, Period, VirtualKey, window_of
+from stepdown.core.keys import (
+    NANODOLLARS,
+    Allowance,
+    NewKey,
+    Period,
+    VirtualKey,
+    shown_key,
+    window_of,
+)
 from stepdown.errors import StepdownError, UsageError
 from stepdown.render import next_step, say, show, table
 from stepdown.workspace.keys import add_key, read_keys, revoke_key
 
-__all__ = ["keys", "shown_key"]
+__all__ = ["keys"]
 
 _PERIODS: tuple[Period, ...] = ("day", "month", "total")
 _DAYS = re.compile(r"(\d{1,5})d")
@@ -96,13 +104,6 @@ def revoke(session: Session, name: str) -> None:
         return
     say(f"{key.name} ({key.id}) is revoked; a running gateway refuses it within five seconds.")
     next_step(session.typed("stepdown keys list"))
-
-
-def shown_key(key: VirtualKey, now: float) -> dict[str, Any]:
-    """Return what may be told of a key: all but its hash."""
-    told = msgspec.to_builtins(key)
-    del told["digest"]
-    return {**told, "state": key.state(now)}
 
 
 def _allowance(given: dict[str, Any]) -> Allowance:

@@ -1,10 +1,9 @@
 """Virtual keys: who may call a gateway, and how much. Only a key's SHA-256 is ever kept."""
 
 import hashlib
-import hmac
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,8 +16,8 @@ __all__ = [
     "VirtualKey",
     "digest_of",
     "ends_in_s",
-    "is_key",
     "is_virtual",
+    "shown_key",
     "window_of",
 ]
 
@@ -93,14 +92,16 @@ def digest_of(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()
 
 
-def is_key(presented: bytes, digest: str) -> bool:
-    """Say whether `presented` is the key of that digest; the time taken tells nothing."""
-    return hmac.compare_digest(digest_of(presented), digest)
-
-
 def is_virtual(value: bytes) -> bool:
     """Say whether a header's value has the form of a virtual key: it must not leave the gateway."""
     return _VIRTUAL.match(value) is not None
+
+
+def shown_key(key: VirtualKey, now: float) -> dict[str, Any]:
+    """Return what may be told of a key: all but its hash."""
+    told = msgspec.to_builtins(key)
+    del told["digest"]
+    return {**told, "state": key.state(now)}
 
 
 def window_of(period: Period, now: float) -> str:

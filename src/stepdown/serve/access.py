@@ -30,18 +30,9 @@ class AccessLog:
         self._path = path
         self._clean = clean
         self._file = _opened(path)
-        self._stale = False
-
-    def reopen(self) -> None:
-        """Open the file anew before the next line: the old one may have been moved away."""
-        self._stale = True
 
     def write(self, batch: Sequence[Ended]) -> None:
         """Write a line for each request; called from one thread only."""
-        if self._stale:
-            fresh = _opened(self._path)
-            self.close()
-            self._file, self._stale = fresh, False
         data = b"".join([self._clean(_encoder.encode(_line(one))) + b"\n" for one in batch])
         while data:
             data = data[os.write(self._file, data) :]

@@ -12,11 +12,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
-from stepdown.core.keys import Allowance, NewKey, VirtualKey
+from stepdown.core.keys import Allowance, NewKey, shown_key
 from stepdown.errors import InputError, StepdownError
 from stepdown.serve.app import metrics_page, standing
 from stepdown.serve.callers import credentials
@@ -180,7 +180,7 @@ def _found(path: str) -> tuple[Mapping[str, Handler], str]:
         before, star, after = pattern.partition("*")
         wanted = path.removeprefix(before).removesuffix(after)
         if star and path == f"{before}{wanted}{after}" and wanted and "/" not in wanted:
-            return found, unquote(wanted)
+            return found, wanted
     return {}, ""
 
 
@@ -201,7 +201,7 @@ async def _list_keys(gateway: Gateway, wanted: str, body: bytes) -> Reply:
     now = time.time()
     accounts = gateway.till.accounts
     rows = [
-        _shown(key, now)
+        shown_key(key, now)
         | {
             "asked": accounts[key.id].asked if key.id in accounts else 0,
             "refused": accounts[key.id].refused if key.id in accounts else 0,
@@ -225,23 +225,26 @@ async def _add_key(gateway: Gateway, wanted: str, body: bytes) -> Reply:
     new = NewKey(asked.name, allowance, asked.tasks, asked.expires)
     whole, key = await asyncio.to_thread(gateway.desk.add, new)
     await gateway.take_up_keys()
-    return json_reply({"key": whole, **_shown(key, time.time())}, 201)
+    return json_reply({"key": whole, **shown_key(key, time.time())}, 201)
 
 
 async def _revoke_key(gateway: Gateway, wanted: str, body: bytes) -> Reply:
     key = await asyncio.to_thread(gateway.desk.revoke, wanted)
     await gateway.take_up_keys()
-    return json_reply(_shown(key, time.time()))
+    return json_reply(shown_key(key, time.time()))
 
 
 async def _spend(gateway: Gateway, wanted: str, body: bytes) -> Reply:
     till = gateway.till
-    rows = [
-        {"key": key.id, "name": key.name, **found}
-        for key in gateway.callers.virtual_keys()
-        if key.allowance.usd is not None and (found := await till.spending(key)) is not None
-    ]
-    return json_reply({"keys": rows, "gateway": await till.spending(None)})
+    try:
+        rows = [
+            {"key": key.id, "name": key.name, **found}
+            for key in gateway.callers.virtual_keys()
+            if key.allowance.usd is not None and (found := await till.spending(key)) is not None
+        ]
+        return json_reply({"keys": rows, "gateway": await till.spending(None)})
+    except StepdownError as down:
+        return problem(503, str(down), "spending_unavailable", retry_after_s=2)
 
 
 async def _reload(gateway: Gateway, wanted: str, body: bytes) -> Reply:
@@ -274,12 +277,6 @@ async def _held(gateway: Gateway, student: str, *, off: bool) -> Reply:
 
 async def _metrics(gateway: Gateway, wanted: str, body: bytes) -> Reply:
     return Reply(200, await metrics_page(gateway), [(b"content-type", CONTENT_TYPE)])
-
-
-def _shown(key: VirtualKey, now: float) -> dict[str, Any]:
-    told = msgspec.to_builtins(key)
-    del told["digest"]
-    return {**told, "state": key.state(now)}
 
 
 ADMIN_HANDLERS: Mapping[str, Mapping[str, Handler]] = {

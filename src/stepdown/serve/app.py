@@ -326,11 +326,16 @@ def _log(gateway: Gateway, turn: Turn, path: str) -> None:
     log.info(
         "%s %s %d %s/%s %s %.1f ms %s",
         turn.method,
-        cleaned(path)[:100],
+        _printable(cleaned(path)[:100]),
         turn.status,
         decision.kind if decision else "-",
         decision.reason if decision else "-",
         turn.task_name or "-",
         (time.monotonic() - turn.begun) * 1000,
-        cleaned(header(turn.headers, b"user-agent"))[:60],
+        _printable(cleaned(header(turn.headers, b"user-agent"))[:60]),
     )
+
+
+def _printable(text: str) -> str:
+    """Return text that a caller chose as one line: a decoded path may hold line ends."""
+    return text if text.isprintable() else repr(text)[1:-1]

@@ -64,7 +64,7 @@ _HELP = {
     "key_refused": "Requests of a virtual key that its limits refused since the start.",
     "key_spent_usd": "US dollars that a virtual key has spent here in the window of its limit.",
     "draining": "1 while the gateway is shutting down.",
-    "students_off": "Students that are switched off for their faults.",
+    "students_off": "Students that are switched off, for their faults or by an operator.",
     "upstream_held_back": "1 while the breaker keeps requests from the upstream.",
     "upstream_retries": "Calls that the upstream was asked again since the start.",
     "upstream_fallbacks": "Calls that a fall-back was asked since the start.",

@@ -55,11 +55,6 @@ class Rate:
             slot.amount += change
             self._total += change
 
-    def used(self, now: float) -> int:
-        """Return what was taken in the last minute."""
-        self._let_go(now)
-        return self._total
-
     def _let_go(self, now: float) -> None:
         slots, oldest = self._slots, int(now) - _WINDOW_S
         while slots and slots[0].second < oldest:

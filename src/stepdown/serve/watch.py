@@ -52,11 +52,6 @@ class Watch:
             if name == "access_log" or (one.decision and one.trace and one.trace.sampled):
                 queue.add(one)
 
-    def reopen(self) -> None:
-        """Open the access log anew: it may have been moved away."""
-        if self._log is not None:
-            self._log.reopen()
-
     def counts(self) -> dict[str, float]:
         """Return how much was dropped or failed, for the metrics."""
         return {

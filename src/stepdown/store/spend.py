@@ -11,14 +11,13 @@ of WAL. So the workers of a port, or gateways on one workspace, spend from one p
 import os
 import sqlite3
 import threading
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
 
 from stepdown.errors import InputError, StepdownError, UsageError
 
-__all__ = ["SqlitePurse", "read_spending"]
+__all__ = ["SqlitePurse"]
 
 _VERSION = 1
 _SCHEMA = (
@@ -29,7 +28,6 @@ _SCHEMA = (
 _OPEN = "INSERT OR IGNORE INTO spent (account, window, nanodollars) VALUES (?, ?, 0)"
 _READ = "SELECT nanodollars FROM spent WHERE account = ? AND window = ?"
 _ADD = "UPDATE spent SET nanodollars = nanodollars + ? WHERE account = ? AND window = ?"
-_ALL = "SELECT account, window, nanodollars FROM spent"
 _FORGET = "DELETE FROM spent WHERE window < ? AND window <> 'total'"
 _BUSY_S = 5.0
 _KEPT = timedelta(days=400)
@@ -136,22 +134,3 @@ class SqlitePurse:
             f"{self._path.name} can't be used ({problem}), so nothing can be spent against a "
             "limit; mend the disk, or move the file away to begin every limit anew."
         )
-
-
-def read_spending(path: Path) -> dict[tuple[str, str], int]:
-    """Return what is set aside or spent, in nanodollars, by account and window; a live file can be
-    read. A missing one has nothing.
-
-    Raises:
-        InputError: it is no such file.
-    """
-    if not path.exists():
-        return {}
-    try:
-        with closing(
-            sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)
-        ) as connection:
-            rows = connection.execute(_ALL).fetchall()
-    except sqlite3.Error as problem:
-        raise InputError(f"{path} is no record of spending ({problem}).") from problem
-    return {(account, window): amount for account, window, amount in rows}
