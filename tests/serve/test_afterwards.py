@@ -62,3 +62,19 @@ def test_work_that_hangs_holds_no_end_up():
     after.add(over())
     after.close(0.1)
     gate.set()
+
+
+def test_what_the_work_uses_is_let_go_of_when_it_is_done_and_not_before():
+    gate, steps = threading.Event(), []
+
+    def work(batch):
+        gate.wait(10)
+        steps.append("written")
+
+    after = Afterwards("test", work, lambda: steps.append("closed"))
+    after.add(over())
+    after.close(0.1)
+    assert steps == []
+    gate.set()
+    after.close(10)
+    assert steps == ["written", "closed"]

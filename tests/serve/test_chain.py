@@ -333,3 +333,14 @@ def test_r4_a_stream_that_begins_with_an_error_falls_over(chained, world, standb
     assert b"busy" not in reply.body
     standby.fault = "busy_stream"  # where nobody is left, the error is the caller's
     assert ERRORS[path].strip() in ask("POST", path, asked).body
+
+
+@pytest.mark.parametrize("fault", ["stall:0", "ends:0"])
+def test_a_good_answer_of_a_fall_back_is_logged_as_one(
+    chained, world, complete, body, tmp_path, fault
+):
+    world.upstream.fault = fault
+    chained(access_log=str(tmp_path / "log"))
+    assert complete(body("hm", stream=True)).status == 200
+    world.stop()
+    assert json.loads((tmp_path / "log").read_bytes())["problem"] is None

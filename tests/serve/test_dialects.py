@@ -4,14 +4,19 @@ import json
 from typing import Any
 
 import anthropic
+import msgspec
 import openai
 import pydantic
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.serve.conftest import SYSTEM
 
 from stepdown.core.calls import Answer, ToolCall
 from stepdown.errors import InputError
 from stepdown.serve.dialects import CHAT, MESSAGES, RESPONSES, dialect_of, meant
+from stepdown.wire.openai_streams import Assembled
+from stepdown.wire.told import told
 
 BOOK: Any = {"name": "book", "description": "Book a trip.", "input_schema": {"type": "object"}}
 BOOK_CHAT: Any = {
@@ -300,3 +305,99 @@ def test_route_takes_every_dialect(start, world, ask, body):
         assert (told["decision"], told["task_name"]) == ("answered", "intents"), path
     assert ask("POST", "/v1/route?api=soap", body()).status == 400
     assert world.upstream.seen == []
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", "x", "text", "message"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "type",
+                    "text",
+                    "content",
+                    "usage",
+                    "output",
+                    "error",
+                    "name",
+                    "id",
+                    "index",
+                    "status",
+                    "arguments",
+                    "stop_reason",
+                    "choices",
+                    "delta",
+                    "tool_calls",
+                    "function",
+                    "input_tokens",
+                    "output_tokens",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+KINDS = [
+    "message_start",
+    "content_block_start",
+    "content_block_delta",
+    "message_delta",
+    "message_stop",
+    "error",
+    "response.completed",
+    "response.failed",
+    "response.incomplete",
+]
+EVENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(KINDS),
+        **dict.fromkeys(
+            [
+                "message",
+                "response",
+                "delta",
+                "content_block",
+                "usage",
+                "index",
+                "choices",
+                "error",
+                "id",
+            ],
+            ODD,
+        ),
+    },
+)
+
+
+@pytest.mark.parametrize("dialect", [CHAT, MESSAGES, RESPONSES])
+@given(events=st.lists(EVENTS, max_size=5))
+def test_s15_any_frames_add_up_to_something(dialect, events):
+    start = {"type": "message_start", "message": {}}
+    sent = [json.dumps(event).encode() for event in (start, *events)]
+    for frames in (sent, sent[1:], [*sent, b"[DONE]"], [*sent, b"{", b"\xff"]):
+        found = dialect.summed(frames)
+        assert found.completion is None or isinstance(found.completion, dict)
+        if found.completion is not None:
+            told(msgspec.json.encode(found.completion))
+
+
+BROKEN = {
+    MESSAGES: [b'{"type":"message_start","message":{"usage":[1]}}', b'{"type":"message_stop"}'],
+    RESPONSES: [b'{"type":"response.completed","response":{"output":[{"type":"message"}]}}'],
+}
+
+
+@pytest.mark.parametrize("dialect", BROKEN, ids=lambda dialect: dialect.path)
+def test_r5_nonsense_is_an_error_where_it_ends_and_broken_off_where_it_does_not(dialect):
+    frames = BROKEN[dialect]
+    if dialect is MESSAGES:
+        frames = [frames[0], b'{"type":"content_block_start","content_block":"x"}', frames[1]]
+    found = dialect.summed(frames)
+    assert (found.completion, found.finished) == (None, False)
+    assert "unreadable" in found.error
+    if len(frames) > 1:
+        assert dialect.summed(frames[:-1]) == Assembled(None, False)

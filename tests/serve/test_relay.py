@@ -2,9 +2,11 @@
 
 import json
 import socket
+import time
 
 import openai
 import pytest
+from aiohttp import web
 
 from stepdown.serve.settings import Limits, Timeouts
 from stepdown.store.sqlite import read_tallies
@@ -232,3 +234,50 @@ def test_a_body_of_megabytes_arrives_unchanged(start, world, complete, body):
     _, _, headers, arrived = world.upstream.seen[0]
     assert json.loads(arrived) == sent
     assert headers["Content-Length"] == str(len(arrived))
+
+
+def test_r4_an_upstream_that_does_not_end_after_the_end_costs_no_error(
+    start, world, complete, body
+):
+    async def lingering(request, body, argument):
+        async def linger(request, response):
+            await response.write(world.upstream.chunk({}, "stop") + b"data: [DONE]\n\n")
+            await world.upstream._released()
+
+        return await world.upstream._streamed(request, 2, linger)
+
+    world.upstream._lingers, world.upstream.fault = lingering, "lingers"
+    start(timeouts=Timeouts(first_byte=5.0, idle=30.0))
+    began = time.monotonic()
+    reply = complete(body("hm", stream=True))
+    assert time.monotonic() - began < 15
+    assert kinds(reply) == ["chunk"] * 4 + ["[DONE]"]
+    assert reply.body.endswith(b"data: [DONE]\n\n")
+    (line,) = world.lines()
+    assert line["response"]["choices"][0]["message"]["content"] == "from up "
+
+
+NONSENSE = {
+    "/v1/responses": [b'{"type":"response.failed","response":{"error":{"code":"x"}}}'],
+    "/v1/messages": [b'{"type":"message_start","message":"x"}', b'{"type":"message_stop"}'],
+}
+
+
+@pytest.mark.parametrize("path", NONSENSE)
+def test_s15_a_stream_of_nonsense_passes_and_is_captured(start, world, complete, path):
+    sent = b"".join(b"data: %b\n\n" % frame for frame in NONSENSE[path])
+
+    async def nonsense(request, body, argument):
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(sent)
+        return response
+
+    world.upstream._odd, world.upstream.fault = nonsense, "odd"
+    start()
+    said = {"messages": [{"role": "user", "content": "hm"}], "input": "hm"}
+    reply = complete({"model": "m", "max_tokens": 9, "stream": True, **said}, path=path)
+    assert (reply.status, reply.body) == (200, sent)
+    (line,) = world.lines()
+    assert line["response"] is None
+    assert line["error"]["status"] == 200

@@ -137,3 +137,15 @@ def test_r8_more_than_may_be_under_way_are_refused(start, world, raw, body, ask,
     world.upstream.release.set()
     for thread in threads:
         thread.join()
+
+
+def test_r3_a_date_that_no_clock_has_is_no_word():
+    for year in ("99999999999999999999", "0000", "10000"):
+        told = {"retry-after": f"Mon, 01 Jan {year} 00:00:00 GMT"}
+        assert pause_s(503, told, 0) is not None
+
+
+@given(st.text() | st.builds("Mon, {} Jan {} {}:00:00 GMT".format, *[st.integers()] * 3))
+def test_s15_any_word_of_an_upstream_can_be_read(text):
+    pause = pause_s(503, {"retry-after": text, "retry-after-ms": text}, 0)
+    assert pause is None or 0 <= pause <= 2

@@ -1,5 +1,7 @@
 """Who watches requests costs them next to nothing."""
 
+import os
+import threading
 import time
 
 import pytest
@@ -46,3 +48,21 @@ def test_p4_a_watched_request_costs_the_loop_some_microseconds(tmp_path, figure)
     watch.close()
     figure(f"{best * 1e6:.0f} µs a request for access log and span, on the event loop")
     assert best < 100e-6
+
+
+def test_a_log_that_is_still_written_to_stays_open(tmp_path, monkeypatch):
+    watch = Watch(Settings(access_log=str(tmp_path / "log")), bytes)
+    gate, real = threading.Event(), os.write
+
+    def slow(file, data):
+        gate.wait(10)
+        return real(file, data)
+
+    monkeypatch.setattr("stepdown.serve.access.os.write", slow)
+    watch.ended(turn(), "/v1/chat/completions", 0.001)
+    (queue,) = watch._queues.values()
+    queue.close(0.5)
+    watch.close()
+    gate.set()
+    queue.close(10)
+    assert (tmp_path / "log").read_bytes().endswith(b"}\n")

@@ -93,13 +93,20 @@ class Afterwards:
     """Hands ended requests in batches to `work`, which may take its time and may fail.
 
     `dropped` counts those that did not fit into the queue, `failed` those whose batch failed.
+    `at_end` lets go of what `work` uses, in the same thread: nobody else knows when it is done.
     """
 
-    def __init__(self, name: str, work: Callable[[Sequence[Ended]], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[Sequence[Ended]], None],
+        at_end: Callable[[], None] | None = None,
+    ) -> None:
         self.dropped = 0
         self.failed = 0
         self._name = name
         self._work = work
+        self._at_end = at_end
         self._waiting: deque[Ended] = deque()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -121,6 +128,8 @@ class Afterwards:
         while not self._closing.wait(_WAIT_S):
             self._empty()
         self._empty()
+        if self._at_end is not None:
+            self._at_end()
 
     def _empty(self) -> None:
         while self._waiting:

@@ -4,7 +4,7 @@ Each is one value. A request is turned into a chat-completions body once, and ev
 that and the answer knows nothing of dialects.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -74,7 +74,7 @@ class Dialect(msgspec.Struct, frozen=True):
     body: Callable[[Said], bytes]
     stream: Callable[[Said], bytes]
     ends: Callable[[bytes], bool]
-    summed: Callable[[Iterable[bytes]], Assembled]
+    summed: Callable[[Sequence[bytes]], Assembled]
     completion: Callable[[bytes], bytes]
     error: Callable[[int, str, str | None, str | None, str], bytes]
     error_frame: Callable[[str, str | None], bytes]
@@ -119,6 +119,26 @@ _RESPONSES_ALONE = frozenset(("input", *STORED))
 """Fields of which a responses request without `messages` has one."""
 
 
+def _sound(
+    sum_up: Callable[[Iterable[bytes]], Assembled], ends: Callable[[bytes], bool]
+) -> Callable[[Sequence[bytes]], Assembled]:
+    """Return what adds up a stream, and says so where what came is nonsense."""
+
+    def summed(frames: Sequence[bytes]) -> Assembled:
+        try:
+            return sum_up(frames)
+        except Exception as problem:  # noqa: BLE001 - an upstream may send anything, and the caller gets it as it is
+            # One that did not come to its end broke off; that is told in any case.
+            whole = bool(frames) and ends(frames[-1])
+            return Assembled(None, False, f"unreadable: {problem!r}"[:200] if whole else None)
+
+    return summed
+
+
+def _ends_chat(data: bytes) -> bool:
+    return data == _DONE
+
+
 def _chat_completion(body: bytes) -> bytes:
     """Check that an upstream's answer is JSON that can be kept."""
     try:
@@ -146,8 +166,8 @@ CHAT = Dialect(
     chat=lambda body: body,
     body=lambda said: completion_body(said.answer, said.stamp, said.usage),
     stream=_chat_stream,
-    ends=lambda data: data == _DONE,
-    summed=assemble,
+    ends=_ends_chat,
+    summed=_sound(assemble, _ends_chat),
     completion=_chat_completion,
     error=_chat_error,
     error_frame=error_frame,
@@ -167,6 +187,10 @@ def _summed_message(frames: Iterable[bytes]) -> Assembled:
     return Assembled(msgspec.json.decode(completion), found.finished, found.error)
 
 
+def _ends_message(data: bytes) -> bool:
+    return b'"message_stop"' in data
+
+
 def _message_error(
     status: int, message: str, code: str | None, param: str | None, request_id: str
 ) -> bytes:
@@ -183,8 +207,8 @@ MESSAGES = Dialect(
     chat=chat_of_messages,
     body=lambda said: message_body(said.answer, said.stamp, said.usage),
     stream=lambda said: message_events(said.answer, said.stamp, said.usage),
-    ends=lambda data: b'"message_stop"' in data,
-    summed=_summed_message,
+    ends=_ends_message,
+    summed=_sound(_summed_message, _ends_message),
     completion=_of_message,
     error=_message_error,
     error_frame=_message_error_frame,
@@ -208,14 +232,19 @@ def _summed_response(frames: Iterable[bytes]) -> Assembled:
 
 _ENDS = tuple(f'"{kind}"'.encode() for kind in FINAL)
 
+
+def _ends_response(data: bytes) -> bool:
+    return any(kind in data for kind in _ENDS)
+
+
 RESPONSES = Dialect(
     path="/responses",
     prefix="resp_",
     chat=chat_of_responses,
     body=lambda said: response_body(said.answer, said.stamp, said.usage, said.sent),
     stream=lambda said: response_events(said.answer, said.stamp, said.usage, said.sent),
-    ends=lambda data: any(kind in data for kind in _ENDS),
-    summed=_summed_response,
+    ends=_ends_response,
+    summed=_sound(_summed_response, _ends_response),
     completion=_of_response,
     error=_chat_error,
     error_frame=response_error_event,

@@ -49,6 +49,7 @@ __all__ = [
 
 _SUCCESS = range(200, 300)
 _NOT_SENT = 503
+_AFTER_END_S = 0.25
 _NO_KEY = problem(
     503,
     "A virtual key never goes upstream, and this gateway has no key of its own there; name its "
@@ -283,7 +284,7 @@ async def _stream(
     first_s = max(attempt.link.first_byte_s, timeouts.idle)
     body = Body(response, limits.upstream_bytes, first_s, attempt.until)
     try:
-        while chunk := await body.read():
+        while not passage.done and (chunk := await body.read()):
             passed = passage.feed(chunk)
             if passed:
                 if not turn.status:
@@ -291,6 +292,7 @@ async def _stream(
                     if not attempt.last and _refuses(passage.frames):
                         raise Unanswered(502, "upstream_error", "The upstream began with an error.")
                 await _send_part(turn, response, passage, passed, send)
+        await _rest(body, passage)
     except Unanswered as broken:
         failure = broken
     except LineTooLong:
@@ -301,9 +303,17 @@ async def _stream(
         raise
     finally:
         body.end()
-    if failure is not None and not turn.status:
-        raise failure
     await _end(gateway, turn, response, passage, failure, send)
+
+
+async def _rest(body: Body, passage: SsePassage) -> None:
+    """Read what follows the end, for a moment: the connection can be used again if it ends too."""
+    if not passage.done:
+        return
+    body.flows(_AFTER_END_S, time.monotonic() + _AFTER_END_S)
+    with contextlib.suppress(Unanswered, LineTooLong):
+        while chunk := await body.read():
+            passage.feed(chunk)
 
 
 async def _send_part(
@@ -333,6 +343,8 @@ async def _end(
         failure = Unanswered(
             502, "upstream_broke_off", "The upstream broke off before the end of its answer."
         )
+    if failure is not None and not turn.status:
+        raise failure  # another may still be asked: nothing is wrong with the turn yet
     whole = failure is None and said.error is None and said.completion is not None
     if failure is not None or said.error is not None:
         turn.problem = failure.code if failure else "error_in_stream"
@@ -345,8 +357,6 @@ async def _end(
     else:
         error = {"status": response.status, "message": str(failure or "error in the stream")}
         line = exchange_of(turn, _since(turn), None, error, said.completion)
-    if failure is not None and not turn.status:
-        raise failure
     if not await may_answer(gateway, line):
         turn.problem = CAPTURE_FAILS
         failure = failure or Unanswered(503, CAPTURE_FAILS, "The gateway can't record this call.")

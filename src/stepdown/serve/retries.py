@@ -67,6 +67,6 @@ def _told_s(headers: Mapping[str, str]) -> float | None:
             pass
         try:
             return parsedate_to_datetime(text).timestamp() - time()
-        except ValueError:
+        except (ValueError, OverflowError):  # a year that no clock has
             continue
     return None

@@ -285,10 +285,11 @@ class Body:
         self._patience = Patience(idle_s, until, self._lost)
         self.end = self._patience.end
 
-    def flows(self, idle_s: float) -> None:
-        """Wait for no part longer than that from here on, and as often as it takes."""
+    def flows(self, idle_s: float, until: float = math.inf) -> None:
+        """Wait for no part longer than that from here on, and as often as it takes, or until a
+        moment."""
         self._idle_s = idle_s
-        self._patience.lasts(idle_s, math.inf)
+        self._patience.lasts(idle_s, until)
 
     async def read(self) -> bytes:
         """Return what has come, or b"" at the end.

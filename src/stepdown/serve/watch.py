@@ -28,9 +28,11 @@ class Watch:
         self._share = settings.trace_share
         self._queues: dict[str, Afterwards] = {}
         if self._log is not None:
-            self._queues["access_log"] = Afterwards("The access log", self._log.write)
+            self._queues["access_log"] = Afterwards(
+                "The access log", self._log.write, self._log.close
+            )
         if self._spans is not None:
-            self._queues["spans"] = Afterwards("Sending spans", self._spans.send)
+            self._queues["spans"] = Afterwards("Sending spans", self._spans.send, self._spans.close)
         self.on = bool(self._queues)
 
     def began(self, turn: Turn, send: Send) -> Send:
@@ -64,7 +66,3 @@ class Watch:
         """Write and send what waits, for a moment."""
         for queue in self._queues.values():
             queue.close()
-        if self._spans is not None:
-            self._spans.close()
-        if self._log is not None:
-            self._log.close()
