@@ -96,7 +96,7 @@ def test_the_second_try_is_counted_and_keeps_to_the_moment():
     async def go(url):
         upstream = Upstream(url, Limits(), FAST)
         await upstream.open()
-        codes = []
+        codes, began = [], 0.0
         for _ in range(2):
             began = time.monotonic()
             try:
