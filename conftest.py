@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 from tests.plan import promise_of, table
+
+# Nothing is timed in a test: a machine that others share may be slow for a moment.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 _BEGIN, _END = "<!-- promises -->", "<!-- /promises -->"
 
