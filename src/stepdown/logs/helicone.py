@@ -11,7 +11,7 @@ import msgspec
 
 from stepdown.core.calls import Call
 from stepdown.core.ports import Line
-from stepdown.logs import reasons
+from stepdown.logs.each import each_call
 from stepdown.logs.exports import Export, amount, call_of, mapping, told_by, usage_of
 
 __all__ = ["FORMAT", "Helicone"]
@@ -68,11 +68,7 @@ class Helicone:
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
         """Yield each request's call, or why there is none."""
-        for line in lines:
-            try:
-                yield call_of(line, _export(_row(line.data)))
-            except (ValueError, RecursionError):
-                yield reasons.json_problem(line.data) or reasons.MALFORMED_REQUEST
+        return each_call(lines, lambda line: call_of(line, _export(_row(line.data))))
 
 
 def _export(row: _Row) -> Export:

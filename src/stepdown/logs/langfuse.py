@@ -13,6 +13,7 @@ import msgspec
 from stepdown.core.calls import Call, Usage
 from stepdown.core.ports import Line
 from stepdown.logs import reasons
+from stepdown.logs.each import each_call
 from stepdown.logs.exports import Export, amount, call_of, mapping, told_by, usage_of
 from stepdown.logs.loose import answer_body, request_body
 
@@ -43,14 +44,12 @@ class Langfuse:
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
         """Yield each generation's call, or why there is none."""
-        for line in lines:
-            try:
-                row = _decode(line.data)
-            except (ValueError, RecursionError):
-                yield reasons.json_problem(line.data) or reasons.MALFORMED_REQUEST
-                continue
-            kind = row.get("type")
-            yield call_of(line, _export(row)) if kind in _KINDS else reasons.NOT_CHAT
+        return each_call(lines, _call)
+
+
+def _call(line: Line) -> Call | str:
+    row = _decode(line.data)
+    return call_of(line, _export(row)) if row.get("type") in _KINDS else reasons.NOT_CHAT
 
 
 def _export(row: Json) -> Export:

@@ -14,7 +14,9 @@ import msgspec
 from stepdown.core.calls import Call
 from stepdown.core.ports import Line
 from stepdown.logs import reasons
+from stepdown.logs.each import each_call
 from stepdown.logs.exports import Export, amount, call_of, empty, mapping, told_by, usage_of
+from stepdown.wire.exchanges import unwrapped
 
 __all__ = ["FORMAT", "LiteLlm"]
 
@@ -68,11 +70,7 @@ class LiteLlm:
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
         """Yield each row's call, or why there is none."""
-        for line in lines:
-            try:
-                yield _call(line, _row(line.data))
-            except (ValueError, RecursionError):
-                yield reasons.json_problem(line.data) or reasons.MALFORMED_REQUEST
+        return each_call(lines, lambda line: _call(line, _row(line.data)))
 
 
 def _call(line: Line, row: _Row) -> Call | str:
@@ -115,7 +113,7 @@ def _request(row: _Row) -> bytes | None:
     sent = _fields(sent["body"]) if "body" in sent and "messages" not in sent else sent
     asked = sent or _fields(row.model_parameters)
     if not empty(row.messages):
-        messages = msgspec.Raw(_list(row.messages))
+        messages = msgspec.Raw(unwrapped(row.messages))
         asked = {name: raw for name, raw in asked.items() if name != "input"}
         asked["messages"] = messages
     if "messages" not in asked and "input" not in asked:
@@ -125,19 +123,10 @@ def _request(row: _Row) -> bytes | None:
 
 
 def _fields(raw: msgspec.Raw) -> Body:
-    data = bytes(raw)
     try:
-        if data.startswith(b'"'):
-            data = msgspec.json.decode(data, type=str).encode()
-        return _body(data)
+        return _body(unwrapped(raw))
     except (ValueError, RecursionError):
         return {}
-
-
-def _list(raw: msgspec.Raw) -> bytes:
-    """Return the messages' JSON; some exports hold it as a string."""
-    data = bytes(raw)
-    return msgspec.json.decode(data, type=str).encode() if data.startswith(b'"') else data
 
 
 def _caller_metadata(metadata: Any) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from stepdown.wire.openai import ChatBody, ChatCompletion, answer_from, parse_an
 __all__ = ["FORMAT", "Native"]
 
 
-class _NativeLine(msgspec.Struct, gc=False):
-    request: ChatBody
-    response: ChatCompletion
+class _Told(msgspec.Struct, gc=False):
+    """What a line says beside its two bodies."""
+
     id: Any = None
     time: Any = None
     latency_ms: Any = None
@@ -37,18 +37,16 @@ class _NativeLine(msgspec.Struct, gc=False):
     stepdown: Any = None
 
 
-class _LooseLine(msgspec.Struct, gc=False):
+class _NativeLine(_Told, gc=False, kw_only=True):
+    request: ChatBody
+    response: ChatCompletion
+
+
+class _LooseLine(_Told, gc=False, kw_only=True):
     """A line of any dialect: its bodies as they stand there."""
 
     request: msgspec.Raw
     response: msgspec.Raw
-    id: Any = None
-    time: Any = None
-    latency_ms: Any = None
-    cost_usd: Any = None
-    cost: Any = None
-    status: Any = None
-    metadata: Any = None
 
 
 _decode = msgspec.json.Decoder(_NativeLine).decode

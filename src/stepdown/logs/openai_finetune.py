@@ -11,8 +11,8 @@ import msgspec
 
 from stepdown.core.calls import Call
 from stepdown.core.ports import Line
-from stepdown.errors import InputError
 from stepdown.logs import reasons
+from stepdown.logs.each import each_call
 from stepdown.logs.lines import line_id
 from stepdown.wire.openai import ChatBody, answer_of, request_from
 
@@ -52,11 +52,7 @@ class FineTune:
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
         """Yield each line's call, or why there is none."""
-        for line in lines:
-            try:
-                yield _call(line)
-            except (InputError, ValueError, RecursionError):
-                yield reasons.json_problem(line.data) or reasons.MALFORMED_REQUEST
+        return each_call(lines, _call)
 
 
 def _call(line: Line) -> Call | str:

@@ -17,6 +17,7 @@ from stepdown.core.calls import Call, Request
 from stepdown.core.ports import Line
 from stepdown.errors import InputError
 from stepdown.logs import reasons
+from stepdown.logs.each import each_call
 from stepdown.logs.hints import caller_hints
 from stepdown.logs.lines import line_id
 from stepdown.logs.times import parse_time
@@ -59,11 +60,7 @@ class Stored:
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
         """Yield each completion's call, or why there is none."""
-        for line in lines:
-            try:
-                yield _call(line)
-            except (InputError, ValueError, RecursionError):
-                yield reasons.json_problem(line.data) or reasons.MALFORMED_REQUEST
+        return each_call(lines, _call)
 
 
 def _call(line: Line) -> Call | str:

@@ -13,6 +13,7 @@ import msgspec
 from stepdown.core.calls import Call, Usage
 from stepdown.core.ports import Line
 from stepdown.logs import reasons
+from stepdown.logs.each import each_call
 from stepdown.logs.exports import Export, amount, call_of, told_by, usage_of
 from stepdown.wire import genai, openinference
 
@@ -126,11 +127,7 @@ class OtelSpans:
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
         """Yield each span's call, or why there is none."""
-        for line in lines:
-            try:
-                yield _call(line, _span(line.data))
-            except (ValueError, RecursionError):
-                yield reasons.json_problem(line.data) or reasons.MALFORMED_REQUEST
+        return each_call(lines, lambda line: _call(line, _span(line.data)))
 
 
 def _call(line: Line, span: _Span) -> Call | str:

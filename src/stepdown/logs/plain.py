@@ -12,7 +12,7 @@ import msgspec
 from stepdown.core.calls import Call
 from stepdown.core.ports import Line
 from stepdown.errors import UsageError
-from stepdown.logs import reasons
+from stepdown.logs.each import each_call
 from stepdown.logs.exports import Export, amount, call_of, usage_of
 from stepdown.logs.loose import answer_body, request_body
 
@@ -69,13 +69,7 @@ class Plain:
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
         """Yield each line's call, or why there is none."""
-        for line in lines:
-            try:
-                row = _decode(line.data)
-            except (ValueError, RecursionError):
-                yield reasons.json_problem(line.data) or reasons.MALFORMED_REQUEST
-                continue
-            yield call_of(line, self._export(row))
+        return each_call(lines, lambda line: call_of(line, self._export(_decode(line.data))))
 
     def _export(self, row: Json) -> Export:
         found = {field: self._find(row, field) for field in FIELDS}
