@@ -12,11 +12,11 @@ from stepdown.audit.naming import name_of, task_id, unique
 from stepdown.audit.options import Bill, advised, options, prefix_tokens
 from stepdown.audit.prices import ATTODOLLARS, prices_as_of
 from stepdown.audit.tally import Tally
-from stepdown.audit.verdicts import MONTH_DAYS, AuditTerms, Evidence, judge
+from stepdown.audit.verdicts import AuditTerms, Evidence, judge
 from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.ports import Progress, silent
-from stepdown.core.tasks import Signature, Task
+from stepdown.core.tasks import MONTH_DAYS, Signature, Task
 
 __all__ = ["audit"]
 

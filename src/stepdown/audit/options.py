@@ -10,9 +10,9 @@ import re
 import msgspec
 
 from stepdown.audit.prices import unit_prices
-from stepdown.audit.verdicts import MONTH_DAYS, AuditTerms
+from stepdown.audit.verdicts import YEAR_DAYS, AuditTerms, break_even_days
 from stepdown.core import display
-from stepdown.core.tasks import Option, Signature, Verdict
+from stepdown.core.tasks import MONTH_DAYS, Option, Signature, Verdict
 
 __all__ = ["Bill", "advised", "cheaper_sibling", "options", "prefix_tokens"]
 
@@ -27,7 +27,6 @@ _SMALLER = (
     *(("-pro", "-flash"), ("-flash", "-flash-lite")),
     *(("opus", "haiku"), ("sonnet", "haiku"), ("large", "small"), ("medium", "small")),
 )
-_YEAR_DAYS = 365.0
 
 
 class Bill(msgspec.Struct, frozen=True):
@@ -71,9 +70,9 @@ def advised(verdict: Verdict, ways: tuple[Option, ...], terms: AuditTerms) -> Ve
     # The saving is at most this share of the spend: what is expected, less the audit.
     spend = own / (terms.expected_coverage * (1.0 - terms.audit_share))
     left = own * max(0.0, 1.0 - lossless / spend)
-    days = terms.setup_usd / (left / MONTH_DAYS) if left > 0 else math.inf
+    days = break_even_days(left, terms)
     best = max(others, key=lambda w: w.saving_usd_month or 0.0, default=None)
-    if days > _YEAR_DAYS:
+    if days is not None and days > YEAR_DAYS:
         name = next(w.name for w in others if w.saving_usd_month == lossless)
         why = (
             f"Don't distil this for the money: {name} alone saves {display.money(lossless)} a"

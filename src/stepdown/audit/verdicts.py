@@ -10,12 +10,11 @@ from stepdown.core.anatomy import Anatomy
 from stepdown.core.digests import summary_of
 from stepdown.core.filled import templates_of
 from stepdown.core.stats import rows_needed
-from stepdown.core.tasks import Verdict
+from stepdown.core.tasks import MONTH_DAYS, Verdict
 
-__all__ = ["AuditTerms", "Evidence", "calls_needed", "judge"]
+__all__ = ["YEAR_DAYS", "AuditTerms", "Evidence", "break_even_days", "calls_needed", "judge"]
 
-MONTH_DAYS = 30.4375
-_YEAR_DAYS = 365.0
+YEAR_DAYS = 365.0
 _LEAST_BOUND = 0.1
 """Below this share of calls without a free field, there is too little for a student to answer."""
 _LEAST_CALLS = 20
@@ -179,7 +178,8 @@ def _saving_month(evidence: Evidence, terms: AuditTerms) -> float | None:
     return evidence.spend_usd_month * answered * (1 - terms.audit_share)
 
 
-def _break_even(saving: float | None, terms: AuditTerms) -> float | None:
+def break_even_days(saving: float | None, terms: AuditTerms) -> float | None:
+    """Return the days until a saving a month has paid for the set-up; None is unknown."""
     if saving is None:
         return None
     return terms.setup_usd / (saving / MONTH_DAYS) if saving > 0 else math.inf
@@ -187,8 +187,8 @@ def _break_even(saving: float | None, terms: AuditTerms) -> float | None:
 
 def _not_worth_it(evidence: Evidence, terms: AuditTerms) -> Verdict | None:
     saving = _saving_month(evidence, terms)
-    days = _break_even(saving, terms)
-    if days is None or days <= _YEAR_DAYS:
+    days = break_even_days(saving, terms)
+    if days is None or days <= YEAR_DAYS:
         return None
     reasons = [
         f"The calls cost about {display.money(evidence.spend_usd_month)} a month, of which a small"
@@ -213,7 +213,7 @@ def _distil(evidence: Evidence, terms: AuditTerms) -> Verdict:
             "Asked the same twice, the teacher agrees with itself in"
             f" {display.share(agreement)} of the cases: on those no student can do better."
         )
-    return Verdict("distil", tuple(reasons), 0, saving, _break_even(saving, terms))
+    return Verdict("distil", tuple(reasons), 0, saving, break_even_days(saving, terms))
 
 
 def _fit(anatomy: Anatomy) -> list[str]:

@@ -74,9 +74,7 @@ def _show_changes(changes: Sequence[SiteChange]) -> None:
         return
     rows: list[list[Cell]] = []
     for one in changes:
-        rows.append(
-            [f"{one.site.file}:{one.site.line}", _what(one), _signed(one.usd_month), one.why]
-        )
+        rows.append([one.site.place, _what(one), _signed(one.usd_month), one.why])
     show(table("What the change does to the bill", ["at", "change", ">a month", "basis"], rows))
     known = [one.usd_month for one in changes if one.usd_month is not None]
     unknown = len(changes) - len(known)

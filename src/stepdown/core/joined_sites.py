@@ -26,7 +26,7 @@ def join(sites: Sequence[CallSite], tasks: Sequence[Task]) -> CodeReport:
     unknown: list[str] = []
     told = {task.id: tuple(task.spend_by.get("code", ())) for task in tasks}
     for site in sites:
-        place = f"{site.file}:{site.line}"
+        place = site.place
         by_log = [task for task, names in told.items() if _is_among(place, names)]
         if by_log:
             for task in by_log:

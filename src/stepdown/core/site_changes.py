@@ -76,10 +76,6 @@ def _key(site: CallSite) -> _Key:
     return site.file, site.function, site.library, site.method
 
 
-def _place(site: CallSite) -> str:
-    return f"{site.file}:{site.line}"
-
-
 def _volumes(sites: Sequence[CallSite], tasks: Sequence[Task]) -> dict[CallSite, tuple[Task, int]]:
     """Return each site's task, and how many sites share it."""
     joined = join(sites, tasks).tasks
@@ -87,7 +83,7 @@ def _volumes(sites: Sequence[CallSite], tasks: Sequence[Task]) -> dict[CallSite,
     by_place = {
         place: (known[task], len(places)) for task, places in joined.items() for place in places
     }
-    return {site: by_place[_place(site)] for site in sites if _place(site) in by_place}
+    return {site: by_place[site.place] for site in sites if site.place in by_place}
 
 
 def _priced(

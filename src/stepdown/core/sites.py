@@ -26,6 +26,11 @@ class CallSite(msgspec.Struct, frozen=True):
     tools: tuple[str, ...] = ()
     schema: str | None = None
 
+    @property
+    def place(self) -> str:
+        """Where it stands: "file:line"."""
+        return f"{self.file}:{self.line}"
+
 
 class SiteChange(msgspec.Struct, frozen=True):
     """A site that came, went, or has another model or prompt; `before` is how a changed one was.

@@ -5,13 +5,14 @@ file. Order of execution is not followed: a name that is a client anywhere in it
 """
 
 import ast
+from collections import deque
 from collections.abc import Iterator
 
 import msgspec
 
 from stepdown.scan.libraries import CLIENTS, LANGCHAIN_MODELS, MODULE_CLIENTS, SAME, WRAPPERS
 
-__all__ = ["Bound", "Names", "Scope", "bind"]
+__all__ = ["Bound", "Names", "Scope", "bind", "own_nodes"]
 
 _DEEPEST = 30
 
@@ -153,7 +154,7 @@ def bind(tree: ast.Module) -> Names:
     _Scopes(names, names.top).visit(tree)
     for _ in range(2):
         for node, scope in list(names.scopes.items()):
-            for child in _own(node):
+            for child in own_nodes(node):
                 _assign(names, child, scope)
     return names
 
@@ -189,11 +190,11 @@ class _Scopes(ast.NodeVisitor):
 _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def _own(node: ast.AST) -> Iterator[ast.AST]:
+def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
     """Yield all that is in a scope and in no scope inside it."""
-    waiting = list(ast.iter_child_nodes(node))
+    waiting = deque(ast.iter_child_nodes(node))
     while waiting:
-        child = waiting.pop(0)
+        child = waiting.popleft()
         yield child
         if not isinstance(child, _INNER):
             waiting.extend(ast.iter_child_nodes(child))
@@ -245,7 +246,7 @@ def _define(names: Names, node: "ast.FunctionDef | ast.AsyncFunctionDef", scope:
     library = names.library_of(node.returns)
     made = Bound(library) if library else None
     if made is None:
-        returned = [n.value for n in _own(node) if isinstance(n, ast.Return) and n.value]
+        returned = [n.value for n in own_nodes(node) if isinstance(n, ast.Return) and n.value]
         made = next((c for value in returned if (c := names.client(value, inner))), None)
     if made is not None:
         scope.clients[f"self.{node.name}()" if scope.is_class else f"{node.name}()"] = made

@@ -1,10 +1,10 @@
 """Call sites in Python, read from the syntax tree; nothing is imported or run."""
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from stepdown.core.sites import CallSite
-from stepdown.scan.bindings import Bound, Names, Scope, bind
+from stepdown.scan.bindings import Bound, Names, Scope, bind, own_nodes
 from stepdown.scan.libraries import FUNCTIONS, METHODS
 from stepdown.scan.texts import static_text
 
@@ -49,21 +49,10 @@ def python_sites(source: str, file: str, constants: Constants) -> list[CallSite]
     found = [
         site
         for node, scope in names.scopes.items()
-        for call in _calls(node)
-        if (site := reader.site(call, scope)) is not None
+        for call in own_nodes(node)
+        if isinstance(call, ast.Call) and (site := reader.site(call, scope)) is not None
     ]
     return sorted(found, key=lambda site: (site.line, site.method))
-
-
-def _calls(node: ast.AST) -> Iterator[ast.Call]:
-    """Yield the calls in a scope that are in no scope inside it."""
-    waiting = list(ast.iter_child_nodes(node))
-    while waiting:
-        child = waiting.pop()
-        if isinstance(child, ast.Call):
-            yield child
-        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            waiting.extend(ast.iter_child_nodes(child))
 
 
 class _Reader:

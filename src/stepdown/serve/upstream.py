@@ -218,7 +218,7 @@ class Upstream:
         except Unanswered:
             self.breaker.failed()
             raise
-        except BaseException:
+        except BaseException:  # cancelled above all: no outcome, and the leave goes back
             self.breaker.abandoned()
             raise
         self.breaker.succeeded()

@@ -112,7 +112,7 @@ class PostgresSink:
             connection = connect(self._url)
             try:
                 prepare(connection)
-            except BaseException:
+            except BaseException:  # whatever it was, nobody else would close it
                 connection.close()
                 raise
             self._connection = connection

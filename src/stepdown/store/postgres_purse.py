@@ -119,7 +119,7 @@ class PostgresPurse:
                 oldest = (datetime.now(UTC) - _KEPT).date().isoformat()
                 with limited(connection, _PATIENCE_S):
                     connection.execute(_FORGET, (oldest,))
-            except BaseException:
+            except BaseException:  # whatever it was, nobody else would close it
                 connection.close()
                 raise
             self._connection = connection

@@ -115,7 +115,7 @@ def open_store(path: Path, durability: Durability = "journal") -> sqlite3.Connec
     try:
         _prepare(connection, path)
         tell_damage(path, _log)
-    except BaseException:
+    except BaseException:  # whatever it was, nobody else would close it
         connection.close()
         raise
     return connection

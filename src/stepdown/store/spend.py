@@ -103,7 +103,7 @@ class SqlitePurse:
             )
             try:
                 self._prepare(connection)
-            except BaseException:
+            except BaseException:  # whatever it was, nobody else would close it
                 connection.close()
                 raise
             self._connection = connection

@@ -115,7 +115,7 @@ class SqliteOutbox:
         self._lock_file = take_lock(path)
         try:
             self._connection: sqlite3.Connection | None = open_store(path, durability)
-        except BaseException:
+        except BaseException:  # whatever it was, the lock must not outlive it
             os.close(self._lock_file)
             raise
         self._thread = threading.Thread(target=self._write_all, name="outbox", daemon=True)
