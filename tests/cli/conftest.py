@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from tests.cli.story import Ran, call, easy, write
+from tests.store.conftest import server, url
+
+__all__ = ["ran", "server", "space", "url"]
 
 
 @pytest.fixture(scope="session")

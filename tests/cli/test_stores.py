@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 import pytest
 from tests.cli.story import call, easy
 from tests.serve.conftest import FakeUpstream
-from tests.store.database import PASSWORD, running_server
+from tests.store.database import PASSWORD
 
 from stepdown.cli.options import Session
 from stepdown.cli.savings import savings_of
@@ -24,17 +24,6 @@ from stepdown.errors import ConfigError, InputError
 from stepdown.store.drain import DrainedOutbox
 from stepdown.store.sqlite import SqliteOutbox
 from stepdown.workspace import Workspace
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running_server() as made:
-        yield made
-
-
-@pytest.fixture
-def url(server):
-    return server.fresh()
 
 
 def session(tmp_path, **store):

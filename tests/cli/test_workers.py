@@ -18,22 +18,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.cli.story import easy
 from tests.serve.conftest import FakeUpstream
-from tests.store.database import running_server
 
 from stepdown.cli.workers import this_worker
 from stepdown.serve.settings import Worker
 from stepdown.workspace.presence import present
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running_server() as made:
-        yield made
-
-
-@pytest.fixture
-def url(server):
-    return server.fresh()
 
 
 @pytest.fixture

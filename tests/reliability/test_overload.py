@@ -9,8 +9,8 @@ import time
 
 import pytest
 from tests.reliability.load import at_rate, percentile
+from tests.serve.children import in_flight
 from tests.serve.conftest import address
-from tests.serve.test_server import Child, in_flight
 
 from stepdown.serve.settings import Limits, Timeouts
 from stepdown.store.sqlite import read_lines
@@ -86,22 +86,6 @@ def test_r9_200_callers_who_leave_at_some_chunk(start, world, complete, body, wa
         f"200 callers left: the next was answered after {answered:.2f} s, no stream was open after "
         f"{freed:.2f} s, 200 exchanges kept as far as they came"
     )
-
-
-@pytest.fixture
-def child(world):
-    made = []
-
-    def go(**more):
-        made.append(Child(world.path, world.upstream.url, **more))
-        world.url = made[-1].url
-        return made[-1]
-
-    yield go
-    for item in made:
-        if item.process.poll() is None:
-            item.process.kill()
-            item.process.communicate()
 
 
 def test_d10_fifty_under_way(child, world, complete, body, wait, figure):

@@ -12,22 +12,10 @@ from tests.reliability.faulty import seconds_until
 from tests.reliability.load import at_rate, percentile
 from tests.reliability.processes import gateway_process
 from tests.serve.conftest import chat_body
-from tests.store.database import running_server
 
 from stepdown.store.reading import read_tallies
 
 MB = 2**20
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running_server() as made:
-        yield made
-
-
-@pytest.fixture
-def url(server):
-    return server.fresh()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, suppress
 import msgspec
 import pytest
 from aiohttp import web
+from tests.serve.children import child as child
 from tests.serve.speakers import SPEAKERS, embeddings, frames
 
 from stepdown.core.anatomy import Anatomy
