@@ -18,7 +18,7 @@ from stepdown.core.records import read_answer, same_record
 from stepdown.errors import Refusal
 from stepdown.wire.openai import parse_answer
 
-__all__ = ["Reply", "Row", "gateway", "send_all", "summed"]
+__all__ = ["Reply", "Row", "address_of", "gateway", "send_all", "summed"]
 
 _START_SECONDS = 30
 
@@ -62,13 +62,18 @@ def gateway(workspace: Path, upstream: str) -> Generator[str]:
         command, stderr=subprocess.PIPE, text=True, env=environment, cwd=workspace
     ) as process:
         try:
-            yield _address(process)
+            yield address_of(process)
         finally:
             process.terminate()
             process.communicate()
 
 
-def _address(process: subprocess.Popen[str]) -> str:
+def address_of(process: subprocess.Popen[str]) -> str:
+    """Return the API root that a gateway says it is ready on; its stderr has to be a pipe.
+
+    Raises:
+        Refusal: it ended without.
+    """
     assert process.stderr is not None  # asked for as a pipe
     said: list[str] = []
     for line in process.stderr:

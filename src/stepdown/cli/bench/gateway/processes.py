@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from stepdown.cli.demo.traffic import address_of
 from stepdown.errors import Refusal
 
 __all__ = ["Cores", "Running", "await_port", "cores", "cpu_seconds", "gateway", "on_core", "rss_mb"]
@@ -85,7 +86,7 @@ def gateway(workspace: Path, upstream: str, core: int) -> Generator[Running]:
         process = start(workspace, upstream)
     with process:
         try:
-            yield Running(_address(process), process.pid)
+            yield Running(address_of(process).removesuffix("/v1"), process.pid)
         finally:
             process.terminate()
             process.communicate()
@@ -96,13 +97,3 @@ def start(workspace: Path, upstream: str, port: int = 0) -> subprocess.Popen[str
     command = [sys.executable, "-m", "stepdown", "serve", "--port", str(port)]
     command += ["--upstream", upstream, "--workspace", str(workspace)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=workspace)
-
-
-def _address(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None  # asked for as a pipe
-    said: list[str] = []
-    for line in process.stderr:
-        said.append(line.strip())
-        if line.startswith("Ready on "):
-            return line.split()[2].rstrip(";").removesuffix("/v1")
-    raise Refusal(f"The gateway did not start: {' '.join(said)[-300:]}")
