@@ -83,8 +83,14 @@ class Unavailable(Refusal):
 
 
 class UpstreamError(StepdownError):
-    """The model behind the API failed; `status` is the HTTP status, None where nothing came."""
+    """The model behind the API failed; `status` is the HTTP status, None where nothing came.
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    `retry_after` is in how many seconds the server said to try again, None where it said nothing.
+    """
+
+    def __init__(
+        self, message: str, status: int | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after

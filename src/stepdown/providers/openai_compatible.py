@@ -7,6 +7,7 @@ import aiohttp
 
 from stepdown.core.ports import Complete
 from stepdown.errors import UpstreamError
+from stepdown.wire.retry_after import told_s
 
 __all__ = ["DECISIONS", "PROVIDER", "OpenAICompatible"]
 
@@ -56,7 +57,9 @@ async def _post(session: aiohttp.ClientSession, url: str, body: bytes) -> bytes:
     if response.status != 200:
         quoted = answer[:_QUOTED].decode("utf-8", "replace")
         raise UpstreamError(
-            f"{url} answered with status {response.status}: {quoted}", response.status
+            f"{url} answered with status {response.status}: {quoted}",
+            response.status,
+            told_s(response.headers),
         )
     return answer
 

@@ -6,8 +6,8 @@ trouble from being asked much more often than before.
 
 import random
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from time import time
+
+from stepdown.wire.retry_after import told_s
 
 __all__ = ["RetryBudget", "pause_s"]
 
@@ -50,23 +50,7 @@ def pause_s(status: int, headers: Mapping[str, str], attempt: int) -> float | No
     """
     if status not in _PASSING or headers.get("x-should-retry", "").lower() == "false":
         return None
-    told = _told_s(headers)
+    told = told_s(headers)
     if told is None:
         return _FIRST_S * 2**attempt * random.uniform(0.5, 1.0)
     return max(told, 0.0) if told <= _LONGEST_S else None
-
-
-def _told_s(headers: Mapping[str, str]) -> float | None:
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        text = headers.get(name)
-        if text is None:
-            continue
-        try:
-            return float(text) * unit
-        except ValueError:
-            pass
-        try:
-            return parsedate_to_datetime(text).timestamp() - time()
-        except (ValueError, OverflowError):  # a year that no clock has
-            continue
-    return None
