@@ -11,6 +11,7 @@ VALUES = {
     "core/audits.py",
     "core/calls.py",
     "core/datasets.py",
+    "core/labels.py",
     "core/ports.py",
     "core/routes.py",
     "core/sites.py",

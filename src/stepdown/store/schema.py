@@ -31,7 +31,7 @@ _SCHEMA = (
 )
 
 
-def take_lock(path: Path) -> int:
+def take_lock(path: Path, writer: str = "gateway") -> int:
     """Take the lock beside the database and return its descriptor; closing it lets go.
 
     A descriptor of the database itself, when closed, would drop the POSIX locks that SQLite holds.
@@ -58,7 +58,7 @@ def take_lock(path: Path) -> int:
     except OSError as problem:
         os.close(held)
         raise UsageError(
-            f"Another gateway writes to {path}; stop it, or choose another --workspace."
+            f"Another {writer} writes to {path}; stop it, or choose another --workspace."
         ) from problem
     return held
 

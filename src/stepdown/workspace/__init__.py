@@ -1,7 +1,7 @@
 """A workspace: the folder that holds a team's tasks, datasets, students, proofs and policy.
 
 ```
-calls.db · calls-<n>.db · policy.json · keys.json · spend.db · columns.json
+calls.db · calls-<n>.db · labels.db · policy.json · keys.json · spend.db · columns.json
 savings.json · gateway-*.json
 tasks/<id>/{task.json, dataset-<id>.jsonl, students/<id>/, proofs/<id>.*}
 ```
@@ -61,6 +61,11 @@ class Workspace(msgspec.Struct, frozen=True):
     def spending(self) -> Path:
         """What keys have spent."""
         return self.root / "spend.db"
+
+    @property
+    def labels(self) -> Path:
+        """The ledger of paid labels."""
+        return self.root / "labels.db"
 
     @property
     def spool(self) -> Path:

@@ -1,0 +1,179 @@
+"""Paid labelling: what is asked of a teacher, what it said, and the steps that a ledger keeps.
+
+Money is in whole attodollars. Times are in seconds since the epoch.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from stepdown.core.calls import Answer, Request, Usage
+
+__all__ = [
+    "Failed",
+    "Kept",
+    "Label",
+    "LabelRun",
+    "Outcome",
+    "Parsed",
+    "Pick",
+    "Reserved",
+    "Sent",
+    "Spend",
+    "Step",
+    "Steps",
+    "Stored",
+    "Why",
+]
+
+Why = Literal["random", "uncertain", "novel", "rare", "again", "synthetic"]
+"""Why an item was asked; "again": repeats and second teachers."""
+
+Outcome = Literal[
+    "answered", "refused", "other_label", "off_schema", "ungrounded", "unreadable", "disputed"
+]
+"""What an answer is worth: only "answered" teaches."""
+
+
+class Pick(msgspec.Struct, frozen=True):
+    """An item to ask a teacher for: a logged call's id, or "synthetic-<hash>", and its request.
+
+    `probability` is how likely the item was to be drawn for the random part, None for one that was
+    chosen. `source` is whose input it is, hashed; `repeat` tells several questions of one item
+    apart.
+    """
+
+    item: str
+    request: Request
+    why: Why
+    probability: float | None = None
+    source: str = ""
+    repeat: int = 0
+
+
+class Label(msgspec.Struct, frozen=True):
+    """A teacher's paid answer to one item. `key` names the question: teacher, body, repeat.
+
+    `usage` and `cost` are None where the teacher, or the price list, does not say.
+    """
+
+    key: str
+    task: str
+    item: str
+    teacher: str
+    why: Why
+    outcome: Outcome
+    answer: Answer
+    probability: float | None = None
+    source: str = ""
+    repeat: int = 0
+    usage: Usage | None = None
+    cost: int | None = None
+    time: float = 0.0
+
+
+class LabelRun(msgspec.Struct, frozen=True):
+    """One labelling of a task by a teacher; what it was asked under is in `terms`, by name."""
+
+    id: str
+    task: str
+    teacher: str
+    terms: Mapping[str, str] = {}
+
+
+class Reserved(msgspec.Struct, frozen=True):
+    """Step 1: an item is going to be asked. `request` is kept only where no log has it."""
+
+    key: str
+    item: str
+    why: Why
+    probability: float | None = None
+    source: str = ""
+    repeat: int = 0
+    request: Request | None = None
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """Step 2, on disk before a byte goes out; `bound` is the most that it can cost."""
+
+    key: str
+    number: int
+    time: float
+    bound: int | None = None
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """Step 3, on disk before it counts as an answer: the raw response."""
+
+    key: str
+    number: int
+    raw: bytes
+    time: float
+    usage: Usage | None = None
+    cost: int | None = None
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """Instead of step 3: a question that brought no answer, and why.
+
+    `paid` is False where the teacher did not take it, True where what came is of no use and was
+    perhaps paid for, None where nobody knows whether it arrived.
+    """
+
+    key: str
+    number: int
+    why: str
+    paid: bool | None = None
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """Step 4: the stored response was read."""
+
+    key: str
+    outcome: Outcome
+    answer: Answer
+
+
+Step = Reserved | Sent | Stored | Failed | Parsed
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """An item of a run as the ledger has it: what was reserved, and what became of it.
+
+    `sends` counts the times that it was sent, `unknown` those whose outcome nobody knows. `raw` is
+    a response that is stored and not yet parsed.
+    """
+
+    reserved: Reserved
+    sends: int = 0
+    unknown: int = 0
+    raw: bytes | None = None
+
+
+class Spend(msgspec.Struct, frozen=True):
+    """What was spent: `known` is what answers cost that have a price, `answers` how many came.
+
+    `unpriced` counts answers without a price, `unknown` questions that nobody knows the outcome of,
+    each perhaps paid for a second time, and `useless` responses that are no answers. `at_most` adds
+    to `known` the most that all these can have cost, None where one of them has no bound.
+    """
+
+    known: int = 0
+    answers: int = 0
+    unpriced: int = 0
+    unknown: int = 0
+    useless: int = 0
+    at_most: int | None = 0
+
+
+class Steps(Protocol):
+    """What keeps the steps of a run."""
+
+    def commit(self, run: str, steps: Sequence[Step]) -> None:
+        """Put the steps on disk, all of them or none.
+
+        Raises:
+            StepdownError: it can't; nothing was kept.
+        """
+        ...
