@@ -8,6 +8,13 @@ from pathlib import Path
 import click
 import msgspec
 
+from stepdown.cli.collecting import (
+    collecting,
+    stored,
+    tell_collected,
+    tell_collecting,
+    without_students,
+)
 from stepdown.cli.desk import desk_of, plane_of
 from stepdown.cli.endpoints import chain_of, cheaper_of, endpoint_of, secret, with_score
 from stepdown.cli.opening import open_student
@@ -49,6 +56,7 @@ _SYNC_COMMIT_S = 5.0
 @click.option(
     "--workers", type=click.IntRange(1, 64), help="Processes that share the port (default 1)."
 )
+@click.option("--collect", is_flag=True, help="Let no student answer: keep calls for an audit.")
 @common
 def serve(
     session: Session,
@@ -57,6 +65,7 @@ def serve(
     upstream: str | None,
     verbose: bool,
     workers: int | None,
+    collect: bool,
 ) -> None:
     """Answer what the students are sure of; send the rest upstream, unchanged."""
 
@@ -64,12 +73,32 @@ def serve(
         settings = settings_of(session.config, host=host, port=port, upstream=upstream)
         required = settings.keys_required or bool(read_keys(session.workspace.keys).keys)
         settings = msgspec.structs.replace(settings, verbose=verbose, keys_required=required)
+        if collect:
+            return collecting(settings)
         return with_score(settings, session.config, session.workspace)
 
+    def loading(mid: TierConfig | None) -> Load:
+        load = loader(session.workspace, mid)
+        return without_students(load) if collect else load
+
     settings = in_place(session, settle(session), workers)
+    before = stored(session) if collect else 0
+    _run(session, settings, settle, loading, tell_collecting if collect else _tell)
+    if collect and settings.worker is None:
+        tell_collected(session, before)
+
+
+def _run(
+    session: Session,
+    settings: Settings,
+    settle: Callable[[Session], Settings],
+    loading: Callable[[TierConfig | None], Load],
+    tell: Callable[[Settings, Loaded, str], None],
+) -> None:
+    """Serve until a signal; `tell` says on stderr what there is, once it listens."""
     outbox = open_outbox(session, settings.worker.number if settings.worker else 1)
     seen: list[Loaded] = []
-    load = _remembered(loader(session.workspace, session.config.tiers.get("mid")), seen)
+    load = _remembered(loading(session.config.tiers.get("mid")), seen)
     notes: list[Path] = []
     purse = open_purse(session)
     desk = desk_of(session, purse, soon=settings.keys_required)
@@ -79,14 +108,14 @@ def serve(
             notes.append(announce(session.workspace.root, address))
         if settings.worker is None or settings.worker.number == 1:
             try:
-                _tell(settings, seen, address)
+                tell(settings, seen[0], address)
             except OSError:
                 # The terminal was closed meanwhile, and its signal tells. What it did not take
                 # would fail once more at exit.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
     try:
-        reload = reloader(session, settle, load, lambda mid: loader(session.workspace, mid))
+        reload = reloader(session, settle, load, loading)
         run_gateway(settings, load, outbox, on_ready=ready, desk=desk, reload=reload)
     finally:
         for note in notes:
@@ -105,8 +134,7 @@ def _remembered(load: Load, seen: list[Loaded]) -> Load:
     return remember
 
 
-def _tell(settings: Settings, seen: list[Loaded], address: str) -> None:
-    (loaded,) = seen
+def _tell(settings: Settings, loaded: Loaded, address: str) -> None:
     tasks = {task.id: task.name for task in loaded.tasks.tasks()}
     names = [name for task, name in tasks.items() if task in loaded.routes]
     say(f"Ready on {address}/v1; upstream: {settings.base_url or 'none, students only'}.")

@@ -18,17 +18,17 @@ from stepdown import __version__, plugins
 from stepdown.audit import AuditTerms, audit
 from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session
-from stepdown.cli.stores import captured_calls
+from stepdown.cli.stores import captured_calls, is_own, store_at
 from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.datasets import Dataset
-from stepdown.core.ports import Line, Progress, Student, silent
+from stepdown.core.ports import CallStore, Line, Progress, Student, silent
 from stepdown.core.proofs import CostRow, Proof
 from stepdown.core.routes import Mode, Policy, Route
 from stepdown.core.tasks import Task, TaskIndex
-from stepdown.errors import ArtefactError, Refusal
+from stepdown.errors import ArtefactError, LogError, Refusal
 from stepdown.label import build_dataset, load_dataset, save_dataset
-from stepdown.logs import read_calls, spool
+from stepdown.logs import read_calls, read_lines_of, spool
 from stepdown.logs.plain import Plain
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
 from stepdown.web import proof_page
@@ -157,6 +157,14 @@ def _logged(
     noted = read_columns(session.workspace.columns)
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for source in sources:
+        store = store_at(session, source)
+        if store is not None:
+            yield from _kept(store, source, coverage)
+            if not coverage[-1].calls:
+                raise LogError(
+                    f"No call is kept in {source} yet; send some by `stepdown serve --collect`."
+                )
+            continue
         groups.setdefault(tuple(sorted(noted.get(source, {}).items())), []).append(source)
     for columns, group in groups.items():
         formats = [Plain(dict(columns))] if columns else plugins.log_formats()
@@ -166,13 +174,14 @@ def _logged(
 def all_calls(session: Session, sources: Sequence[str], progress: Progress) -> Iterator[Call]:
     """Yield the calls of the logs, then those that the gateway has captured."""
     yield from _logged(session, sources, [], progress)
-    lines = (
-        Line(data, "captured calls", number)
-        for number, data in enumerate(captured_calls(session).lines(), 1)
-    )
-    for call in plugins.log_format("native").read(lines):
-        if isinstance(call, Call):
-            yield call
+    if not any(is_own(session, source) for source in sources):
+        yield from _kept(captured_calls(session), "captured calls", [])
+
+
+def _kept(store: CallStore, name: str, coverage: list[SourceCoverage]) -> Iterator[Call]:
+    """Yield the calls that a store holds."""
+    lines = (Line(data, name, number) for number, data in enumerate(store.lines(), 1))
+    yield from read_lines_of(name, plugins.log_format("native"), lines, coverage)
 
 
 def _calls_in(shard: IO[bytes]) -> Iterator[Call]:

@@ -20,7 +20,18 @@ from stepdown.store.reading import SharedCalls, SqliteCalls
 from stepdown.store.spend import SqlitePurse
 from stepdown.store.sqlite import SqliteOutbox
 
-__all__ = ["captured_calls", "database_url", "drain_left", "following", "open_outbox"]
+__all__ = [
+    "captured_calls",
+    "database_url",
+    "drain_left",
+    "following",
+    "is_own",
+    "open_outbox",
+    "open_purse",
+    "store_at",
+]
+
+_SQLITE = b"SQLite format 3\0"
 
 
 def database_url(session: Session) -> str | None:
@@ -52,6 +63,34 @@ def captured_calls(session: Session) -> CallStore:
         return SqliteCalls(session.workspace.calls)
     outboxes = session.workspace.outboxes().values()
     return SharedCalls(PostgresCalls(url), tuple(outboxes))
+
+
+def is_own(session: Session, source: str) -> bool:
+    """Say whether a log's path leads to the session's own store: its workspace or its `calls.db`.
+
+    A folder of logs may be the workspace as well; it is its store where calls have been captured.
+    """
+    path, own = Path(source).absolute(), session.workspace
+    if path not in (own.root.absolute(), own.calls.absolute()):
+        return False
+    return own.calls.exists() or database_url(session) is not None or not path.exists()
+
+
+def store_at(session: Session, source: str) -> CallStore | None:
+    """Return the store of captured calls that a log's path leads to: a workspace or its `calls.db`.
+
+    None where it is neither.
+
+    Raises:
+        ConfigError, Unavailable: as in `captured_calls`, for the session's own.
+    """
+    if is_own(session, source):
+        return captured_calls(session)
+    path = Path(source) / "calls.db" if Path(source).is_dir() else Path(source)
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return SqliteCalls(path) if file.read(len(_SQLITE)) == _SQLITE else None
 
 
 @contextmanager

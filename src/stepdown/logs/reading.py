@@ -15,7 +15,7 @@ from stepdown.logs.lines import LineOrReason, read_lines
 from stepdown.logs.reasons import BROKEN_STREAM, JOINED, TOO_LARGE, TOO_LONG
 from stepdown.logs.sources import STDIN, BrokenStream, expand, read_chunks, size
 
-__all__ = ["MAX_KNOWN_IDS", "read_calls"]
+__all__ = ["MAX_KNOWN_IDS", "read_calls", "read_lines_of"]
 
 MAX_KNOWN_IDS = 5_000_000
 """Ids remembered (as 8-byte hashes) to tell duplicates; past them duplicates are not told."""
@@ -71,6 +71,23 @@ def read_calls(
     """
     paths, named = expand(sources)
     return _read(paths, named, formats, coverage, progress)
+
+
+def read_lines_of(
+    source: str, reader: LogFormat, lines: Iterable[Line], coverage: list[SourceCoverage]
+) -> Iterator[Call]:
+    """Yield the calls of lines that were opened elsewhere, such as a store's, each id once.
+
+    `coverage` grows by one entry of that `source`.
+
+    Raises:
+        LogError: there are lines, and not one call could be read.
+    """
+    entry = SourceCoverage(source, reader.name)
+    coverage.append(entry)
+    yield from _calls(reader, lines, entry, set())
+    if entry.lines and not entry.calls:
+        raise _nothing_read([entry])
 
 
 def _read(
