@@ -86,11 +86,18 @@ class UpstreamError(StepdownError):
     """The model behind the API failed; `status` is the HTTP status, None where nothing came.
 
     `retry_after` is in how many seconds the server said to try again, None where it said nothing.
+    `unsent`: it was never reached, so it has done nothing.
     """
 
     def __init__(
-        self, message: str, status: int | None = None, retry_after: float | None = None
+        self,
+        message: str,
+        status: int | None = None,
+        retry_after: float | None = None,
+        *,
+        unsent: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.unsent = unsent

@@ -47,3 +47,20 @@ def test_too_slow():
     slow = OpenAICompatible(timeout_s=0.05)
     with serve_recorded([CALL], latency_s=0.5) as root, pytest.raises(UpstreamError):
         complete(root, REQUEST, slow)
+
+
+def test_whether_anything_was_sent_is_known():
+    with serve_recorded([CALL]) as root:
+        pass
+    with pytest.raises(UpstreamError) as nobody:
+        complete(root, REQUEST)
+    slow = OpenAICompatible(timeout_s=0.05)
+    with serve_recorded([CALL], latency_s=0.5) as root, pytest.raises(UpstreamError) as late:
+        complete(root, REQUEST, slow)
+    assert (nobody.value.unsent, late.value.unsent) == (True, False)
+
+
+def test_a_flood_is_cut_off(monkeypatch):
+    monkeypatch.setattr("stepdown.providers.openai_compatible._LARGEST", 10)
+    with serve_recorded([CALL]) as root, pytest.raises(UpstreamError, match="more than any"):
+        complete(root, REQUEST)

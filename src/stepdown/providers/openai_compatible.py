@@ -13,6 +13,7 @@ __all__ = ["DECISIONS", "PROVIDER", "OpenAICompatible"]
 
 _CONNECT_S = 2.0
 _QUOTED = 200
+_LARGEST = 64 * 1024 * 1024
 
 
 class OpenAICompatible:
@@ -49,10 +50,17 @@ class OpenAICompatible:
 async def _post(session: aiohttp.ClientSession, url: str, body: bytes) -> bytes:
     try:
         async with session.post(url, data=body, allow_redirects=False) as response:
-            answer = await response.read()
+            answer = bytearray()
+            async for chunk in response.content.iter_any():
+                answer += chunk
+                if len(answer) > _LARGEST:
+                    raise UpstreamError(f"{url} sends more than any answer needs; ask another.")
     except (aiohttp.ClientError, OSError) as problem:
         raise UpstreamError(
-            f"{url} does not answer ({type(problem).__name__}); check the address and the network."
+            f"{url} does not answer ({type(problem).__name__}); check the address and the network.",
+            unsent=isinstance(
+                problem, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
+            ),
         ) from problem
     if response.status != 200:
         quoted = answer[:_QUOTED].decode("utf-8", "replace")
@@ -61,7 +69,7 @@ async def _post(session: aiohttp.ClientSession, url: str, body: bytes) -> bytes:
             response.status,
             told_s(response.headers),
         )
-    return answer
+    return bytes(answer)
 
 
 PROVIDER = OpenAICompatible()

@@ -1,0 +1,38 @@
+"""The cap of a labelling run: what a question can cost is set aside before it goes out."""
+
+__all__ = ["Cap"]
+
+_WHOLE = 1000
+
+
+class Cap:
+    """At most `most` attodollars (None: no cap), of which `spent` is gone or may be.
+
+    While no answer costs more than its bound, `spent` never exceeds `most`, whatever comes back. A
+    teacher that bills more than was asked for raises the bounds of all questions after it.
+    """
+
+    def __init__(self, most: int | None, spent: int = 0) -> None:
+        self.spent = spent
+        self._most = most
+        self._dearer = _WHOLE
+
+    def reserve(self, bound: int | None) -> int | None:
+        """Set aside what a question can cost and return it; None: that would be too much."""
+        if self._most is None:
+            bound = bound or 0
+        elif bound is None:
+            return None
+        amount = -(-bound * self._dearer // _WHOLE)
+        if self._most is not None and self.spent + amount > self._most:
+            return None
+        self.spent += amount
+        return amount
+
+    def settle(self, reserved: int, cost: int | None) -> None:
+        """Put what a question did cost in place of what was set aside; None leaves it there."""
+        if cost is None:
+            return
+        self.spent += cost - reserved
+        if cost > reserved > 0:
+            self._dearer = max(self._dearer, -(-cost * self._dearer // reserved))

@@ -1,0 +1,55 @@
+"""A question that brought no answer: what it was, whether it was paid for, what to do now."""
+
+import msgspec
+
+from stepdown.errors import InputError, UpstreamError
+
+__all__ = ["Trouble", "trouble"]
+
+_KEY = {
+    401: "does not know the key",
+    402: "has no money left for the key",
+    403: "does not let the key do this",
+    404: "has no such model or address",
+}
+_PASSING = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 529))
+_BUSY = frozenset((429, 503, 529))
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """`paid` is as in `core.labels.Failed`; `ends` is the sentence that the sitting ends with."""
+
+    why: str
+    paid: bool | None = False
+    again: bool = False
+    slower: bool = False
+    retry_after: float | None = None
+    ends: str = ""
+    told: str = ""
+
+
+def trouble(error: UpstreamError | InputError | TimeoutError) -> Trouble:
+    """Return what stands behind an error; a status other than 200 is taken as not paid for."""
+    told = str(error)
+    if isinstance(error, InputError):
+        return Trouble("not an answer", True, again=True, told=told)
+    if isinstance(error, TimeoutError):
+        return Trouble("no answer in time", None, again=True, told="It took too long.")
+    status = error.status
+    if status is None:
+        if error.unsent:
+            return Trouble("not reached", again=True, told=told)
+        return Trouble("cut off", None, again=True, told=told)
+    if status in _KEY:
+        return Trouble("refused key", ends=_ending(f"{_KEY[status]} (status {status})"))
+    if status == 429 and "insufficient_quota" in told:
+        return Trouble("refused key", ends=_ending("says that the key's quota is used up"))
+    if status in _PASSING:
+        why = "rate limited" if status == 429 else "overloaded"
+        busy = status in _BUSY or error.retry_after is not None
+        return Trouble(why, False, True, busy, error.retry_after, told=told)
+    return Trouble("refused request", told=told)
+
+
+def _ending(what: str) -> str:
+    return f"The teacher {what}; mend that and type the same command again, what is paid is kept."

@@ -1,0 +1,139 @@
+"""How many are let through: one first, then all, half after each overload, one more a round."""
+
+import asyncio
+
+from stepdown.label.pacing import Pace
+
+
+def free():
+    return 0
+
+
+async def enter(pace, tokens=0, reserve=free):
+    return await asyncio.wait_for(pace.enter(tokens, reserve), 1.0)
+
+
+async def waits(pace, tokens=0, reserve=free):
+    try:
+        await asyncio.wait_for(pace.enter(tokens, reserve), 0.02)
+    except TimeoutError:
+        return True
+    return False
+
+
+def test_one_goes_first():
+    async def go():
+        pace = Pace(4)
+        assert await enter(pace) == (0, 0)
+        assert await waits(pace)
+        pace.answered()
+        pace.leave()
+        assert pace.allowed == 4
+        for _ in range(4):
+            await enter(pace)
+        assert await waits(pace)
+
+    asyncio.run(go())
+
+
+def test_it_halves_once_a_round_and_grows_by_one_a_round():
+    async def go():
+        pace = Pace(8)
+        pace.answered()
+        pace.too_much(0, 0.0)
+        pace.too_much(0, 0.0)
+        assert pace.allowed == 4
+        pace.too_much(1, 0.0)
+        assert pace.allowed == 2
+        for _ in range(3):
+            pace.answered()
+        assert pace.allowed == 3
+        for _ in range(100):
+            pace.answered()
+        assert pace.allowed == 8
+
+    asyncio.run(go())
+
+
+def test_a_retry_after_holds_everybody_back():
+    clock = [100.0]
+
+    async def go():
+        pace = Pace(8, now=lambda: clock[0])
+        pace.answered()
+        pace.too_much(0, 5.0)
+        clock[0] = 104.0
+        assert await waits(pace)
+        clock[0] = 105.0
+        assert not await waits(pace)
+
+    asyncio.run(go())
+
+
+def test_without_one_the_pauses_grow():
+    clock = [0.0]
+
+    async def go():
+        pace = Pace(64, now=lambda: clock[0])
+        pace.answered()
+        for number in range(4):
+            pace.too_much(number, None)
+        assert pace._until > 2.5
+
+    asyncio.run(go())
+
+
+def test_rates_are_kept():
+    clock = [0.0]
+
+    async def go():
+        pace = Pace(1000, (60.0, None), now=lambda: clock[0])
+        pace.answered()
+        let = 0
+        while not await waits(pace):
+            let += 1
+        assert let == 11  # ten seconds' worth at once, and the one that begins the next second
+        clock[0] += 2.0
+        assert [await waits(pace) for _ in range(3)] == [False, False, True]
+
+        pace = Pace(1000, (None, 600.0), now=lambda: clock[0])
+        pace.answered()
+        assert await enter(pace, 90) == (0, 0)
+        assert await enter(pace, 20) == (0, 0)
+        assert await waits(pace, 1)
+
+    asyncio.run(go())
+
+
+def test_money_is_waited_for_while_others_may_bring_some_back():
+    async def go():
+        purse = [1]
+
+        def reserve():
+            return 7 if purse and not purse.clear() else None
+
+        pace = Pace(4)
+        pace.answered()
+        assert await enter(pace, 0, reserve) == (0, 7)
+        waiting = asyncio.ensure_future(enter(pace, 0, reserve))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        purse.append(1)
+        pace.leave()
+        assert await waiting == (0, 7)
+        pace.leave()
+        assert await enter(pace, 0, reserve) is None
+
+    asyncio.run(go())
+
+
+def test_closed_nobody_gets_in():
+    async def go():
+        pace = Pace(1)
+        await enter(pace)
+        waiting = asyncio.ensure_future(enter(pace))
+        await asyncio.sleep(0.01)
+        pace.close()
+        assert await waiting is None
+
+    asyncio.run(go())

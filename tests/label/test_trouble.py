@@ -1,0 +1,40 @@
+"""Each way not to answer, and what follows from it."""
+
+import pytest
+
+from stepdown.errors import InputError, UpstreamError
+from stepdown.label.trouble import trouble
+
+
+@pytest.mark.parametrize(
+    ("error", "why", "paid", "again"),
+    [
+        (UpstreamError("x", 429), "rate limited", False, True),
+        (UpstreamError("x", 503, 2.0), "overloaded", False, True),
+        (UpstreamError("x", 500), "overloaded", False, True),
+        (UpstreamError("x", 400), "refused request", False, False),
+        (UpstreamError("x", 302), "refused request", False, False),
+        (UpstreamError("x"), "cut off", None, True),
+        (UpstreamError("x", unsent=True), "not reached", False, True),
+        (TimeoutError(), "no answer in time", None, True),
+        (InputError("x"), "not an answer", True, True),
+    ],
+)
+def test_what_it_is(error, why, paid, again):
+    found = trouble(error)
+    assert (found.why, found.paid, found.again, found.ends) == (why, paid, again, "")
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+def test_what_ends_the_sitting(status):
+    found = trouble(UpstreamError("secret sk-1234", status))
+    assert f"status {status}" in found.ends
+    assert "sk-1234" not in found.ends
+    assert not found.again
+
+
+def test_a_quota_that_is_used_up_is_no_passing_429():
+    assert trouble(UpstreamError('{"code":"insufficient_quota"}', 429)).ends
+    assert trouble(UpstreamError("slow down", 429, 3.0)).slower
+    assert not trouble(UpstreamError("x", 500)).slower
+    assert trouble(UpstreamError("x", 500, 3.0)).slower
