@@ -36,6 +36,7 @@ from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import Manifest, verify_student
 from stepdown.workspace.columns import note_columns, read_columns
 from stepdown.workspace.files import publish_file
+from stepdown.workspace.gold import read_gold
 from stepdown.workspace.policies import change_policy
 
 __all__ = [
@@ -195,7 +196,10 @@ def _label(session: Session, task: Task, calls: Iterator[Call]) -> Dataset:
     terms = session.terms(task.name)
     # One student alone, proved for the first time, is the least that a certificate takes.
     delta = proof_terms(session, task, 1).delta
-    dataset = build_dataset(task, calls, budget=terms.error_budget, confidence=1.0 - delta)
+    gold = read_gold(session.workspace.folder(task.id) / "gold.jsonl")
+    dataset = build_dataset(
+        task, calls, budget=terms.error_budget, confidence=1.0 - delta, gold=gold
+    )
     path = session.workspace.folder(task.id) / f"dataset-{dataset.id}.jsonl"
     publish_file(path, save_dataset(dataset))
     return dataset

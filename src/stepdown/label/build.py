@@ -2,17 +2,20 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
 from stepdown.core.calls import Call
 from stepdown.core.datasets import Dataset, Example, SplitReport
+from stepdown.core.gold import Gold
 from stepdown.core.stats import cp_upper, rows_needed
 from stepdown.core.tasks import Task
 from stepdown.errors import NotEnoughData
 from stepdown.label.archive import named
 from stepdown.label.check import check_split
+from stepdown.label.corrections import corrected, correction_note
 from stepdown.label.sample import examples_of, sample
 from stepdown.label.spelling import merge_spellings
 from stepdown.label.split import SIMILARITY, Splitting, shares, split_examples
@@ -31,12 +34,14 @@ def build_dataset(
     budget: float = 0.02,
     confidence: float = 0.95,
     cap: int = 60_000,
+    gold: Mapping[str, Gold] = MappingProxyType({}),
 ) -> Dataset:
     """Make the dataset of `task`: the teacher's logged answers, split with nothing on two sides.
 
     Calls of other tasks and a student's own answers are passed over; above `cap` calls a sample is
     kept that depends on their ids alone. `split.shares` says how large the parts are, and
-    `split_examples` how they are made. Labels that differ in case or outer space are merged.
+    `split_examples` how they are made. Labels that differ in case or outer space are merged. What
+    people said of training answers (`gold`, by call) stands above them.
 
     Raises:
         NotEnoughData: fewer than 60 calls can be used, or too few to calibrate with for `budget`.
@@ -53,7 +58,10 @@ def build_dataset(
     report = _report(made, examples)
     if report.calibration < needed:
         raise NotEnoughData(_short(task, report, needed, (budget, delta), len(found)))
-    return named(Dataset("", task.id, made.examples, report, merged))
+    final = corrected(made.examples, gold, task.anatomy, merged)
+    notes = (*report.notes, *correction_note(made.examples, final))
+    report = msgspec.structs.replace(report, notes=notes)
+    return named(Dataset("", task.id, final, report, merged))
 
 
 def _report(made: Splitting, examples: list[Example]) -> SplitReport:

@@ -19,7 +19,7 @@ from stepdown.core.records import read_answer, tool_calls, unflatten
 from stepdown.core.tasks import Task
 from stepdown.label.similarity import normalised
 
-__all__ = ["Judge", "Worth", "judge_of", "refuses"]
+__all__ = ["Judge", "RecordJudge", "Worth", "judge_of", "record_judge_of", "refuses"]
 
 
 class Worth(msgspec.Struct, frozen=True):
@@ -32,6 +32,9 @@ class Worth(msgspec.Struct, frozen=True):
 
 Judge = Callable[[str, Answer], Worth]
 """judge(input text, answer) → what the answer is worth."""
+
+RecordJudge = Callable[[str, Mapping[str, Any]], Worth]
+"""judge(input text, record) → what the record is worth as an answer."""
 
 _GROUNDED = 0.9
 """A field whose logged values stand in their input this often has to stand there; below it the
@@ -59,12 +62,34 @@ def refuses(text: str) -> bool:
 def judge_of(task: Task, seen: Iterable[Mapping[str, Any]] = ()) -> Judge:
     """Return what judges the answers to a task's inputs.
 
-    A closed set has the values that the audit's sample had, and those that at least two of the
-    records `seen` have: a rare label need not have been in the sample.
+    In order: a refusal that the provider marks; an answer cut off or of another shape; what
+    `record_judge_of` finds. Where that finds a fault in an answer that declines in words, it is a
+    refusal.
+    """
+    judge_record = record_judge_of(task, seen)
+    closed = _answers_are_closed(task)
 
-    In order: a refusal that the provider marks; an answer cut off or of another shape (declined in
-    words: refused); the declared schema, or a field missing that always was there; a label outside
-    its closed set; a copied or derived value that does not stand in the input.
+    def judge(text: str, answer: Answer) -> Worth:
+        if answer.refusal or answer.finish_reason == "content_filter":
+            return Worth("refused", why="The provider marks it as a refusal.")
+        if answer.finish_reason == "length":
+            return Worth("unreadable", why="It was cut off at max_tokens.")
+        record = read_answer(answer, task.anatomy.shape)
+        worth = _another_shape(task) if record is None else judge_record(text, record)
+        if worth.outcome != "answered" and closed and refuses(answer.text or ""):
+            return Worth("refused", why="It declines to answer.")
+        return worth
+
+    return judge
+
+
+def record_judge_of(task: Task, seen: Iterable[Mapping[str, Any]] = ()) -> RecordJudge:
+    """Return what judges records as answers to a task's inputs.
+
+    In order: the declared schema, or a field missing that always was there; a label outside its
+    closed set; a copied or derived value that does not stand in the input. A closed set has the
+    values that the audit's sample had, and those that at least two of the records `seen` have: a
+    rare label need not have been in the sample.
     """
     closed = _closed_sets(task, seen)
     schema_fault = _schema_fault_of(task)
@@ -74,33 +99,21 @@ def judge_of(task: Task, seen: Iterable[Mapping[str, Any]] = ()) -> Judge:
         if field.kind in ("copy", "derived") and field.aligned >= _GROUNDED
     ]
 
-    def judge(text: str, answer: Answer) -> Worth:
-        if answer.refusal or answer.finish_reason == "content_filter":
-            return Worth("refused", why="The provider marks it as a refusal.")
-        if answer.finish_reason == "length":
-            return Worth("unreadable", why="It was cut off at max_tokens.")
-        record = read_answer(answer, task.anatomy.shape)
-        declined = refuses(answer.text or "") and _answers_are_closed(task)
-        if record is None:
-            return _declined() if declined else Worth("unreadable", why=_another_shape(task))
+    def judge(text: str, record: Mapping[str, Any]) -> Worth:
         if fault := schema_fault(record):
-            return _declined() if declined else Worth("off_schema", why=fault)
+            return Worth("off_schema", why=fault)
         spelt, fault = _in_sets(record, closed)
         if fault:
-            return _declined() if declined else Worth("other_label", why=fault)
+            return Worth("other_label", why=fault)
         fault = _ungrounded(spelt, copied, text)
         return Worth("ungrounded", why=fault) if fault else Worth("answered", spelt)
 
     return judge
 
 
-def _declined() -> Worth:
-    return Worth("refused", why="It declines to answer.")
-
-
-def _another_shape(task: Task) -> str:
+def _another_shape(task: Task) -> Worth:
     wanted = {"text": "text", "json": "JSON", "tool": "a tool call"}[task.anatomy.shape]
-    return f"It is not {wanted}."
+    return Worth("unreadable", why=f"It is not {wanted}.")
 
 
 def _answers_are_closed(task: Task) -> bool:

@@ -3,7 +3,7 @@
 ```
 calls.db · calls-<n>.db · labels.db · policy.json · keys.json · spend.db · columns.json
 savings.json · gateway-*.json
-tasks/<id>/{task.json, dataset-<id>.jsonl, students/<id>/, proofs/<id>.*}
+tasks/<id>/{task.json, dataset-<id>.jsonl, doubts-<id>.jsonl, gold.jsonl, students/, proofs/}
 ```
 """
 
