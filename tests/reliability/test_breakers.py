@@ -1,6 +1,7 @@
 """R-6: the breaker against a model of it, a hundred callers at once, a wall clock that moves."""
 
 import asyncio
+import math
 import time
 from contextlib import closing
 
@@ -27,6 +28,7 @@ class BreakerMachine(RuleBasedStateMachine):
         self.breaker = Breaker(clock=lambda: self.now)
         self.state, self.row, self.opened, self.until = "closed", 0, 0, 0.0
         self.calls = []
+        self.good = -math.inf
 
     def probing(self):
         return any(self.calls)
@@ -47,7 +49,10 @@ class BreakerMachine(RuleBasedStateMachine):
             assert leave
             self.calls.append(True)
 
-    @rule(which=st.integers(0, 50), outcome=st.sampled_from(["succeeded", "failed", "abandoned"]))
+    @rule(
+        which=st.integers(0, 50),
+        outcome=st.sampled_from(["answered", "storm", "failed", "abandoned"]),
+    )
     def end(self, which, outcome):
         if not self.calls:
             return
@@ -56,12 +61,16 @@ class BreakerMachine(RuleBasedStateMachine):
             # A call from before it opened, while the probe runs: its outcome is not the probe's.
             self.calls.append(probe)
             return
-        getattr(self.breaker, outcome)()
-        if outcome == "succeeded":
-            self.state, self.row, self.opened = "closed", 0, 0
-        elif outcome == "failed" and (self.state == "closed" or probe):
+        if outcome == "storm":
+            self.breaker.answered(well=False)
+        else:
+            getattr(self.breaker, outcome)()
+        if outcome == "answered":
+            self.state, self.row, self.opened, self.good = "closed", 0, 0, self.now
+        elif outcome in ("failed", "storm") and (self.state == "closed" or probe):
             self.row += 1
-            if probe or self.row == 5:
+            opens = outcome == "failed" or self.now - self.good >= 5.0
+            if probe or (opens and self.row >= 5):
                 self.state, self.row, self.opened = "open", 0, self.opened + 1
                 self.until = self.now + min(30.0 * self.opened, 300.0)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stepdown.cli.bench.gateway.mutations import FIELDS
 from stepdown.serve.settings import Limits, Timeouts
 
 
@@ -154,25 +155,6 @@ json_values = st.recursive(
     | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=5,
-)
-FIELDS = (
-    "model",
-    "messages",
-    "tools",
-    "tool_choice",
-    "response_format",
-    "stream",
-    "stream_options",
-    "metadata",
-    "n",
-    "stop",
-    "temperature",
-    "max_tokens",
-    "logprobs",
-    "functions",
-    "function_call",
-    "user",
-    "seed",
 )
 
 

@@ -27,7 +27,7 @@ def test_r6_opens_after_five_in_a_row_and_not_before():
     breaker = Breaker(clock=clock)
     for _ in range(4):
         breaker.failed()
-    breaker.succeeded()
+    breaker.answered()
     for _ in range(4):
         breaker.failed()
     assert breaker.wait_s() is None
@@ -49,7 +49,7 @@ def test_r6_one_success_closes():
     breaker = opened(clock)
     clock.now += 30
     assert breaker.wait_s() is None
-    breaker.succeeded()
+    breaker.answered()
     assert not breaker.open
     assert [breaker.wait_s() for _ in range(10)] == [None] * 10
 
@@ -94,7 +94,39 @@ def test_r6_the_breaker_always_lets_somebody_through_in_the_end(steps):
         elif step == "ask":
             breaker.wait_s()
         else:
-            {"ok": breaker.succeeded, "bad": breaker.failed, "left": breaker.abandoned}[step]()
+            {"ok": breaker.answered, "bad": breaker.failed, "left": breaker.abandoned}[step]()
     clock.now += 300
     breaker.abandoned()
     assert breaker.wait_s() is None
+
+
+def test_r6_answers_that_are_failures_open_it_after_five_in_a_row():
+    breaker = Breaker(clock=Clock())
+    for _ in range(4):
+        breaker.answered(well=False)
+    assert not breaker.open
+    breaker.answered(well=False)
+    assert breaker.wait_s() == 30.0
+
+
+def test_r3_one_that_answers_now_and_then_is_still_asked():
+    clock = Clock()
+    breaker = Breaker(clock=clock)
+    for _ in range(20):
+        breaker.answered()
+        for _ in range(9):
+            clock.now += 0.5
+            breaker.answered(well=False)
+        assert not breaker.open
+    clock.now += 0.5
+    breaker.answered(well=False)
+    assert breaker.open
+
+
+def test_r6_a_probe_whose_answer_is_a_failure_opens_it_again():
+    clock = Clock()
+    breaker = opened(clock)
+    clock.now += 30
+    assert breaker.wait_s() is None
+    breaker.answered(well=False)
+    assert breaker.wait_s() == 60.0

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 from aiohttp import web
@@ -45,27 +46,16 @@ def test_a_stream_that_passes_through_is_told_to_flow(start, world, ask):
     assert not {"x-accel-buffering", "cache-control"} & plain.headers.keys()
 
 
-async def cut_after_done(request, body, argument):
-    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
-    await response.prepare(request)
-    await response.write(b"data: {}\n\ndata: [DONE]\n\n")
-    await asyncio.sleep(0.05)
-    request.transport.abort()
-    return response
-
-
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
         ("cut:2", "upstream_broke_off"),
-        ("done", "upstream_broke_off"),
         ("stall:2", "upstream_stalled"),
         ("endless", "upstream_too_long"),
     ],
 )
 def test_r5_a_stream_that_passes_through_and_breaks_off_says_so(start, world, ask, fault, code):
     start(timeouts=Timeouts(idle=0.3))
-    world.upstream._done = cut_after_done
     world.upstream.fault = fault
     reply = ask("POST", "/v1/completions", b'{"stream": true}')
     assert reply.status == 200
@@ -75,6 +65,26 @@ def test_r5_a_stream_that_passes_through_and_breaks_off_says_so(start, world, as
     assert b"[DONE]" not in reply.body
     assert events
     assert all(json.loads(event.removeprefix(b"data: ")) is not None for event in events)
+
+
+async def lingers(request, body, argument):
+    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+    await response.prepare(request)
+    await response.write(b"data: {}\n\ndata: [DONE]\n\n")
+    await asyncio.sleep(float(argument))
+    request.transport.abort()
+    return response
+
+
+@pytest.mark.parametrize("seconds", ["0.05", "3"])
+def test_r5_a_stream_that_passes_through_has_ended_with_done(start, world, ask, seconds):
+    start(timeouts=Timeouts(idle=1.0))
+    world.upstream._lingers = lingers
+    world.upstream.fault = f"lingers:{seconds}"
+    began = time.monotonic()
+    reply = ask("POST", "/v1/completions", b'{"stream": true}')
+    assert reply.body == b"data: {}\n\ndata: [DONE]\n\n"
+    assert time.monotonic() - began < 0.9
 
 
 def test_what_is_not_there_in_time(start, world, ask):
@@ -165,3 +175,19 @@ def test_s4_a_key_for_anthropic_goes_to_its_address_alone(start, world, ask, tie
     assert len(anthropic.seen) == 1
     assert "sk-mine" in str(world.upstream.seen)
     assert "sk-ant-mine" not in str(world.upstream.seen)
+
+
+def test_s5_a_key_for_anthropic_goes_to_no_other_maker_with_a_chat_call(
+    start, world, ask, complete, body, tiers
+):
+    anthropic, _ = tiers
+    start(messages=Endpoint(anthropic.url))
+    for more in ({}, {"authorization": "Bearer sk-mine"}):
+        assert complete(body("hm"), {"x-api-key": "ant-mine", **more}).status == 200
+    assert "ant-mine" not in str(world.upstream.seen)
+    assert "sk-mine" in str(world.upstream.seen[1])
+    # Where it is the one address, it is the caller's word.
+    world.stop()
+    start()
+    complete(body("hm"), {"x-api-key": "ant-mine"})
+    assert "ant-mine" in str(world.upstream.seen[2])

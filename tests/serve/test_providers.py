@@ -2,7 +2,8 @@
 
 import pytest
 
-from stepdown.serve.providers import provider_of
+from stepdown.serve.headers import own_keys
+from stepdown.serve.providers import is_another_makers, provider_of
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,19 @@ from stepdown.serve.providers import provider_of
 )
 def test_a_provider_is_known_by_its_host(address, name):
     assert provider_of(address) == name
+
+
+@pytest.mark.parametrize(
+    ("address", "another"),
+    [
+        ("https://api.openai.com/v1", True),
+        ("https://api.anthropic.com/v1", False),
+        ("http://127.0.0.1:4000/v1", False),
+    ],
+)
+def test_s5_which_makers_are_known_to_be_others_than_anthropic(address, another):
+    assert is_another_makers(address) == another
+    key = (b"authorization", b"Bearer sk-ant-1")
+    other = [(b"authorization", b"Bearer sk-1"), (b"accept", b"*/*")]
+    passed = own_keys([key, *other], address, anthropics_elsewhere=False)
+    assert passed == (other if another else [key, *other])

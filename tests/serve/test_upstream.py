@@ -166,3 +166,15 @@ def test_reachability():
     with socket.create_server(("127.0.0.1", 0)) as there:
         assert asyncio.run(look(f"http://127.0.0.1:{there.getsockname()[1]}")) == ""
     assert "does not answer" in asyncio.run(look("http://127.0.0.1:1"))
+
+
+@pytest.mark.parametrize(
+    ("status", "opens"), [(500, True), (503, True), (429, False), (400, False)]
+)
+def test_r3_a_storm_of_5xx_opens_the_breaker_and_one_of_429_does_not(upstream, status, opens):
+    upstream.fault = f"status:{status}"
+    breaker = Breaker()
+    found = asked(upstream.url, 7, breaker=breaker)
+    assert breaker.open == opens
+    assert len(upstream.seen) == (5 if opens else 7)
+    assert found.count((503, "upstream_unavailable")) == 7 - len(upstream.seen)

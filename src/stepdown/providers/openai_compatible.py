@@ -17,7 +17,12 @@ _LARGEST = 64 * 1024 * 1024
 
 
 class OpenAICompatible:
-    """The provider; `timeout_s` is what one answer may take, `path` stands behind the API root."""
+    """The provider; `timeout_s` is what one answer may take, `path` stands behind the API root.
+
+    The address is the word of whoever runs the command, private or not, and nothing that a log or a
+    caller says comes near it: it isn't checked as the gateway's upstreams are. Redirects are not
+    followed, so that a key stays with it.
+    """
 
     def __init__(
         self,

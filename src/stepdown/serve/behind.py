@@ -4,6 +4,8 @@ The caller's keys and headers stay here: the question is written anew from the r
 goes wrong, the frontier model is asked instead.
 """
 
+import math
+
 import msgspec
 
 from stepdown.core.calls import Answer, Request, Usage
@@ -16,16 +18,14 @@ from stepdown.serve.chain import Link
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import forwarded
 from stepdown.serve.live import LiveRoute
-from stepdown.serve.till import Unaffordable
 from stepdown.serve.upstream import Unanswered, whole_body
 from stepdown.wire.asking import Inquiry, asked, said
 from stepdown.wire.told import told
 
-__all__ = ["BehindAnswer", "ask_behind"]
+__all__ = ["BehindAnswer", "Question", "ask_behind", "said_by"]
 
 _OK = 200
 _BAD_REQUEST = 400
-_NOT_SENT = 503
 
 
 class BehindAnswer(msgspec.Struct, frozen=True):
@@ -35,6 +35,14 @@ class BehindAnswer(msgspec.Struct, frozen=True):
     prediction: Prediction
     answer: Answer
     usage: Usage | None
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What a model is asked in our own words: the whole body, and the path that it goes to."""
+
+    path: str
+    model: str
+    body: bytes
 
 
 async def ask_behind(
@@ -78,34 +86,46 @@ async def _reply(gateway: Gateway, inquiry: Inquiry, body: bytes, turn: Turn) ->
     for link in gateway.chains.mid:
         if link.model in (None, inquiry.model):
             turn.upstream = link.upstream.address
-            found = await _said_by(gateway, link, inquiry, body, turn)
+            question = Question(inquiry.path, inquiry.model, body)
+            found = await said_by(gateway, turn, link, question)
             if not isinstance(found, int) or found == _BAD_REQUEST:
                 break
     return found
 
 
-async def _said_by(
-    gateway: Gateway, link: Link, inquiry: Inquiry, body: bytes, turn: Turn
+async def said_by(
+    gateway: Gateway,
+    turn: Turn,
+    link: Link,
+    question: Question,
+    *,
+    retries: int = 0,
+    until: float = math.inf,
 ) -> bytes | int:
-    limit = gateway.settings.limits.upstream_bytes
+    """Return the body of one upstream's answer, or its status where that is none (0: it gave none
+    at all); what it may want money for all the same is noted in `turn.beside`."""
+    limit, body = gateway.settings.limits.upstream_bytes, question.body
     headers = forwarded([(b"content-type", b"application/json")], link.api_key)
     try:
         async with (
-            gateway.till.bill(turn.caller.key, inquiry.model, body, link.tier) as bill,
+            gateway.till.bill(turn.caller.key, question.model, body, link.tier) as bill,
             link.upstream.answer(
-                "POST", inquiry.path, headers, body, first_byte_s=link.answer_s
+                "POST",
+                question.path,
+                headers,
+                body,
+                first_byte_s=link.answer_s,
+                retries=retries,
+                until=until,
             ) as reached,
         ):
             status = bill.status = reached.response.status
             if status != _OK:
                 return status
-            answer = await whole_body(reached.response, limit, link.answer_s)
+            answer = await whole_body(reached.response, limit, link.answer_s, until)
             bill.settle(told(answer).usage)
             return answer
-    except Unaffordable:
-        return 0
     except Unanswered as failure:
-        if failure.status != _NOT_SENT:
-            # It may have answered, and want money for it, without our hearing of it.
-            turn.beside = (*turn.beside, Spent("mid", inquiry.model))
+        if failure.sent:
+            turn.beside = (*turn.beside, Spent(link.tier, question.model))
         return 0

@@ -1,5 +1,6 @@
 """A circuit breaker: after several failures in a row, an upstream is left alone for a while."""
 
+import math
 import time
 from collections.abc import Callable
 
@@ -10,7 +11,9 @@ class Breaker:
     """Opens after `failures` in a row, for `pause_s` × the times it opened, at most `longest_s`.
 
     When the pause is over one probe goes through; its success closes the breaker, its failure opens
-    it again, for longer. `clock` is monotonic, in seconds.
+    it again, for longer. Answers that are failures open it only where there was no good one for
+    `storm_s`: one that fails half of what it is asked is still better than none. `clock` is
+    monotonic, in seconds.
     """
 
     def __init__(
@@ -18,12 +21,15 @@ class Breaker:
         failures: int = 5,
         pause_s: float = 30.0,
         longest_s: float = 300.0,
+        storm_s: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._failures = failures
         self._pause_s = pause_s
         self._longest_s = longest_s
         self._clock = clock
+        self._storm_s = storm_s
+        self._good_at = -math.inf
         self._in_a_row = 0
         self._opened = 0
         self._open_until: float | None = None
@@ -32,7 +38,7 @@ class Breaker:
     def wait_s(self) -> float | None:
         """Take leave to call: None, or the seconds until it is worth trying again.
 
-        Whoever got leave has to report `succeeded`, `failed` or `abandoned`.
+        Whoever got leave has to report `answered`, `failed` or `abandoned`.
         """
         if self._open_until is None:
             return None
@@ -49,18 +55,25 @@ class Breaker:
         """Whether calls are held back, or only a probe is let through."""
         return self._open_until is not None
 
-    def succeeded(self) -> None:
-        """Close: the upstream answered, whatever it said."""
+    def answered(self, *, well: bool = True) -> None:
+        """Close: the upstream answered; or count it, where it said that it is in trouble."""
+        if not well:
+            self._failed(self._clock() - self._good_at >= self._storm_s)
+            return
+        self._good_at = self._clock()
         self._in_a_row = self._opened = 0
         self._open_until = None
         self._probing = False
 
     def failed(self) -> None:
         """Count a failure to connect or to answer in time."""
+        self._failed(opens=True)
+
+    def _failed(self, opens: bool) -> None:
         if self.open and not self._probing:
             return  # a call from before it opened
         self._in_a_row += 1
-        if self._probing or self._in_a_row >= self._failures:
+        if self._probing or (opens and self._in_a_row >= self._failures):
             self._opened += 1
             pause = min(self._pause_s * self._opened, self._longest_s)
             self._open_until = self._clock() + pause

@@ -16,7 +16,7 @@ from stepdown.serve.capture import Capture, Outbox, Turn
 from stepdown.serve.chain import Chain, Link, chains_of
 from stepdown.serve.desk import Desk
 from stepdown.serve.dialects import CHAT, MESSAGES, Dialect
-from stepdown.serve.headers import KEY_HEADERS, Headers, forwarded
+from stepdown.serve.headers import KEY_HEADERS, Headers, forwarded, own_keys
 from stepdown.serve.live import Load, Loaded
 from stepdown.serve.metrics import Gauges, Metrics
 from stepdown.serve.redaction import Redactor, redactor
@@ -270,11 +270,14 @@ class Gateway:
 
     def forwarded(self, turn: Turn, link: Link) -> list[tuple[str, str]]:
         """Return the headers that go upstream; a key that the gateway knows as its own stays."""
-        sent = turn.headers
-        if link.api_key is None and self.callers.required:
-            own = self.callers.identified
-            sent = [one for one in sent if one[0] not in KEY_HEADERS or own([one]) is None]
-        return forwarded(sent, link.api_key, self._dialect_of(turn).key_header)
+        sent, dialect = turn.headers, self._dialect_of(turn)
+        if link.api_key is None:
+            elsewhere = dialect is not MESSAGES and self.chains.messages is not self.chains.frontier
+            sent = own_keys(sent, link.upstream.address, anthropics_elsewhere=elsewhere)
+            if self.callers.required:
+                own = self.callers.identified
+                sent = [one for one in sent if one[0] not in KEY_HEADERS or own([one]) is None]
+        return forwarded(sent, link.api_key, dialect.key_header)
 
     def _dialect_of(self, turn: Turn) -> Dialect:
         """Return whose address a turn is for: at paths that all dialects share, the headers tell,

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from stepdown.core.keys import is_virtual
 from stepdown.core.routes import Decision
+from stepdown.serve.providers import is_another_makers
 
 __all__ = [
     "KEY_HEADERS",
@@ -17,6 +18,7 @@ __all__ = [
     "decision_headers",
     "forwarded",
     "header",
+    "own_keys",
     "printable",
     "streaming",
 ]
@@ -56,6 +58,7 @@ _BACK = frozenset(
 )
 _BACK_PREFIXES = (b"openai-", b"x-ratelimit-", b"anthropic-")
 
+_ANTHROPICS = b"sk-ant-"
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _LONGEST = 200
 
@@ -66,6 +69,23 @@ def header(headers: Headers, name: bytes) -> str:
         if key == name:
             return value.decode("latin-1")
     return ""
+
+
+def own_keys(headers: Headers, address: str, *, anthropics_elsewhere: bool) -> Headers:
+    """Return the headers without the keys that are not meant for whoever is at an address.
+
+    One of Anthropic's stays away from another maker; so does any in `x-api-key`, where Anthropic's
+    clients have theirs, if those have an address of their own.
+    """
+    return [
+        (name, value)
+        for name, value in headers
+        if name not in KEY_HEADERS
+        or not (
+            (anthropics_elsewhere and name == b"x-api-key")
+            or (_ANTHROPICS in value and is_another_makers(address))
+        )
+    ]
 
 
 def forwarded(

@@ -20,10 +20,10 @@ from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import Headers, back, header, streaming
 from stepdown.serve.ours import headers_of, send_own
 from stepdown.serve.presence import while_there
-from stepdown.serve.relay import no_way, reply_to
+from stepdown.serve.relay import no_way, read_on, reply_to
 from stepdown.serve.replies import Receive, Reply, Send
 from stepdown.serve.sse import LineTooLong, SsePassage
-from stepdown.serve.till import Bill
+from stepdown.serve.till import COUNTS, Bill
 from stepdown.serve.upstream import Body, Unanswered
 from stepdown.wire.openai import parse_request
 from stepdown.wire.told import usage_beside
@@ -32,8 +32,6 @@ __all__ = ["pass_through"]
 
 _MOST_KEPT = 8 * 2**20
 """The longest answer, in bytes, whose usage is read."""
-_COUNTS = frozenset(("/messages/count_tokens", "/responses/input_tokens"))
-"""Paths that count the tokens of a call without making it."""
 
 
 class _Named(msgspec.Struct):
@@ -55,7 +53,7 @@ async def pass_through(gateway: Gateway, turn: Turn, receive: Receive, send: Sen
 def _name_anew(gateway: Gateway, turn: Turn) -> Reply | None:
     """Put a real model's name where tokens are to be counted for one of ours, as the call itself
     has it; returns why that can't be done, if so."""
-    if turn.method != "POST" or turn.path.partition("?")[0] not in _COUNTS:
+    if turn.method != "POST" or turn.path.partition("?")[0] not in COUNTS:
         return None
     try:
         name = _named.decode(turn.body).model
@@ -134,7 +132,7 @@ async def _parts(
 async def _stream(
     gateway: Gateway, turn: Turn, response: aiohttp.ClientResponse, body: Body, send: Send
 ) -> None:
-    """Pass a stream on line by line; what ends it waits until the upstream has ended."""
+    """Pass a stream on line by line; what ends it waits for what may follow it."""
     passage = SsePassage(gateway.settings.limits.line_bytes, turn.dialect.ends)
     chunk = await body.read()
     await _begin(turn, response.status, streaming(response.headers.items()), send)
@@ -144,7 +142,8 @@ async def _stream(
             passage.frames.clear()
             if passed:
                 await send({"type": "http.response.body", "body": passed, "more_body": True})
-            chunk = await body.read()
+            chunk = b"" if passage.done else await body.read()
+        await read_on(body, passage)
     except (Unanswered, LineTooLong) as failure:
         broken = isinstance(failure, Unanswered)
         turn.problem = failure.code if broken else "upstream_too_long"

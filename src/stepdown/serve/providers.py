@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-__all__ = ["provider_of"]
+__all__ = ["is_another_makers", "provider_of"]
 
 _BY_HOST = {
     "api.openai.com": "openai",
@@ -30,3 +30,8 @@ def provider_of(address: str) -> str:
     if known is not None:
         return known
     return next((name for end, name in _BY_SUFFIX.items() if host.endswith(end)), host or "unknown")
+
+
+def is_another_makers(address: str) -> bool:
+    """Say whether a maker of models other than Anthropic is known to be at an address."""
+    return _BY_HOST.get(urlsplit(address).hostname or "", "anthropic") != "anthropic"

@@ -42,13 +42,13 @@ from stepdown.wire.told import told
 __all__ = [
     "may_answer",
     "no_way",
+    "read_on",
     "relay",
     "relay_quietly",
     "reply_to",
 ]
 
 _SUCCESS = range(200, 300)
-_NOT_SENT = 503
 _AFTER_END_S = 0.25
 _NO_KEY = problem(
     503,
@@ -158,8 +158,7 @@ async def _along(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
         except Unanswered as failure:
             if turn.status or left == 1:
                 raise
-            if failure.status != _NOT_SENT:
-                # It may have answered, and want money for it, without our hearing of it.
+            if failure.sent:
                 turn.beside = (*turn.beside, Spent(link.tier, turn.model))
         turn.tries += 1
         gateway.fell_back += 1
@@ -292,7 +291,7 @@ async def _stream(
                     if not attempt.last and _refuses(passage.frames):
                         raise Unanswered(502, "upstream_error", "The upstream began with an error.")
                 await _send_part(turn, response, passage, passed, send)
-        await _rest(body, passage)
+        await read_on(body, passage)
     except Unanswered as broken:
         failure = broken
     except LineTooLong:
@@ -306,7 +305,7 @@ async def _stream(
     await _end(gateway, turn, response, passage, failure, send)
 
 
-async def _rest(body: Body, passage: SsePassage) -> None:
+async def read_on(body: Body, passage: SsePassage) -> None:
     """Read what follows the end, for a moment: the connection can be used again if it ends too."""
     if not passage.done:
         return

@@ -34,15 +34,16 @@ from stepdown.serve.replies import Reply, problem
 from stepdown.serve.settings import Settings
 from stepdown.serve.upstream import Unanswered
 
-__all__ = ["Account", "Bill", "Till", "Unaffordable"]
+__all__ = ["COUNTS", "Account", "Bill", "Till", "Unaffordable"]
 
-_NOT_SENT = frozenset(("upstream_unavailable", "upstream_crowded", "upstream_redirects"))
 _SUCCESS = range(200, 300)
 _IDLE_S = 30.0
 _ALL = ""  # the account of everybody together
 _LONGEST_WAIT_S = 120
 _MOST_TOLD = 300  # keys in the metrics; three series each
-_FREE = frozenset(("/messages/count_tokens", "/moderations"))
+COUNTS = frozenset(("/messages/count_tokens", "/responses/input_tokens"))
+"""Paths that count the tokens of a call without making it."""
+_FREE = COUNTS | {"/moderations"}
 _PRICED = frozenset(("/embeddings", "/completions"))
 """Paths that are passed on, and whose cost the price list of tokens tells."""
 _UNLIMITED = Allowance()
@@ -57,6 +58,11 @@ _named = msgspec.json.Decoder(_Named)
 
 class Unaffordable(Unanswered):
     """The request was not sent: a limit of its key, or of the whole gateway, has no room for it."""
+
+    @property
+    def sent(self) -> bool:
+        """Never."""
+        return False
 
     @property
     def is_final(self) -> bool:
@@ -281,8 +287,8 @@ class Bill:
         trace: TracebackType | None,
     ) -> None:
         """Settle what nobody has told the cost of."""
-        not_sent = isinstance(problem, Unanswered) and problem.code in _NOT_SENT
-        if not_sent or (self.status and self.status not in _SUCCESS):
+        unpaid = isinstance(problem, Unanswered) and not problem.sent
+        if unpaid or (self.status and self.status not in _SUCCESS):
             self._settle(0, 0)
         for budget, window, reserved in self._money:
             budget.settle(window, reserved, reserved)

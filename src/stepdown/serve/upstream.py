@@ -23,6 +23,9 @@ __all__ = ["Body", "Reached", "Unanswered", "Upstream", "whole_body"]
 
 _STATUSES = range(200, 600)
 _REDIRECTS = range(300, 400)
+_FAILING = frozenset((500, 502, 503, 504, 529))
+"""Statuses that say that the upstream is in trouble, whatever was asked."""
+_NOT_SENT = frozenset(("upstream_unavailable", "upstream_crowded", "upstream_redirects"))
 _WHOLE = 2**20
 _NOT_MODIFIED = 304
 
@@ -37,6 +40,11 @@ class Unanswered(UpstreamError):
         self.status = status
         self.code = code
         self.retry_after_s = retry_after_s
+
+    @property
+    def sent(self) -> bool:
+        """Whether it may have answered, and want money for it, without our hearing of it."""
+        return self.code not in _NOT_SENT
 
 
 class Reached(msgspec.Struct, frozen=True):
@@ -181,7 +189,8 @@ class Upstream:
         self.budget.asked()
         tries = 1
         response = await self._allowed(question)
-        while tries <= retries:
+        # One that is being tried out again is asked once.
+        while tries <= retries and not self.breaker.open:
             pause = pause_s(response.status, response.headers, tries - 1)
             if pause is None or time.monotonic() + pause >= question.until:
                 break
@@ -192,6 +201,7 @@ class Upstream:
             await asyncio.sleep(pause)
             response = await self._allowed(question)
             tries += 1
+        self.breaker.answered(well=response.status not in _FAILING)
         if response.status not in _STATUSES:
             response.close()
             raise Unanswered(
@@ -209,20 +219,18 @@ class Upstream:
         return response, tries
 
     async def _allowed(self, question: _Question) -> aiohttp.ClientResponse:
-        """Ask once, if the breaker allows it, and tell it how that went."""
+        """Ask once, if the breaker allows it, and tell it where nobody answers."""
         wait = self.breaker.wait_s()
         if wait is not None:
             raise _down(self._root, "it failed several times in a row", int(wait) + 1)
         try:
-            response = await self._respond(question)
+            return await self._respond(question)
         except Unanswered:
             self.breaker.failed()
             raise
         except BaseException:  # cancelled above all: no outcome, and the leave goes back
             self.breaker.abandoned()
             raise
-        self.breaker.succeeded()
-        return response
 
     async def _respond(self, question: _Question) -> aiohttp.ClientResponse:
         url = URL(self._root + question.path, encoded=True)

@@ -5,10 +5,10 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
+from stepdown.store.reading import open_reader
 from stepdown.store.schema import not_a_store
 
 __all__ = ["Follower", "Row", "follow"]
@@ -75,9 +75,5 @@ def follow(path: Path) -> Generator[Follower]:
     Raises:
         InputError: the file is not a store of calls, or is missing.
     """
-    try:
-        opened = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)
-    except sqlite3.Error as problem:
-        raise not_a_store(path, problem) from problem
-    with closing(opened) as connection:
+    with closing(open_reader(path)) as connection:
         yield Follower(path, connection)

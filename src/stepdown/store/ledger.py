@@ -32,7 +32,7 @@ from stepdown.core.labels import (
 )
 from stepdown.errors import InputError, UsageError
 from stepdown.store.reading import open_reader
-from stepdown.store.schema import connect, take_lock
+from stepdown.store.schema import connect, make_private, take_lock
 
 __all__ = ["Ledger", "read_labels", "read_requests", "read_spend"]
 
@@ -217,8 +217,7 @@ class Ledger:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    make_private(path)
     try:
         connection = connect(path, "sync")
     except sqlite3.Error as problem:

@@ -4,6 +4,7 @@ import fcntl
 import logging
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +12,16 @@ from stepdown.core.ports import Durability
 from stepdown.errors import InputError, UsageError
 from stepdown.store.damage import tell_damage
 
-__all__ = ["SCHEMA_VERSION", "connect", "file_system", "not_a_store", "open_store", "take_lock"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "connect",
+    "file_system",
+    "make_private",
+    "not_a_store",
+    "open_store",
+    "prepared",
+    "take_lock",
+]
 
 SCHEMA_VERSION = 1
 
@@ -88,16 +98,35 @@ def connect(path: Path, durability: Durability = "journal") -> sqlite3.Connectio
     Raises:
         sqlite3.Error: it can't be opened, or it is no database.
     """
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-    try:
+
+    def prepare(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         level = "FULL" if durability == "sync" else "NORMAL"
         connection.execute(f"PRAGMA synchronous = {level}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
-    except sqlite3.Error:
+
+    return prepared(path, prepare)
+
+
+def prepared(
+    path: Path, prepare: Callable[[sqlite3.Connection], None], busy_s: float = 0.0
+) -> sqlite3.Connection:
+    """Open a file for writing and prepare the connection; where that fails, it is closed again."""
+    connection = sqlite3.connect(
+        path, timeout=busy_s, isolation_level=None, check_same_thread=False
+    )
+    try:
+        prepare(connection)
+    except BaseException:  # whatever it was, nobody else would close it
         connection.close()
         raise
     return connection
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that its owner alone may read, unless there is one."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def open_store(path: Path, durability: Durability = "journal") -> sqlite3.Connection:
@@ -106,8 +135,7 @@ def open_store(path: Path, durability: Durability = "journal") -> sqlite3.Connec
     Raises:
         InputError: it is not a store of calls, or of a newer version.
     """
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    make_private(path)
     try:
         connection = connect(path, durability)
     except sqlite3.Error as problem:

@@ -8,7 +8,6 @@ matter; and processes may share it, since the fault of older SQLite releases wit
 of WAL. So the workers of a port, or gateways on one workspace, spend from one purse.
 """
 
-import os
 import sqlite3
 import threading
 from contextlib import suppress
@@ -16,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from stepdown.errors import InputError, StepdownError, UsageError
+from stepdown.store.schema import make_private, prepared
 
 __all__ = ["SqlitePurse"]
 
@@ -96,17 +96,8 @@ class SqlitePurse:
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with suppress(FileExistsError):
-                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(
-                self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._prepare(connection)
-            except BaseException:  # whatever it was, nobody else would close it
-                connection.close()
-                raise
-            self._connection = connection
+            make_private(self._path)
+            self._connection = prepared(self._path, self._prepare, _BUSY_S)
         return self._connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:

@@ -5,14 +5,14 @@ import shutil
 import pytest
 
 from stepdown.errors import ArtefactError
-from stepdown.students.generative.engines import GGUF, MODEL, open_engine
+from stepdown.students.generative.engines import GGUF, open_engine
 
 
 def test_each_kind_of_file_has_its_engine(folder, gguf_folder, tmp_path):
     (tmp_path / "a").mkdir()
     shutil.copyfile(gguf_folder / "tiny.gguf", tmp_path / "a" / GGUF)
     assert type(open_engine(tmp_path / "a")).__name__ == "LlamaEngine"
-    shutil.copytree(folder, tmp_path / "b" / MODEL)
+    shutil.copytree(folder, tmp_path / "b")
     assert type(open_engine(tmp_path / "b")).__name__ == "LocalEngine"
     assert type(open_engine(tmp_path / "b", "http://x/v1", "m")).__name__ == "RemoteEngine"
 

@@ -5,10 +5,19 @@ from pathlib import Path
 from stepdown.errors import ArtefactError, Unavailable
 from stepdown.students.generative.port import Engine
 
-__all__ = ["GGUF", "MODEL", "SERVER", "open_engine"]
+__all__ = ["GGUF", "SERVER", "model_files", "open_engine"]
 
 GGUF = "model.gguf"
-MODEL = "model"
+_CONFIG = "config.json"
+_PARTS = (
+    "*config.json",
+    "model*.safetensors*",
+    "*token*",
+    "*.jinja",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+)
 SERVER = "STEPDOWN_GENERATE_URL"
 """The environment variable that names an OpenAI-compatible server's root, such as vLLM's or
 Ollama's, which then answers in place of the files."""
@@ -30,12 +39,19 @@ def open_engine(folder: Path, server: str = "", model: str = "") -> Engine:
             from stepdown.students.generative.llama import LlamaEngine
 
             return LlamaEngine(folder / GGUF)
-        if (folder / MODEL).is_dir():
+        if (folder / _CONFIG).is_file():
             from stepdown.students.generative.local import load_local
 
-            return load_local(folder / MODEL)
+            return load_local(folder)
     except ImportError as error:
         raise Unavailable(
             f"The generative family needs {error.name}; install stepdown[generate]."
         ) from error
     raise ArtefactError(f"Student {folder.name} is damaged: it has no model; train it again.")
+
+
+def model_files(folder: Path) -> list[Path]:
+    """Return the model's own files among those of a student."""
+    if (folder / GGUF).is_file():
+        return [folder / GGUF]
+    return sorted({path for part in _PARTS for path in folder.glob(part) if path.is_file()})

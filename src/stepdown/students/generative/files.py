@@ -11,7 +11,7 @@ from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError
 from stepdown.students.assembly import assembler_of
 from stepdown.students.confidence import INPUTS, Confidence
-from stepdown.students.generative.engines import GGUF, MODEL, SERVER, open_engine
+from stepdown.students.generative.engines import SERVER, model_files, open_engine
 from stepdown.students.generative.prompts import Prompt
 from stepdown.students.generative.slots import Form
 from stepdown.students.generative.student import GenerativeStudent
@@ -35,10 +35,9 @@ def save_generative(student: GenerativeStudent, folder: Path) -> None:
     described = _Described(_FORMAT, student.form, student.prompt, student.confidence)
     (folder / _STUDENT).write_bytes(canonical_json(described))
     save_texts(student.novelty, folder)
-    if (student.files / GGUF).is_file():
-        shutil.copyfile(student.files / GGUF, folder / GGUF)
-    else:
-        shutil.copytree(student.files / MODEL, folder / MODEL)
+    # All side by side: what is published is one folder of plain files.
+    for path in model_files(student.files):
+        shutil.copyfile(path, folder / path.name)
 
 
 def load_generative(folder: Path, task: Task) -> GenerativeStudent:

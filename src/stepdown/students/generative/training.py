@@ -19,7 +19,7 @@ from stepdown.students.assembly import assembler_of
 from stepdown.students.confidence import Confidence
 from stepdown.students.confidence_training import fit_confidence
 from stepdown.students.generative.base import Causal, load_causal
-from stepdown.students.generative.engines import GGUF, MODEL, open_engine
+from stepdown.students.generative.engines import GGUF, open_engine
 from stepdown.students.generative.gguf_file import can_write, write_gguf
 from stepdown.students.generative.lora import LoraSettings, lora_settings, on_gpu, tune
 from stepdown.students.generative.prompts import prompt_of
@@ -105,8 +105,8 @@ def _write(causal: Causal, weights: Weights, files: Path) -> None:
     if weights.format == "gguf" and can_write(causal.model.config):
         write_gguf(weights.path, causal.model.state_dict(), causal.model.config, files / GGUF)
         return
-    causal.model.to(torch.bfloat16).save_pretrained(files / MODEL)
-    causal.tokenizer.save_pretrained(files / MODEL)
+    causal.model.to(torch.bfloat16).save_pretrained(files)
+    causal.tokenizer.save_pretrained(files)
 
 
 def _rehearse(

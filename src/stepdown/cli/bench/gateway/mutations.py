@@ -16,14 +16,14 @@ from stepdown.cli.bench.gateway.processes import Running
 from stepdown.cli.bench.gateway.upstream import model_behind
 from stepdown.core.ports import Progress
 
-__all__ = ["mutants", "mutated"]
+__all__ = ["FIELDS", "mutants", "mutated"]
 
 _COUNT = 10_000
 _SEED = 20261129
 _LONGEST_S = 2.0
 _PATIENCE_S = 30.0
 _PATHS = ("/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1/route", "/v1/embeddings")
-_FIELDS = (
+FIELDS = (
     "model",
     "messages",
     "tools",
@@ -41,9 +41,11 @@ _FIELDS = (
     "user",
     "metadata",
     "functions",
+    "function_call",
     "input",
     "system",
 )
+"""What is put out of order, in bodies of all dialects."""
 _VALUES: tuple[Callable[[random.Random], Any], ...] = (
     lambda _: None,
     lambda _: True,
@@ -101,7 +103,7 @@ def mutants(body: bytes, count: int) -> Iterator[bytes]:
 
 def _mutant(draw: random.Random, value: dict[str, Any]) -> bytes:
     for _ in range(draw.choice((1, 1, 2, 3))):
-        value[draw.choice(_FIELDS)] = draw.choice(_VALUES)(draw)
+        value[draw.choice(FIELDS)] = draw.choice(_VALUES)(draw)
     data = json.dumps(value).encode()
     kind = draw.randrange(8)
     if kind == 0:
