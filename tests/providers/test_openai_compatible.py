@@ -61,6 +61,6 @@ def test_whether_anything_was_sent_is_known():
 
 
 def test_a_flood_is_cut_off(monkeypatch):
-    monkeypatch.setattr("stepdown.providers.openai_compatible._LARGEST", 10)
+    monkeypatch.setattr("stepdown.providers.reaching._LARGEST", 10)
     with serve_recorded([CALL]) as root, pytest.raises(UpstreamError, match="more than any"):
         complete(root, REQUEST)

@@ -1,7 +1,17 @@
 """What rooms need of each other, as small protocols; `cli` alone wires them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+)
 from contextlib import AbstractAsyncContextManager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol
 
@@ -12,6 +22,10 @@ from stepdown.core.datasets import Example
 from stepdown.core.tasks import Input, Task
 
 __all__ = [
+    "BatchAnswer",
+    "BatchProvider",
+    "BatchState",
+    "Batches",
     "CallStore",
     "Choosy",
     "Complete",
@@ -181,6 +195,75 @@ class Provider(Protocol):
         self, source: str, api_key: str | None = None
     ) -> AbstractAsyncContextManager[Complete]:
         """Connect to `source`: an API root, or whatever the provider reads from."""
+        ...
+
+
+class BatchState(msgspec.Struct, frozen=True):
+    """How far a batch is: `status` in the API's own word, `why` where it failed as a whole.
+
+    When it has `ended` its answers can be read, however few there are.
+    """
+
+    id: str
+    status: str
+    ended: bool
+    done: int
+    total: int
+    why: str = ""
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """What became of one item: the JSON of a chat.completion, or no `body` and `why`.
+
+    `status` is the HTTP status that the item alone would have had, None where it was never run
+    (the batch expired or was cancelled): nothing was paid for it.
+    """
+
+    key: str
+    body: bytes | None
+    status: int | None = None
+    why: str = ""
+
+
+class Batches(Protocol):
+    """An API's batches: many requests at once, answered within a day, at `price_share` of the list
+    price. A batch has at most `most_items` and `most_bytes`. What fails raises UpstreamError.
+    """
+
+    price_share: Fraction
+    most_items: int
+    most_bytes: int
+
+    async def find(
+        self, name: str, keys: Set[str], since: float, others: Set[str]
+    ) -> BatchState | None:
+        """Look for a batch that was created as `name`, with items of these keys, after `since`.
+
+        `others` are ids that can't be it. Where an API keeps no names this may be one that only
+        looks like it, until it has ended and answers none of the keys.
+        """
+        ...
+
+    async def create(self, name: str, items: Iterable[tuple[str, bytes]]) -> BatchState:
+        """Create a batch of (key, body of a chat request); the keys are fit for a file's name."""
+        ...
+
+    async def state(self, id: str) -> BatchState:
+        """Return how far a batch is."""
+        ...
+
+    def answers(self, id: str) -> AsyncGenerator[BatchAnswer]:
+        """Yield what became of each item of a batch that has ended, in any order."""
+        ...
+
+
+class BatchProvider(Provider, Protocol):
+    """A provider whose API takes batches too."""
+
+    def batches(
+        self, source: str, api_key: str | None = None
+    ) -> AbstractAsyncContextManager[Batches]:
+        """Connect to the batches at the API root `source`."""
         ...
 
 

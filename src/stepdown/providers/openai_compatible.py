@@ -1,19 +1,13 @@
 """Any server that speaks OpenAI's API: one POST, one whole answer, to chat or to decisions."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-import aiohttp
-
-from stepdown.core.ports import Complete
-from stepdown.errors import UpstreamError
-from stepdown.wire.retry_after import told_s
+from stepdown.core.ports import Batches, Complete
+from stepdown.providers.openai_batches import OpenAIBatches
+from stepdown.providers.reaching import Reached, reaching
 
 __all__ = ["DECISIONS", "PROVIDER", "OpenAICompatible"]
-
-_CONNECT_S = 2.0
-_QUOTED = 200
-_LARGEST = 64 * 1024 * 1024
 
 
 class OpenAICompatible:
@@ -37,44 +31,22 @@ class OpenAICompatible:
     @asynccontextmanager
     async def connect(self, source: str, api_key: str | None = None) -> AsyncGenerator[Complete]:
         """Give a function that completes requests at the API root `source`."""
-        root = source.rstrip("/")
-        if root.count("/") == 2:  # an address without a path
-            root += "/v1"
-        headers = {"content-type": "application/json"}
-        if api_key is not None:
-            headers["authorization"] = f"Bearer {api_key}"
-        timeout = aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=_CONNECT_S)
-        async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+        async with self._reached(source, api_key) as api:
 
             async def complete(body: bytes) -> bytes:
-                return await _post(session, f"{root}/{self._path}", body)
+                return await api.post(self._path, body)
 
             yield complete
 
+    @asynccontextmanager
+    async def batches(self, source: str, api_key: str | None = None) -> AsyncGenerator[Batches]:
+        """Give the batches of chat completions at the API root `source`."""
+        async with self._reached(source, api_key) as api:
+            yield OpenAIBatches(api)
 
-async def _post(session: aiohttp.ClientSession, url: str, body: bytes) -> bytes:
-    try:
-        async with session.post(url, data=body, allow_redirects=False) as response:
-            answer = bytearray()
-            async for chunk in response.content.iter_any():
-                answer += chunk
-                if len(answer) > _LARGEST:
-                    raise UpstreamError(f"{url} sends more than any answer needs; ask another.")
-    except (aiohttp.ClientError, OSError) as problem:
-        raise UpstreamError(
-            f"{url} does not answer ({type(problem).__name__}); check the address and the network.",
-            unsent=isinstance(
-                problem, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
-            ),
-        ) from problem
-    if response.status != 200:
-        quoted = answer[:_QUOTED].decode("utf-8", "replace")
-        raise UpstreamError(
-            f"{url} answered with status {response.status}: {quoted}",
-            response.status,
-            told_s(response.headers),
-        )
-    return bytes(answer)
+    def _reached(self, source: str, api_key: str | None) -> AbstractAsyncContextManager[Reached]:
+        headers = {} if api_key is None else {"authorization": f"Bearer {api_key}"}
+        return reaching(source, headers, self._timeout_s)
 
 
 PROVIDER = OpenAICompatible()

@@ -48,8 +48,8 @@ def estimated_usage(request: Request, answer: Answer) -> Usage:
     return Usage(max(1, -(-chars // CHARS_PER_TOKEN)), answer_tokens(answer))
 
 
-def completion_body(answer: Answer, stamp: Stamp, usage: Usage) -> bytes:
-    """Return a chat.completion with one choice."""
+def completion_body(answer: Answer, stamp: Stamp, usage: Usage | None) -> bytes:
+    """Return a chat.completion with one choice; without `usage` where it is unknown."""
     message: dict[str, Any] = {
         "role": "assistant",
         "content": _content(answer),
@@ -71,7 +71,7 @@ def completion_body(answer: Answer, stamp: Stamp, usage: Usage) -> bytes:
             "created": stamp.created,
             "model": stamp.model,
             "choices": [choice],
-            "usage": usage_body(usage),
+            **({} if usage is None else {"usage": usage_body(usage)}),
         }
     )
 
