@@ -234,3 +234,59 @@ def test_many_batch_files_have_one_coverage(log, tmp_path):
     calls, (entry,) = log.read(tmp_path)
     assert len(calls) == 5
     assert entry.source.endswith("and 7 more")
+
+
+EXPORTS = sorted((Path(__file__).parent / "exports").iterdir())
+HOSTILE = (
+    "</script><img src=x onerror=alert(1)> \u202e {{7*7}} '; DROP TABLE calls; -- \ud800\x00 \\\" {"
+)
+
+
+def told(log, path):
+    """Read a file; return its calls' texts, or the error's one sentence."""
+    try:
+        calls, _ = log.read(path)
+    except LogError as error:
+        assert "\n" not in str(error)
+        return None
+    return {(call.request.messages[-1].text, call.answer.text) for call in calls}
+
+
+@pytest.mark.parametrize("path", EXPORTS, ids=lambda path: path.stem)
+def test_an_export_cut_off_anywhere_is_counted_and_nothing_is_invented(log, tmp_path, path):
+    whole, data = told(log, path), path.read_bytes()
+    cut = tmp_path / path.name
+    for end in range(0, len(data), max(1, len(data) // 40)):
+        cut.write_bytes(data[:end])
+        assert (told(log, cut) or set()) <= whole
+    cut.write_bytes(gzip.compress(data)[:-20])
+    assert (told(log, cut) or set()) <= whole
+
+
+def replaced(value, at, hostile):
+    """Return JSON with its `at`-th text replaced; None: it has fewer."""
+    count = iter(range(10**6))
+
+    def walk(one):
+        if isinstance(one, str):
+            return hostile if next(count) == at else one
+        if isinstance(one, list):
+            return [walk(item) for item in one]
+        return {key: walk(item) for key, item in one.items()} if isinstance(one, dict) else one
+
+    changed = walk(value)
+    return changed if next(count) > at else None
+
+
+@pytest.mark.parametrize("path", EXPORTS, ids=lambda path: path.stem)
+def test_hostile_text_in_any_field_is_read_or_told(log, tmp_path, path):
+    text = path.read_text()
+    whole = path.suffix == ".json"
+    lines = [json.loads(text)] if whole else [json.loads(line) for line in text.splitlines()]
+    changed = tmp_path / path.name
+    at = 0
+    while (first := replaced(lines[0], at, HOSTILE)) is not None:
+        at += 1
+        changed.write_text("\n".join(json.dumps(line) for line in [first, *lines[1:]]))
+        told(log, changed)  # every line is a call, or rejected by a reason: `log.read` checks it
+    assert at > 5

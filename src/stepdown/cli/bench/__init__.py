@@ -37,6 +37,8 @@ BENCHMARKS = {
     "latency": "stepdown.cli.bench.classification:latency",
     "http": "stepdown.cli.bench.http:http_added",
     "audit": "stepdown.cli.bench.scale:audit_rate",
+    "audit-formats": "stepdown.cli.bench.sources:audit_formats",
+    "code-scan": "stepdown.cli.bench.sources:code_scan",
     "grouping": "stepdown.cli.bench.grouping:grouping",
     "routing-mmlu": "stepdown.cli.bench.routing:routing_mmlu",
     "routing-multi": "stepdown.cli.bench.routing_multi:routing_multi",

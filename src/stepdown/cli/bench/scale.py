@@ -14,7 +14,7 @@ from stepdown.cli.bench.figures import Figure
 from stepdown.cli.sets import read_set
 from stepdown.core.ports import Progress
 
-__all__ = ["audit_rate", "write_log"]
+__all__ = ["audit_rate", "audited", "write_log"]
 
 SIZES = (100_000, 300_000, 1_000_000)
 LINE_BYTES = 2048
@@ -68,7 +68,7 @@ def _line(pick: random.Random, number: int, text: str, label: str) -> str:
     return json.dumps(line) + "\n"
 
 
-def _audit(log: Path, workspace: Path) -> tuple[float, float, float]:
+def audited(log: Path, workspace: Path) -> tuple[float, float, float]:
     """Run one audit pinned to one core; return CPU seconds, wall seconds and peak megabytes."""
     core = min(os.sched_getaffinity(0))
     command = [sys.executable, "-m", "stepdown", "audit", str(log), "--json"]
@@ -98,7 +98,7 @@ def audit_rate(data: Path, progress: Progress) -> Sequence[Figure]:
         for at, size in enumerate(SIZES):
             progress("auditing", at, len(SIZES))
             write_log(data, log, size)
-            cpu, wall, peak = _audit(log, Path(folder) / f"workspace-{size}")
+            cpu, wall, peak = audited(log, Path(folder) / f"workspace-{size}")
             rates.append(cpu / size)
             last = size == SIZES[-1]
             note = f"{wall:.1f} s wall, {log.stat().st_size / size:,.0f} bytes a call"
