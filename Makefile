@@ -77,7 +77,7 @@ bench-gateway-memory: .venv/ready
 
 lock:
 	uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements/base.txt
-	uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --extra static --extra demo --extra encoder --extra documents --extra code --extra otel --extra postgres --group dev pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --extra static --extra demo --extra encoder --extra documents --extra code --extra otel --extra postgres --extra privacy --group dev pyproject.toml -o requirements/dev.txt
 	echo 'psycopg[binary]' | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 -c requirements/dev.txt - -o requirements/postgres.txt
 	printf 'langchain-openai\nlitellm\n' | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 -c requirements/dev.txt - -o requirements/clients.txt
 	echo "torch==2.13.0+cpu" | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --find-links "$(PIP_FIND_LINKS)" --extra train --extra generate --extra needle -c requirements/dev.txt -c - pyproject.toml -o requirements/models.txt

@@ -42,6 +42,7 @@ DATABASES = ("postgresql://", "postgres://")
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Part = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Kind = Literal["credentials", "emails", "ibans", "cards", "ips", "phones", "ids"]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,7 +136,9 @@ class StoreConfig(_Section, frozen=True):
     `durability` is what a captured call survives once its caller has the answer: `async` promises
     nothing, `journal` that it survives the process, `sync` the machine as well. `when_full` is what
     happens when no more can be captured: `shed` answers on and counts what is missing, `refuse`
-    answers 503. `redact` is what is taken out of a call before it is kept.
+    answers 503. `redact` is what is taken out of whatever stepdown keeps (docs/privacy.md), and
+    `regions` are the countries, as codes such as DE, whose national phone numbers and ids are known
+    to it.
     """
 
     url: str = "sqlite"
@@ -143,7 +146,8 @@ class StoreConfig(_Section, frozen=True):
     outbox_bytes: Annotated[int, msgspec.Meta(ge=1024 * 1024)] = 1024 * 1024 * 1024
     durability: Durability = "journal"
     when_full: Literal["shed", "refuse"] = "shed"
-    redact: tuple[Literal["credentials", "emails", "cards"], ...] = ("credentials",)
+    redact: tuple[Kind, ...] = ("credentials",)
+    regions: tuple[str, ...] = ()
 
 
 class ServeConfig(_Section, frozen=True):

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepdown.core.ports import Exchange
+from stepdown.core.redaction import redactor
 from stepdown.core.routes import Decision
 from stepdown.serve.capture import Capture, exchange_of, one_line, quoted
 from stepdown.serve.gateway import new_turn
-from stepdown.serve.redaction import redactor
 
 
 def test_the_line_of_an_answer(start, world, complete, body):

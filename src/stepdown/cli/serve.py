@@ -183,6 +183,7 @@ def settings_of(
         audit_share=config.defaults.audit_share or 0.0,
         retries=own.retries,
         redact=config.store.redact,
+        regions=config.store.regions,
         refuses_uncaptured=config.store.when_full == "refuse",
         durability=config.store.durability,
         allow_private=named is not None and named.allow_private,

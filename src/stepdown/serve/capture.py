@@ -12,13 +12,13 @@ import msgspec
 
 from stepdown.core.calls import Request, Usage
 from stepdown.core.ports import Exchange, Prediction
+from stepdown.core.redaction import Redactor
 from stepdown.core.routes import Decision
 from stepdown.core.savings import Spent
 from stepdown.serve.callers import ANYONE, Caller
 from stepdown.serve.chain import Chain
 from stepdown.serve.dialects import CHAT, Dialect
 from stepdown.serve.headers import Headers
-from stepdown.serve.redaction import Redactor
 from stepdown.serve.till import Bill
 from stepdown.serve.trace import Trace
 from stepdown.wire.openai_answers import usage_body

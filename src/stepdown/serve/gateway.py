@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from stepdown.core.redaction import Redactor, redactor
 from stepdown.errors import StepdownError, UsageError
 from stepdown.serve.callers import callers_of, known_keys_of
 from stepdown.serve.capture import Capture, Outbox, Turn
@@ -19,7 +20,6 @@ from stepdown.serve.dialects import CHAT, MESSAGES, Dialect
 from stepdown.serve.headers import KEY_HEADERS, Headers, forwarded, own_keys
 from stepdown.serve.live import Load, Loaded
 from stepdown.serve.metrics import Gauges, Metrics
-from stepdown.serve.redaction import Redactor, redactor
 from stepdown.serve.reloading import Config, Reload, Reloaded, no_reload, renewed, retire
 from stepdown.serve.settings import Settings, is_loopback
 from stepdown.serve.shapes import Shapes
@@ -76,7 +76,7 @@ class Gateway:
         self.conversations = Conversations(limits.conversations, timeouts.conversation)
         self.students = StudentRunner(timeouts.student, limits.students_waiting)
         self.shapes = Shapes()
-        clean = redactor(settings.redact, settings.secrets())
+        clean = redactor(settings.redact, settings.secrets(), settings.regions)
         self.capture = Capture(outbox, timeouts.commit, clean)
         self.watch = Watch(settings, clean.clean)
         self.load_problem = self.keys_problem = ""
@@ -211,7 +211,7 @@ class Gateway:
         chains = chains_of(settings, there)
         load = found.load or self._load
         loaded = await asyncio.to_thread(self._load_warm, None, load) if found.load else None
-        clean = redactor(settings.redact, settings.secrets())
+        clean = redactor(settings.redact, settings.secrets(), settings.regions)
         # The keys last, and nobody else reads them meanwhile: a key that was revoked while the rest
         # was made ready must not come back.
         async with self._reading_keys:

@@ -164,11 +164,11 @@ class Settings(msgspec.Struct, frozen=True):
     that the upstream answered with a passing failure is tried again up to `retries` times. What
     can't be captured is answered all the same, or with `refuses_uncaptured` by a 503; with that, or
     where `durability` promises the disk, a gateway that can't capture is not ready. `redact` names
-    the kinds of text that are taken out of what is captured. `allow_private` lets the upstream's
-    name, though a public one, lead to a private address. `worker` says which of several this is, if
-    any. `access_log` is a file that gets a line of JSON for each request ("-": standard output),
-    `otlp_endpoint` a collector that gets a span of `trace_share` of those whose callers have not
-    decided it.
+    the kinds of text that are taken out of what is captured, with the forms of `regions`.
+    `allow_private` lets the upstream's name, though a public one, lead to a private address.
+    `worker` says which of several this is, if any. `access_log` is a file that gets a line of JSON
+    for each request ("-": standard output), `otlp_endpoint` a collector that gets a span of
+    `trace_share` of those whose callers have not decided it.
     """
 
     host: str = "127.0.0.1"
@@ -194,6 +194,7 @@ class Settings(msgspec.Struct, frozen=True):
     refuses_uncaptured: bool = False
     durability: Durability = "journal"
     redact: tuple[str, ...] = ("credentials",)
+    regions: tuple[str, ...] = ()
     allow_private: bool = False
     ask_usage: bool | None = None
     worker: Worker | None = None

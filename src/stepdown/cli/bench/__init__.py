@@ -40,6 +40,7 @@ BENCHMARKS = {
     "audit-formats": "stepdown.cli.bench.sources:audit_formats",
     "code-scan": "stepdown.cli.bench.sources:code_scan",
     "grouping": "stepdown.cli.bench.grouping:grouping",
+    "redaction": "stepdown.cli.bench.redaction:redaction",
     "routing-mmlu": "stepdown.cli.bench.routing:routing_mmlu",
     "routing-multi": "stepdown.cli.bench.routing_multi:routing_multi",
     "gateway": "stepdown.cli.bench.gateway.parts:all_but_memory",

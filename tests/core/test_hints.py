@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepdown.serve.hints import hints_of
+from stepdown.core.hints import hints_of
 
 LITERALS = (b"sk-", b"ghp_", b"password", b"passwd", b"://", b"@", b"PRIVATE KEY-----")
 HINTS = hints_of(LITERALS)
