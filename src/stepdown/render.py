@@ -19,7 +19,15 @@ from stepdown.core import display
 from stepdown.core.audits import AuditReport
 from stepdown.core.ports import Progress
 from stepdown.core.proofs import Certificate, Economics, Interval, Proof, shared_confidence
-from stepdown.core.summaries import audit_headline, promise, proof_headline, spending_lines
+from stepdown.core.summaries import (
+    audit_headline,
+    ceiling_text,
+    gold_lines,
+    interval_text,
+    promise,
+    proof_headline,
+    spending_lines,
+)
 from stepdown.core.tasks import Task
 
 __all__ = [
@@ -239,21 +247,12 @@ def proof_summary(proof: Proof) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
-    for name, value in (*_quality(proof), *_money_and_time(proof)):
+    for name, value in (*_quality(proof), *_trust(proof), *_money_and_time(proof)):
         grid.add_row(name, _text(value))
     parts.append(Padding(grid, (1, 0)))
     if proof.economics.rows:
         parts.append(_cost_table(proof.economics))
     return Group(*parts)
-
-
-def _with_interval(interval: Interval) -> str:
-    if not interval.total:
-        return f"{display.UNKNOWN} (no rows)"
-    return (
-        f"{display.share(interval.estimate)}  ({display.share_range(interval.low, interval.high)}; "
-        f"{display.count(interval.count)} of {display.count(interval.total)})"
-    )
 
 
 def _mean_loss(interval: Interval) -> str:
@@ -289,11 +288,19 @@ def _quality(proof: Proof) -> Iterator[tuple[str, str]]:
         )
     if certificate.novelty_cutoff is not None:
         yield "novelty gate", _gate(certificate)
-    yield "coverage (test)", _with_interval(test.coverage)
-    yield "agreement (test)", _with_interval(test.agreement) + ", if it answered all"
-    shown = _mean_loss if certificate.graded else _with_interval
+    yield "coverage (test)", interval_text(test.coverage)
+    yield "agreement (test)", interval_text(test.agreement) + ", if it answered all"
+    shown = _mean_loss if certificate.graded else interval_text
     yield "joint risk", shown(test.joint_risk)
     yield "selective risk", shown(test.selective_risk)
+
+
+def _trust(proof: Proof) -> Iterator[tuple[str, str]]:
+    if proof.ceiling is not None:
+        yield "teacher agrees with itself", ceiling_text(proof.ceiling)
+    if proof.gold is not None:
+        yield "by people's word", f"{display.plural(proof.gold.rows, 'test row')} drawn at random"
+        yield from ((f"  {name}" if name else "", text) for name, text in gold_lines(proof.gold))
 
 
 def _errors(certificate: Certificate) -> str:

@@ -5,7 +5,7 @@ import pytest
 from tests.web import samples
 from tests.web.reading import Page, check
 
-from stepdown.core.proofs import Confusion, Proof
+from stepdown.core.proofs import Ceiling, Confusion, GoldResult, Interval, Proof
 from stepdown.core.tasks import Task
 from stepdown.web.proof_page import proof_page
 
@@ -100,3 +100,15 @@ def test_confusions_of_many_labels_do_not() -> None:
     page = made(msgspec.structs.replace(proof, test=test))
     assert ("table", {"class": "matrix"}) not in page.elements
     assert "10 rarer pairs are left out" in page.text
+
+
+def test_peoples_word_and_the_teachers_ceiling_are_told() -> None:
+    assert "Whose errors" not in made(samples.proof_certified()).text
+    share = Interval(9, 10, 0.9, 0.55, 0.99)
+    gold = GoldResult(10, share, share, share, share, share, 3, 2, 1, 4)
+    ceiling = Ceiling(share, 10, 3, "<gpt>", (("/a", share), ("/b", share)))
+    text = made(msgspec.structs.replace(samples.proof_certified(), gold=gold, ceiling=ceiling)).text
+    assert "Of the 4 rows where the teacher is wrong, the student is right in 3" in text
+    assert "4 more were shown and not judged" in text
+    assert "<gpt> gave the same answer in 90.0 % of the cases" in text
+    assert "/b 90.0 %" in text

@@ -28,8 +28,8 @@ _VARIABLE = "STEPDOWN_WORKSPACE"
 class Session(msgspec.Struct, frozen=True):
     """One command's workspace, configuration and common options.
 
-    `reference` says in the proofs what the students are compared with; `config_file` is where the
-    configuration was read.
+    `reference` says in the proofs what the students are compared with, `gold` that it is people's
+    word; `config_file` is where the configuration was read.
     """
 
     workspace: Workspace
@@ -40,6 +40,7 @@ class Session(msgspec.Struct, frozen=True):
     json: bool = False
     yes: bool = False
     reference: str = "the teacher's logged answers"
+    gold: bool = False
     config_file: Path = Path("stepdown.toml")
 
     def terms(self, task: str) -> Terms:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import msgspec
 
 from stepdown.cli import steps
 from stepdown.cli.hosted import ask_behind
@@ -21,10 +22,13 @@ __all__ = ["prove"]
 @click.command()
 @click.argument("task")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Copy the report.")
+@click.option("--gold", is_flag=True, help="Certify against people's answers, not the teacher's.")
 @common
-def prove(session: Session, task: str, html: Path | None) -> None:
+def prove(session: Session, task: str, html: Path | None, gold: bool) -> None:
     """Certify TASK's newest student; exit status 1 and the reason when it isn't."""
     found = session.workspace.task(task)
+    if gold:
+        session = msgspec.structs.replace(session, gold=True, reference="people's answers (gold)")
     with progress_bar() as progress:
         proof = steps.certify(session, found, progress, _asking(session, found, progress))
     report = session.workspace.proofs(found.id) / f"{proof.id}.html"

@@ -34,6 +34,7 @@ from stepdown.prove import ProofTerms, load_proof, prove, save_proof
 from stepdown.web import proof_page
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import Manifest, verify_student
+from stepdown.workspace.ceilings import read_ceiling
 from stepdown.workspace.columns import note_columns, read_columns
 from stepdown.workspace.files import publish_file
 from stepdown.workspace.gold import read_gold
@@ -256,6 +257,7 @@ def proof_terms(
     weighed beside it (`cheaper`), and the hosted model behind it.
     """
     terms = session.terms(task.name)
+    folder = session.workspace.folder(task.id)
     return ProofTerms(
         budget=terms.error_budget,
         confidence=terms.confidence,
@@ -268,6 +270,9 @@ def proof_terms(
         novelty=terms.novelty,
         cheaper=msgspec.convert(noted.get("cheaper", []), tuple[CostRow, ...]),
         behind=msgspec.convert(noted.get("behind"), CostRow | None),
+        ceiling=read_ceiling(folder / "ceiling.json"),
+        gold=read_gold(folder / "gold.jsonl"),
+        gold_certifies=session.gold,
     )
 
 

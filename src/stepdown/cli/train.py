@@ -3,6 +3,7 @@
 import click
 
 from stepdown.cli import steps
+from stepdown.cli.ceilings import refuse_too_tight
 from stepdown.cli.hosted import ask_hosted
 from stepdown.cli.ladder import train_task
 from stepdown.cli.options import Session, common, print_json
@@ -25,6 +26,7 @@ __all__ = ["train"]
 def train(session: Session, task: str, family: str | None, mid: bool) -> None:
     """Train a student for TASK on its dataset's train part."""
     found = session.workspace.task(task)
+    refuse_too_tight(session, found)
     dataset = steps.current_dataset(session.workspace, found)
     with progress_bar() as progress:
         hosted = ask_hosted(session, found, dataset, progress) if mid else None

@@ -14,6 +14,7 @@ from stepdown.core.datasets import SplitReport
 
 __all__ = [
     "Bin",
+    "Ceiling",
     "Certificate",
     "Confusion",
     "ContractKind",
@@ -21,6 +22,7 @@ __all__ = [
     "CurvePoint",
     "Economics",
     "FieldRow",
+    "GoldResult",
     "Interval",
     "Latency",
     "Proof",
@@ -171,6 +173,44 @@ class TestResult(msgspec.Struct, frozen=True):
     confusions: tuple[Confusion, ...] = ()
 
 
+class Ceiling(msgspec.Struct, frozen=True):
+    """How often a teacher, asked the same again, answered alike.
+
+    `agreement` is over `items` asked `asked` times each (0: as often as the log did), of each item
+    the share of the pairs of its answers that agree. `fields` are those of the items in which the
+    field has a value. `teacher` is "" where several models answered.
+    """
+
+    agreement: Interval
+    items: int
+    asked: int = 0
+    teacher: str = ""
+    fields: tuple[tuple[str, Interval], ...] = ()
+    made_at: str = ""
+
+
+class GoldResult(msgspec.Struct, frozen=True):
+    """The test rows that people judged, a random sample of them: who is right by their word.
+
+    `teacher` and `student` are right on all `rows`, the student as if it answered all of them.
+    `teacher_answered` and `student_answered` are the same among those that the student answers;
+    `served` is right where the student answers what it is sure of and the teacher the rest.
+    `student_alone` rows had the student right and the teacher wrong, `teacher_alone` the reverse.
+    `skipped` rows were shown and not judged.
+    """
+
+    rows: int
+    teacher: Interval
+    student: Interval
+    teacher_answered: Interval
+    student_answered: Interval
+    served: Interval
+    student_alone: int = 0
+    teacher_alone: int = 0
+    both_wrong: int = 0
+    skipped: int = 0
+
+
 class CostRow(msgspec.Struct, frozen=True):
     """US dollars per 1,000 calls of one way to answer; None is unknown. `quality` is agreement."""
 
@@ -230,6 +270,8 @@ class Proof(msgspec.Struct, frozen=True):
     not_covered: tuple[str, ...] = ()
     extra: dict[str, Any] = {}
     behind: str = ""
+    ceiling: Ceiling | None = None
+    gold: GoldResult | None = None
 
     @property
     def answerer(self) -> str:

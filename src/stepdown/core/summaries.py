@@ -5,10 +5,19 @@ from datetime import UTC, datetime
 
 from stepdown.core import display
 from stepdown.core.audits import AuditReport
-from stepdown.core.proofs import Proof
+from stepdown.core.proofs import Ceiling, GoldResult, Interval, Proof
 from stepdown.core.spending import by_name, replaced
 
-__all__ = ["audit_headline", "promise", "proof_headline", "replacement_lines", "spending_lines"]
+__all__ = [
+    "audit_headline",
+    "ceiling_text",
+    "gold_lines",
+    "interval_text",
+    "promise",
+    "proof_headline",
+    "replacement_lines",
+    "spending_lines",
+]
 
 _NAMED = 4
 _DAY = 86_400
@@ -103,3 +112,42 @@ def promise(proof: Proof) -> str:
         else f"of the calls that the {proof.answerer} answers get something else than"
     )
     return f"With {level} confidence, at most {budget} {whose} the reference answer."
+
+
+def interval_text(interval: Interval) -> str:
+    """Return a share, its interval and what was counted."""
+    if not interval.total:
+        return f"{display.UNKNOWN} (no rows)"
+    return (
+        f"{display.share(interval.estimate)}  ({display.share_range(interval.low, interval.high)}; "
+        f"{display.count(interval.count)} of {display.count(interval.total)})"
+    )
+
+
+def ceiling_text(ceiling: Ceiling) -> str:
+    """Return how often the teacher agrees with itself, in words."""
+    who = ceiling.teacher or "the log's answers"
+    times = f", asked {ceiling.asked} times each" if ceiling.asked else ""
+    return (
+        f"{display.share(ceiling.agreement.estimate)}  "
+        f"({display.share_range(ceiling.agreement.low, ceiling.agreement.high)}; "
+        f"{display.plural(ceiling.items, 'item')} by {who}{times})"
+    )
+
+
+def gold_lines(gold: GoldResult) -> Iterator[tuple[str, str]]:
+    """Yield who is right by people's word, and whose errors are whose."""
+    yield "teacher", interval_text(gold.teacher)
+    yield "student, if it answered all", interval_text(gold.student)
+    yield "student, where it answers", interval_text(gold.student_answered)
+    yield "teacher, on the same rows", interval_text(gold.teacher_answered)
+    yield "what callers get", interval_text(gold.served)
+    wrong = gold.student_alone + gold.both_wrong
+    yield (
+        "errors",
+        f"of the {display.plural(wrong, 'row')} where the teacher is wrong, the student is right "
+        f"in {gold.student_alone:,}; where the teacher is right, it is wrong in "
+        f"{gold.teacher_alone:,}",
+    )
+    if gold.skipped:
+        yield "", f"{display.plural(gold.skipped, 'row')} shown and not judged: read with care"

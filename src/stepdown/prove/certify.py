@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from stepdown.core import display
+from stepdown.core.ceilings import logged_ceiling, too_tight
 from stepdown.core.proofs import Certificate
-from stepdown.core.stats import cp_upper, rows_needed
+from stepdown.core.stats import rows_needed
 from stepdown.core.tasks import Task
 from stepdown.prove.contract import (
     ProofTerms,
@@ -22,7 +23,6 @@ from stepdown.prove.outcomes import Outcome, graded
 
 __all__ = ["ceiling", "certify"]
 
-_LEAST_REPEATS = 20
 _LEAST_COVERAGE = 0.05
 
 
@@ -142,19 +142,6 @@ def _worthless(accepted: int, errors: float, rows: Sequence[Outcome], terms: Pro
 def ceiling(task: Task, terms: ProofTerms) -> str:
     """Return why the budget is tighter than the teacher agrees with itself, or "".
 
-    At least 20 repeated inputs have to stand behind the figure, and the 95 % lower bound of the
-    teacher's disagreement with itself has to exceed the budget.
+    By its answers to inputs that were asked again for this, and by those that repeat in the log.
     """
-    repeats = task.self_agreement_repeats
-    if task.self_agreement is None or repeats < _LEAST_REPEATS:
-        return ""
-    agreed = round(task.self_agreement * repeats)
-    least = 1.0 - cp_upper(agreed, repeats, 0.05)
-    if least <= terms.budget:
-        return ""
-    return (
-        f"The teacher gives {repeats:,} repeated inputs the same answer in only "
-        f"{display.share(task.self_agreement)} of the cases (it disagrees with itself in at least "
-        f"{display.share(least)}), so nothing can agree with it to within "
-        f"{display.percent(terms.budget)}."
-    )
+    return too_tight(terms.ceiling, terms.budget) or too_tight(logged_ceiling(task), terms.budget)

@@ -1,12 +1,14 @@
 """What is asked of a proof, and the threshold rule of each contract."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
 
-from stepdown.core.proofs import ContractKind, CostRow
+from stepdown.core.gold import Gold
+from stepdown.core.proofs import Ceiling, ContractKind, CostRow
 from stepdown.core.stats import (
     cp_upper,
     fixed_sequence,
@@ -39,7 +41,9 @@ class ProofTerms(msgspec.Struct, frozen=True):
     weighed on the calibration rows, and this is the `attempt`-th student of the task that is proved
     (0: no other will be). The novelty gate may refuse the share `novelty` of the calls that would
     be answered; 0 switches it off. `share` is this candidate's part of what the certificates of all
-    may go wrong; 0: all have the same.
+    may go wrong; 0: all have the same. `ceiling` is how often the teacher agreed with itself when
+    it was asked again, `gold` what people said of answers; where that is the reference
+    (`gold_certifies`), only rows that people judged certify and test.
     """
 
     budget: float = 0.02
@@ -55,6 +59,9 @@ class ProofTerms(msgspec.Struct, frozen=True):
     share: float = 0.0
     attempt: int = 0
     novelty: float = 0.02
+    ceiling: Ceiling | None = None
+    gold: Mapping[str, Gold] = MappingProxyType({})
+    gold_certifies: bool = False
 
     @property
     def delta(self) -> float:

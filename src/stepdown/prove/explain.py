@@ -78,7 +78,10 @@ def remedy(
             f"{display.percent(_WORTHWHILE)} of the calls."
         )
     more = _more_rows(rows, terms)
-    if more is not None:
+    if terms.gold_certifies:
+        judged = f"About {more:,} more" if more is not None else "More"
+        sentences.append(f"{judged} calibration rows judged by people would do.")
+    elif more is not None:
         sentences.append(
             f"About {math.ceil(more * calls_per_row):,} more calls ({more:,} of them to calibrate "
             "with) would do at the quality seen."

@@ -12,7 +12,7 @@ from stepdown.core.losses import CLOSE, Loss, exact_loss
 from stepdown.core.ports import Prediction, Progress, Student, silent
 from stepdown.core.stats import NEVER
 
-__all__ = ["Outcome", "answer", "graded", "losses_of", "scores_and_wrong"]
+__all__ = ["Outcome", "answer", "graded", "graded_by", "losses_of", "scores_and_wrong"]
 
 _EVERY = 50
 
@@ -49,20 +49,25 @@ def answer(
     for example in examples:
         prediction = _predict(student, example)
         served = prediction.answer is not None and math.isfinite(prediction.confidence)
-        said = served or bool(prediction.record)
-        lost = loss(prediction.record, example) if said else 1.0
-        outcomes.append(
-            Outcome(
-                example,
-                prediction,
-                prediction.confidence if served else NEVER,
-                lost <= CLOSE,
-                None if loss is exact_loss else lost,
-            )
-        )
+        score = prediction.confidence if served else NEVER
+        bare = Outcome(example, prediction, score, agrees=False)
+        outcomes.append(graded_by(bare, example, loss))
         if len(outcomes) % _EVERY == 0 or len(outcomes) == len(examples):
             progress(stage, len(outcomes), len(examples))
     return outcomes
+
+
+def graded_by(outcome: Outcome, reference: Example, loss: Loss) -> Outcome:
+    """Return the outcome with that row's answer as what it is compared with."""
+    record = outcome.prediction.record
+    said = bool(record) or not outcome.abstained
+    lost = loss(record, reference) if said else 1.0
+    return msgspec.structs.replace(
+        outcome,
+        example=reference,
+        agrees=lost <= CLOSE,
+        loss=None if loss is exact_loss else lost,
+    )
 
 
 def _predict(student: Student, example: Example) -> Prediction:

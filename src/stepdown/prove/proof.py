@@ -1,12 +1,13 @@
 """`prove`: certify on the calibration part, then open the test part once, and write it all down."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from stepdown.core import display
 from stepdown.core.datasets import Dataset
-from stepdown.core.losses import loss_of
+from stepdown.core.losses import Loss, loss_of
 from stepdown.core.ports import Progress, Student, silent
 from stepdown.core.proofs import Certificate, Interval, Proof, TestResult
 from stepdown.core.tasks import Task
@@ -15,19 +16,23 @@ from stepdown.prove.archive import named
 from stepdown.prove.certify import ceiling, certify
 from stepdown.prove.contract import ProofTerms
 from stepdown.prove.economics import economics
+from stepdown.prove.gold import against_gold, by_gold, qualities_by_gold
 from stepdown.prove.latency import measure_latency
 from stepdown.prove.measure import measure
 from stepdown.prove.novelty import gated
-from stepdown.prove.outcomes import answer
+from stepdown.prove.outcomes import Outcome, answer, graded_by
 from stepdown.prove.sealed import SealedTest
 
 __all__ = ["NOT_COVERED", "prove"]
+
+_TEACHER = "A teacher that is wrong: the student agrees with it, errors included."
+_HUMAN = "People who are wrong: the student is certified by their word, slips included."
 
 NOT_COVERED = (
     "Traffic that differs from the calibration rows: the next calls have to be exchangeable with "
     "them, and a change of users, season or product can end that.",
     "Inputs made to deceive the student.",
-    "A teacher that is wrong: the student agrees with it, errors included.",
+    _TEACHER,
     "Any single request or group of requests: the promise is about the average of the traffic.",
     "Drift between its start and the audit's alarm.",
     "Rows of one caller's group that err together: calibration rows count as independent draws.",
@@ -60,6 +65,8 @@ def prove(
             f"`stepdown label {task.name}`."
         )
     calibration = dataset.part("calibration")
+    if terms.gold_certifies:
+        calibration = by_gold(calibration, terms.gold)
     loss = loss_of(task.anatomy)
     certificate = certify(
         answer(student, calibration, progress, "calibration", loss),
@@ -70,8 +77,12 @@ def prove(
     sealed = SealedTest(dataset.part("test"))
     examples = sealed.open()
     outcomes = gated(answer(student, examples, progress, "test", loss), certificate.novelty_cutoff)
+    gold = against_gold(outcomes, terms.gold, certificate.threshold, loss)
+    if terms.gold_certifies:
+        outcomes = _regraded(outcomes, terms, loss)
     test = measure(outcomes, task.anatomy, certificate.threshold)
     certificate, passed = _judged(certificate, test)
+    bill = economics(task, terms, test, passed)
     raised = sum(o.prediction.abstained.startswith("student error") for o in outcomes)
     return named(
         Proof(
@@ -87,30 +98,46 @@ def prove(
             certificate=certificate,
             test=test,
             split=dataset.report,
-            economics=economics(task, terms, test, passed),
+            economics=qualities_by_gold(bill, gold) if terms.gold_certifies else bill,
             latency=measure_latency(student, [e.input for e in examples], task.latency_p50_ms),
             made_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             self_agreement=task.self_agreement,
             student_bytes=student_bytes,
             behind=terms.behind.name if terms.behind else "",
             not_covered=_not_covered(terms),
+            ceiling=terms.ceiling,
+            gold=gold,
             extra={"test_opened": sealed.opened, "test_predictions_that_raised": raised},
         )
     )
 
 
+def _regraded(outcomes: Sequence[Outcome], terms: ProofTerms, loss: Loss) -> list[Outcome]:
+    """Return the outcomes of the rows that people judged, graded by their word."""
+    truths = {row.id: row for row in by_gold([o.example for o in outcomes], terms.gold)}
+    return [
+        graded_by(outcome, truths[outcome.example.id], loss)
+        for outcome in outcomes
+        if outcome.example.id in truths
+    ]
+
+
 def _not_covered(terms: ProofTerms) -> tuple[str, ...]:
+    lines = NOT_COVERED
+    if terms.gold_certifies:
+        lines = tuple(_HUMAN if line == _TEACHER else line for line in lines)
     if terms.behind is None:
-        return NOT_COVERED
+        return lines
     return (
-        *NOT_COVERED,
+        *lines,
         f"A change of {terms.behind.name}: it is proved as it answered when it was asked, and "
         "whoever hosts it may change it.",
     )
 
 
 def _within_ceiling(certificate: Certificate, task: Task, terms: ProofTerms) -> Certificate:
-    reason = ceiling(task, terms)
+    # How often the teacher agrees with itself bounds nothing where people are the reference.
+    reason = "" if terms.gold_certifies else ceiling(task, terms)
     if not reason:
         return certificate
     return msgspec.structs.replace(

@@ -47,6 +47,7 @@ def proof_page(proof: Proof, task: Task | None, *, version: str) -> str:
         headline=proof_headline(proof),
         promise=promise(proof),
         quality=_quality(proof),
+        people=_people(proof),
         curve=_curve(proof),
         reliability=reliability_plot(
             "reliability",
@@ -78,6 +79,20 @@ def _quality(proof: Proof) -> list[tuple[str, str, Interval]]:
         ("Agreement", "if it answered every call", test.agreement),
         ("Joint risk", _risk_words(proof)[0], test.joint_risk),
         ("Selective risk", _risk_words(proof)[1], test.selective_risk),
+    ]
+
+
+def _people(proof: Proof) -> list[tuple[str, str, Interval]]:
+    """Return what people's word on test rows says of the teacher, the student and both."""
+    gold = proof.gold
+    if gold is None:
+        return []
+    return [
+        ("Teacher", "right", gold.teacher),
+        ("Student", "right, if it answered every call", gold.student),
+        ("Student, where it answers", "right", gold.student_answered),
+        ("Teacher, on the same rows", "right", gold.teacher_answered),
+        ("What callers get", "right: the student where it is sure, else the teacher", gold.served),
     ]
 
 
