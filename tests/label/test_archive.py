@@ -18,6 +18,8 @@ examples = st.lists(
         record=st.dictionaries(st.text(max_size=4), json_values, max_size=3),
         split=st.sampled_from(["train", "calibration", "test"]),
         time=st.none() | st.floats(0, 2e9),
+        origin=st.sampled_from(["log", "random", "chosen", "synthetic"]),
+        probability=st.none() | st.floats(0, 1),
     ),
     max_size=5,
 ).map(tuple)
@@ -50,3 +52,19 @@ def test_a_truncated_file_is_refused(cut):
     saved = save_dataset(made((Example("a", (), {}), Example("b", (), {}))))
     with pytest.raises(ArtefactError):
         load_dataset(saved[:-cut])
+
+
+def test_what_most_rows_have_is_not_written_out():
+    saved = save_dataset(made((Example("a", (), {}), Example("b", (), {}, origin="chosen"))))
+    _, log, chosen, _ = saved.split(b"\n")
+    assert b"origin" not in log
+    assert b"probability" not in log
+    assert b'"origin":"chosen"' in chosen
+
+
+@pytest.mark.parametrize(("version", "age"), [(1, "an older"), (9, "a newer")])
+def test_a_file_of_another_version_is_said_to_be_one(version, age):
+    saved = save_dataset(made((Example("a", (), {}),)))
+    other = saved.replace(b'"version":2', b'"version":%d' % version)
+    with pytest.raises(ArtefactError, match=f"made by {age} version .* make it again"):
+        load_dataset(other)

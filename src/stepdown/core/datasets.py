@@ -7,9 +7,14 @@ import msgspec
 
 from stepdown.core.tasks import Input
 
-__all__ = ["Dataset", "Example", "Split", "SplitReport"]
+__all__ = ["Dataset", "Example", "Origin", "Split", "SplitReport"]
 
 Split = Literal["train", "calibration", "test"]
+
+Origin = Literal["log", "random", "chosen", "synthetic"]
+"""Why a row has an answer: the log has it, or a teacher was paid for it, the input then drawn at
+random, chosen, or made up. Chosen and synthetic rows say nothing of the traffic: they only train.
+"""
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -20,7 +25,7 @@ class Example(msgspec.Struct, frozen=True):
     task's shape: a student must abstain there, and any answer of its own counts as wrong. `group`
     is the caller's group or "", `cluster` the near-duplicate cluster, `time` seconds since the
     epoch or None. `soft` is how likely the teacher found each label of a text answer, where the log
-    has log-probabilities; {} is unknown.
+    has log-probabilities; {} is unknown. `probability` is how likely a random one was to be drawn.
     """
 
     id: str
@@ -32,6 +37,8 @@ class Example(msgspec.Struct, frozen=True):
     group: str = ""
     time: float | None = None
     soft: dict[str, float] = {}
+    origin: Origin = "log"
+    probability: float | None = None
 
     @property
     def kin(self) -> int:

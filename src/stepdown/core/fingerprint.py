@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["canonical_json", "digest", "fingerprint"]
+__all__ = ["canonical_json", "digest", "fingerprint", "uniform"]
 
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -26,3 +26,8 @@ def digest(data: bytes) -> str:
 def fingerprint(value: Any, length: int = 12) -> str:
     """Return the first `length` hexadecimal digits of the SHA-256 of the canonical JSON."""
     return digest(canonical_json(value))[:length]
+
+
+def uniform(name: str) -> float:
+    """Return a number in [0, 1) that depends on `name` alone: a coin that always falls alike."""
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:7]) / 2**56

@@ -10,8 +10,14 @@ from stepdown.errors import ArtefactError
 
 __all__ = ["load_dataset", "named", "save_dataset"]
 
-_VERSION = 1
+_VERSION = 2
 _ID_LENGTH = 12
+_UNSAID = {"origin": "log", "probability": None}
+"""What most rows have is not written out."""
+
+
+class _Versioned(msgspec.Struct):
+    version: int
 
 
 class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,7 +30,11 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _lines(dataset: Dataset) -> list[bytes]:
-    return [canonical_json(example) for example in dataset.examples]
+    rows: list[dict[str, Any]] = [msgspec.to_builtins(example) for example in dataset.examples]
+    return [
+        canonical_json({k: v for k, v in row.items() if k not in _UNSAID or v != _UNSAID[k]})
+        for row in rows
+    ]
 
 
 def _header(dataset: Dataset) -> _Header:
@@ -52,10 +62,15 @@ def load_dataset(data: bytes) -> Dataset:
     """Read what `save_dataset` wrote.
 
     Raises:
-        ArtefactError: it is not a dataset, or not the one that was saved, to the byte.
+        ArtefactError: it is not a dataset, of another version, or not the one that was saved, to
+            the byte.
     """
     first, *lines = data.split(b"\n")
     try:
+        version = msgspec.json.decode(first, type=_Versioned).version
+        if version != _VERSION:
+            age = "an older" if version < _VERSION else "a newer"
+            raise ArtefactError(f"This dataset was made by {age} version of stepdown; {_FIX}")
         header = msgspec.json.decode(first, type=_Header)
         decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Example)
         examples = tuple(decoder.decode(line) for line in lines[:-1])

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 import msgspec
@@ -71,7 +71,29 @@ def _report(made: Splitting, examples: list[Example]) -> SplitReport:
         dropped_duplicates=made.dropped_duplicates,
         dropped_late=made.dropped_late,
     )
-    return msgspec.structs.replace(report, notes=_notes(report, examples))
+    notes = (*_notes(report, examples), *_drawn(made))
+    return msgspec.structs.replace(report, notes=notes)
+
+
+def _drawn(made: Splitting) -> Iterator[str]:
+    """Say what the held-out rows are a sample of, where labels were paid for."""
+    origins = Counter(example.origin for example in made.examples)
+    paid = f"{origins['chosen']:,} chosen and {origins['synthetic']:,} made-up inputs only train"
+    if made.frame == "whole":
+        yield (
+            "Held-out rows are one random sample of the task's inputs, be they answered in the log "
+            f"or asked at random ({origins['random']:,}); {paid}."
+        )
+    elif made.frame == "log":
+        yield (
+            "Held-out rows are a random part of the inputs that the log has answers to: those "
+            f"asked at random ({origins['random']:,}) are too few to speak for the others; {paid}."
+        )
+    if made.dropped_barred:
+        yield (
+            f"{made.dropped_barred:,} rows that may only train were left out: their group is held "
+            "out, or the test part had begun."
+        )
 
 
 def _notes(report: SplitReport, examples: list[Example]) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ def _largest(groups: Iterable[str]) -> float:
 
 
 def _by_time(examples: Sequence[Example]) -> bool:
+    examples = [example for example in examples if example.origin != "synthetic"]
     if any(example.time is None for example in examples):
         return False
     tests = [example.time or 0.0 for example in examples if example.split == "test"]

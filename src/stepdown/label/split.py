@@ -1,18 +1,20 @@
 """Who trains, who calibrates, who tests: by group, near-duplicate cluster and time.
 
-docs/decisions/0001-split.md says why repeats are left out of the held-out parts.
+docs/decisions/0001-split.md says why repeats are left out of the held-out parts, 0017-drawn.md why
+paid rows are held out only where they were drawn at random.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
 
 from stepdown.core.datasets import Example, Split
+from stepdown.core.fingerprint import uniform
 from stepdown.core.stats import rows_needed
 from stepdown.core.tasks import input_text
 from stepdown.label.clusters import cluster, crossing
+from stepdown.label.heldout import Drawn, Frame, drawn
 from stepdown.label.similarity import Sketches, normalised
 
 __all__ = ["SIMILARITY", "Shares", "Splitting", "shares", "split_examples", "uniform"]
@@ -34,13 +36,19 @@ class Shares(msgspec.Struct, frozen=True):
 
 
 class Splitting(msgspec.Struct, frozen=True):
-    """The examples that were kept, each with its split and cluster, and what became of the rest."""
+    """The examples that were kept, each with its split and cluster, and what became of the rest.
+
+    `dropped_barred` rows can only train, and could not where they stand: in a group that is held
+    out, or after the test part began. `frame` is what the held-out rows are a sample of.
+    """
 
     examples: tuple[Example, ...]
     by_time: bool
     similarity: float
     dropped_duplicates: int
     dropped_late: int
+    dropped_barred: int = 0
+    frame: Frame = "all"
 
 
 class _Inputs(msgspec.Struct, frozen=True):
@@ -50,21 +58,22 @@ class _Inputs(msgspec.Struct, frozen=True):
     places: list[int]
     clusters: list[int]
     level: float
+    drawn: Drawn
 
 
 class _Plan(msgspec.Struct):
-    """The work in progress: one entry a row in each list. `split` None means left out."""
+    """The work in progress: one entry a row in each list. `split` None means left out.
+
+    `worth` is how many rows a unit would add to a held-out part: one a cluster that may be there.
+    """
 
     units: list[str]
     clusters: list[int]
     starts: dict[str, float]
+    worth: Counter[str]
     split: list[Split | None]
     late: int = 0
-
-
-def uniform(name: str) -> float:
-    """Return a number in [0, 1) that depends on `name` alone: a coin that always falls alike."""
-    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:7]) / 2**56
+    barred: int = 0
 
 
 def shares(rows: int, budget: float, delta: float) -> Shares:
@@ -89,6 +98,7 @@ def split_examples(examples: Sequence[Example], wanted: Shares) -> Splitting:
     else the sides are random. What repeats most trains. Held-out parts keep one row of a cluster.
     Inputs count as near-duplicates from the strictest level of `SIMILARITY` that leaves half of the
     wanted rows to hold out: where inputs share one long frame, stricter ones would leave none.
+    Rows that were chosen or made up only train, and what is like them is not held out either.
     """
     texts = [normalised(input_text(example.input)) for example in examples]
     distinct = list(dict.fromkeys(texts))
@@ -98,17 +108,28 @@ def split_examples(examples: Sequence[Example], wanted: Shares) -> Splitting:
     made = None
     for level in SIMILARITY:
         clusters = cluster(sketches, level) if level < 1.0 else list(range(len(distinct)))
-        inputs_of = _Inputs(sketches, inputs, [clusters[at] for at in inputs], level)
+        belongs = [clusters[at] for at in inputs]
+        able = drawn(examples, belongs, wanted.calibration + wanted.test)
+        inputs_of = _Inputs(sketches, inputs, belongs, level, able)
+        fit = _fitted(wanted, able)
         for by_time in (True, False) if _timed(examples) else (False,):
-            made = _attempt(examples, inputs_of, wanted, by_time)
-            if not _enough(made, wanted):
+            made = _attempt(examples, inputs_of, fit, by_time)
+            if not _enough(made, fit):
                 continue
             # What repeats leave out of a held-out part is made up for by asking for more.
-            more = _stretched(wanted, made)
-            again = _attempt(examples, inputs_of, more, by_time) if more != wanted else made
-            return again if _enough(again, wanted) else made
+            more = _stretched(fit, made)
+            again = _attempt(examples, inputs_of, more, by_time) if more != fit else made
+            return again if _enough(again, fit) else made
     assert made is not None
     return made
+
+
+def _fitted(wanted: Shares, able: Drawn) -> Shares:
+    """Return what can be wanted where only some rows may be held out: most of those certify."""
+    if able.frame == "all":
+        return wanted
+    test = min(wanted.test, able.clusters // 5)
+    return Shares(min(wanted.calibration, able.clusters - test), test)
 
 
 def _stretched(wanted: Shares, made: Splitting) -> Shares:
@@ -123,8 +144,10 @@ def _stretched(wanted: Shares, made: Splitting) -> Shares:
 
 
 def _timed(examples: Sequence[Example]) -> bool:
-    times = [example.time for example in examples if example.time is not None]
-    return len(times) == len(examples) and len(set(times)) >= max(3, len(examples) // 2)
+    # What was made up has no time; it trains, at whatever time that is.
+    rows = [example for example in examples if example.origin != "synthetic"]
+    times = [example.time for example in rows if example.time is not None]
+    return len(times) == len(rows) and len(set(times)) >= max(3, len(rows) // 2)
 
 
 def _enough(made: Splitting, wanted: Shares) -> bool:
@@ -133,15 +156,17 @@ def _enough(made: Splitting, wanted: Shares) -> bool:
         counts[part] >= _KEPT * size
         for part, size in (("calibration", wanted.calibration), ("test", wanted.test))
     )
-    late = made.dropped_late > _LATE * (len(made.examples) + made.dropped_late)
+    lost = made.dropped_late + made.dropped_barred
+    late = lost > _LATE * (len(made.examples) + lost)
     return held and counts["train"] > 0 and not late
 
 
 def _attempt(
     examples: Sequence[Example], inputs: _Inputs, wanted: Shares, by_time: bool
 ) -> Splitting:
-    plan = _plan(examples, inputs.clusters)
+    plan = _plan(examples, inputs)
     _assign(plan, examples, wanted, by_time)
+    _bar(plan, inputs.drawn.able)
     _one_side(plan, examples)
     if inputs.level < 1.0:
         _apart(plan, inputs)
@@ -150,11 +175,13 @@ def _attempt(
         for at, (example, part) in enumerate(zip(examples, plan.split, strict=True))
         if part is not None
     )
-    left = len(examples) - len(kept) - plan.late
-    return Splitting(kept, by_time, inputs.level, left, plan.late)
+    left = len(examples) - len(kept) - plan.late - plan.barred
+    frame = inputs.drawn.frame
+    return Splitting(kept, by_time, inputs.level, left, plan.late, plan.barred, frame)
 
 
-def _plan(examples: Sequence[Example], clusters: list[int]) -> _Plan:
+def _plan(examples: Sequence[Example], inputs: _Inputs) -> _Plan:
+    clusters = inputs.clusters
     # One group for all rows tells nothing apart: it is a tenant's or an app's name.
     grouped = len({example.group for example in examples}) > 1
     units = [
@@ -165,13 +192,18 @@ def _plan(examples: Sequence[Example], clusters: list[int]) -> _Plan:
     for unit, example in zip(units, examples, strict=True):
         time = example.time or 0.0
         starts[unit] = min(time, starts.get(unit, time))
-    return _Plan(units, clusters, starts, [None] * len(examples))
+    rows = zip(units, clusters, inputs.drawn.able, strict=True)
+    worth = Counter(unit for unit, _, able in set(rows) if able)
+    # A cluster with a row that only trains goes where that row goes; of a group, the row stays out.
+    for unit, example in zip(units, examples, strict=True):
+        if unit.startswith("c") and example.origin in ("chosen", "synthetic"):
+            worth[unit] = 0
+    return _Plan(units, clusters, starts, worth, [None] * len(examples))
 
 
 def _assign(plan: _Plan, examples: Sequence[Example], wanted: Shares, by_time: bool) -> None:
     """Give each unit a side; drop what trains or calibrates after the test part has begun."""
-    rows = Counter(plan.units)
-    worth = Counter(unit for unit, _ in set(zip(plan.units, plan.clusters, strict=True)))
+    rows, worth = Counter(plan.units), plan.worth
     heavy = max(_HEAVY_ROWS, _HEAVY_SHARE * len(examples))
     # The coin is tossed on the unit's first row: cluster numbers depend on the order of the log.
     names = {unit: examples[at].id for at, unit in reversed(list(enumerate(plan.units)))}
@@ -179,14 +211,15 @@ def _assign(plan: _Plan, examples: Sequence[Example], wanted: Shares, by_time: b
     order = sorted(rows, key=lambda unit: (coins[unit], unit))
     sides: dict[str, Split] = {}
     begin = float("inf")
-    latest = sorted(order, key=lambda unit: -plan.starts[unit])
+    usable = [unit for unit in order if worth[unit]]
+    latest = sorted(usable, key=lambda unit: -plan.starts[unit])
     if by_time:
         taken = _take(latest, worth, wanted.test)
         begin = plan.starts[taken[-1]] if taken else begin
         sides = {unit: "test" for unit in order if plan.starts[unit] >= begin}
     # Both held-out parts are drawn by one rule, or the one would not speak for the other: with
     # times they are the inputs that were new in their days, else a random part of all inputs.
-    pool = latest if by_time else order
+    pool = latest if by_time else usable
     light = [unit for unit in pool if unit not in sides and rows[unit] <= heavy]
     if not by_time:
         sides = dict.fromkeys(_take(light, worth, wanted.test), "test")
@@ -198,6 +231,14 @@ def _assign(plan: _Plan, examples: Sequence[Example], wanted: Shares, by_time: b
             plan.late += 1
         else:
             plan.split[at] = side
+
+
+def _bar(plan: _Plan, able: Sequence[bool]) -> None:
+    """Leave out of the held-out parts what may not stand there."""
+    for at, part in enumerate(plan.split):
+        if part not in ("train", None) and not able[at]:
+            plan.split[at] = None
+            plan.barred += 1
 
 
 def _take(units: Sequence[str], worth: Counter[str], rows: int) -> list[str]:
