@@ -1,7 +1,7 @@
 """The clients that are tried: for each, what it does to ask for one thing at a base URL.
 
-Every function takes the base URL without `/v1`, the system prompt and the user's text, and returns
-what a program would get. A client that is not installed is skipped, not left out.
+Every function takes a base URL, the system prompt and the user's text, and returns what a program
+would get. A client that is not installed is skipped, not left out, and so is a call that it hasn't.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ def _called(name: str, arguments: str) -> dict[str, Any]:
 def openai_sync(what: str, url: str, system: str, user: str) -> Any:
     """The official client, chat completions."""
     asked = _chat(system, user)
-    with openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client:
+    with openai.OpenAI(base_url=url, api_key="k", max_retries=0) as client:
         chat = client.chat.completions
         if what == "stream":
             chunks = list(chat.create(**asked, stream=True))
@@ -66,6 +66,10 @@ def openai_sync(what: str, url: str, system: str, user: str) -> Any:
             return done and done.model_dump()
         if what == "embed":
             return client.embeddings.create(model="e", input="x").data[0].embedding
+        if what == "models":
+            return [model.id for model in client.models.list()]
+        if what == "count":
+            pytest.skip("chat completions have no count of tokens")
         return chat.create(**asked).choices[0].message.content
 
 
@@ -74,7 +78,7 @@ def openai_async(what: str, url: str, system: str, user: str) -> Any:
     asked = _chat(system, user)
 
     async def go() -> Any:
-        async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client:
+        async with openai.AsyncOpenAI(base_url=url, api_key="k", max_retries=0) as client:
             chat = client.chat.completions
             if what == "stream":
                 stream = await chat.create(**asked, stream=True)
@@ -93,6 +97,10 @@ def openai_async(what: str, url: str, system: str, user: str) -> Any:
                 return done.parsed and done.parsed.model_dump()
             if what == "embed":
                 return (await client.embeddings.create(model="e", input="x")).data[0].embedding
+            if what == "models":
+                return [model.id async for model in client.models.list()]
+            if what == "count":
+                pytest.skip("chat completions have no count of tokens")
             return (await chat.create(**asked)).choices[0].message.content
 
     return asyncio.run(go())
@@ -102,7 +110,7 @@ def openai_responses(what: str, url: str, system: str, user: str) -> Any:
     """The official client, responses."""
     asked: Any = {"model": "gpt-4o", "instructions": system, "input": user}
     flat: Any = {"type": "function", "strict": False, **TOOL["function"]}
-    with openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client:
+    with openai.OpenAI(base_url=url, api_key="k", max_retries=0) as client:
         if what == "stream":
             with client.responses.stream(**asked) as stream:
                 return stream.get_final_response().output_text
@@ -118,6 +126,10 @@ def openai_responses(what: str, url: str, system: str, user: str) -> Any:
             return done and done.model_dump()
         if what == "embed":
             pytest.skip("responses have no embeddings")
+        if what == "models":
+            return [model.id for model in client.models.list()]
+        if what == "count":
+            return client.responses.input_tokens.count(**asked).input_tokens
         return client.responses.create(**asked).output_text
 
 
@@ -142,6 +154,11 @@ def anthropic_sync(what: str, url: str, system: str, user: str) -> Any:
             return done.parsed_output.model_dump()
         if what == "embed":
             pytest.skip("Anthropic has no embeddings")
+        if what == "models":
+            return [model.id for model in client.models.list()]
+        if what == "count":
+            del asked["max_tokens"]
+            return client.messages.count_tokens(**asked).input_tokens
         block = client.messages.create(**asked).content[0]
         return block.text
 
@@ -149,12 +166,14 @@ def anthropic_sync(what: str, url: str, system: str, user: str) -> Any:
 def langchain(what: str, url: str, system: str, user: str) -> Any:
     """LangChain's ChatOpenAI."""
     found = pytest.importorskip("langchain_openai")
+    if what in ("models", "count"):
+        pytest.skip("LangChain asks nobody for that")
     if what == "embed":
         made = found.OpenAIEmbeddings(
-            base_url=f"{url}/v1", api_key="k", model="e", check_embedding_ctx_length=False
+            base_url=url, api_key="k", model="e", check_embedding_ctx_length=False
         )
         return made.embed_query("x")
-    model = found.ChatOpenAI(base_url=f"{url}/v1", api_key="k", model="gpt-4o", max_retries=0)
+    model = found.ChatOpenAI(base_url=url, api_key="k", model="gpt-4o", max_retries=0)
     turns = [("system", system), ("human", user)]
     if what == "stream":
         return "".join(chunk.text for chunk in model.stream(turns))
@@ -176,10 +195,12 @@ def litellm(what: str, url: str, system: str, user: str) -> Any:
     """The LiteLLM SDK."""
     found = pytest.importorskip("litellm")
     asked = _chat(system, user) | {"model": "openai/gpt-4o"}
-    asked |= {"api_base": f"{url}/v1", "api_key": "k", "max_retries": 0, "num_retries": 0}
+    asked |= {"api_base": url, "api_key": "k", "max_retries": 0, "num_retries": 0}
+    if what in ("models", "count"):
+        pytest.skip("LiteLLM's completion API has no such call")
     if what == "embed":
         made = found.embedding(
-            model="openai/e", input=["x"], api_base=f"{url}/v1", api_key="k", max_retries=0
+            model="openai/e", input=["x"], api_base=url, api_key="k", max_retries=0
         )
         return made.data[0]["embedding"]
     if what == "stream":
@@ -211,10 +232,10 @@ def _vercel(provider: str) -> Callable[[str, str, str, str], Any]:
         node = shutil.which("node")
         if node is None or not (NODE / "node_modules").is_dir():
             pytest.skip("node or its packages are not installed: make clients")
-        if what == "embed" and provider != "compatible":
-            pytest.skip("embeddings are asked by the compatible provider")
+        if what in ("models", "count") or (what == "embed" and provider != "compatible"):
+            pytest.skip("the SDK has no such call, or another of its providers is asked")
         told = json.dumps({"system": system, "user": user})
-        command = [node, "ask.mjs", provider, what, f"{url}/v1", told]
+        command = [node, "ask.mjs", provider, what, url, told]
         ran = subprocess.run(
             command, cwd=NODE, capture_output=True, text=True, timeout=60, check=False
         )
@@ -239,3 +260,7 @@ CLIENTS: dict[str, Callable[[str, str, str, str], Any]] = {
     "ai openai responses": _vercel("responses"),
     "ai anthropic": _vercel("anthropic"),
 }
+
+ROOTS = {"anthropic": ("", "/v1")}
+"""What a client's base URL ends with as its documentation has it, and as others write it."""
+USUAL = ("/v1", "")
