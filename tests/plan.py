@@ -35,6 +35,7 @@ PROMISES = {
     "M-3": "no artefact, however made, runs code",
     "M-4": "nothing that unpickles or evaluates is shipped",
     "M-7": "students are swapped under load without an error",
+    "M-8": "a student whose outputs are others than where it was published is refused",
     "P-1": "no credential in anything that is kept or told",
     "P-2": "what can't be redacted is not kept",
     "P-4": "no text of a prompt and no key in metrics, access log and errors",

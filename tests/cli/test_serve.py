@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import openai
 import pytest
+from safetensors.numpy import load_file, save_file
 from tests.cli.story import easy, flip_last_byte
 
 from stepdown.cli.options import Session
@@ -164,6 +166,39 @@ def retrained(space):
     copied = Copied(manifest.family, folder)
     made, _ = publish_student(folder.parent, copied, None, draft | {"dataset": "other"})
     return made
+
+
+def reweighted(space, most):
+    """The task's student, published where its weights were others by some thousandths."""
+    (folder,) = space.glob("tasks/*/students/*")
+    manifest = verify_student(folder)
+    facts = {name: getattr(manifest, name) for name in ("task", "contract", "made_at", "golden")}
+
+    class Shifted(Copied):
+        def save(self, student, folder):
+            super().save(student, folder)
+            path = folder / "weights.safetensors"
+            arrays = {name: np.copy(one) for name, one in load_file(path).items()}
+            for name in arrays:
+                if name.startswith("head."):
+                    arrays[name] *= np.float32(1 + most)
+            save_file(arrays, path)
+
+    saver = Shifted(manifest.family, folder)
+    return publish_student(folder.parent, saver, None, facts | {"dataset": f"by {most}"})[0]
+
+
+@pytest.mark.parametrize(("most", "serves"), [(1e-5, True), (0.05, False)])
+def test_m8_a_student_that_says_other_things_here_is_refused(space, most, serves, figure):
+    load = loader(Workspace(space))
+    ((task, _),) = load(None).routes.items()
+    made = reweighted(space, most)
+    change_policy(space / "policy.json", task, to_student(made.name))
+    # As at a start, with no student in memory that could answer on.
+    loaded = loader(Workspace(space))(None)
+    assert (task in loaded.routes) == serves
+    assert ("golden text" in loaded.problems.get(task, "")) == (not serves)
+    figure(f"weights off by {most:.3%}: {'serves' if serves else 'refused, and said why'}")
 
 
 class Copied(NamedTuple):

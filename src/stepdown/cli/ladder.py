@@ -37,6 +37,7 @@ from stepdown.train import (
 )
 from stepdown.workspace.artefacts import Manifest, Saver, publish_student
 from stepdown.workspace.files import publish_file
+from stepdown.workspace.golden import golden_outputs
 
 __all__ = ["Trained", "train_task"]
 
@@ -271,7 +272,8 @@ def _publish(
 
     def publish(name: str, family: Saver, student: Any, training: dict[str, Any]) -> Made:
         noted = training | ({"cheaper": msgspec.to_builtins(cheaper)} if cheaper else {})
-        own = {"training": noted, "share": scale.shares[len(made)]}
+        golden = golden_outputs(family.name, student)
+        own = {"training": noted, "share": scale.shares[len(made)], "golden": golden}
         folder, manifest = publish_student(parent, family, student, draft | own)
         student.id = manifest.id
         return Made(name, manifest, folder)

@@ -12,6 +12,7 @@ from stepdown.students.backed import BACKED, load_backed
 from stepdown.students.chain import CHAIN, load_chain
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import verify_student
+from stepdown.workspace.golden import deviation
 
 __all__ = ["open_student"]
 
@@ -20,7 +21,8 @@ def open_student(workspace: Workspace, task: Task, student: str) -> Student:
     """Verify and load the student of that id.
 
     Raises:
-        ArtefactError: it is missing, changed or unreadable.
+        ArtefactError: it is missing, changed or unreadable, or says other things than where it was
+            published.
     """
     folder = workspace.students(task.id) / student
     manifest = verify_student(folder)
@@ -31,6 +33,7 @@ def open_student(workspace: Workspace, task: Task, student: str) -> Student:
             if joined
             else plugins.family(manifest.family).load(folder, task)
         )
+        odd = deviation(opened, manifest.golden)
     except StepdownError:
         raise
     except Exception as error:  # whatever a file makes a reader raise, it is the file's fault
@@ -38,6 +41,10 @@ def open_student(workspace: Workspace, task: Task, student: str) -> Student:
             f"Student {manifest.id} can't be loaded ({type(error).__name__}); train it again with "
             "`stepdown train`."
         ) from error
+    if odd:
+        raise ArtefactError(
+            f"Student {manifest.id} is refused: {odd}; train it again here with `stepdown train`."
+        )
     opened.id = manifest.id
     return opened
 

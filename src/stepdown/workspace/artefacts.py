@@ -14,12 +14,13 @@ from stepdown.core.fingerprint import canonical_json, digest, fingerprint
 from stepdown.core.ports import Student
 from stepdown.errors import ArtefactError
 from stepdown.workspace.files import publish_folder
+from stepdown.workspace.golden import Golden
 
 __all__ = ["FileEntry", "Manifest", "Saver", "publish_student", "read_manifest", "verify_student"]
 
 _MANIFEST = "manifest.json"
 _MAX_MANIFEST_BYTES = 1024 * 1024
-_NO_PART_OF_ID = frozenset(("id", "made_at", "training", "seal"))
+_NO_PART_OF_ID = frozenset(("id", "made_at", "training", "seal", "golden"))
 
 
 class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,12 +34,12 @@ class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a student folder holds and what it was trained under.
 
-    `id` is the fingerprint of everything else but `made_at`, `training` and `seal`: the same files
-    under the same contract are the same student. `training` records rows, seconds and peak memory;
-    `seal` is the hash of the whole manifest without it ("" in those of before there were seals).
+    `id` is the fingerprint of everything else but `made_at`, `training`, `golden` and `seal`: the
+    same files under the same contract are the same student. `training` records rows, seconds and
+    peak memory; `seal` is the hash of the whole manifest without it ("" before there were seals).
     `candidates` is how many students were weighed on the same calibration rows, this one among
     them: they share the probability with which a certificate may be wrong, and `share` is its part
-    (0: all have the same).
+    (0: all have the same). `golden` is what the student said where it was published.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     training: dict[str, Any] = {}
     candidates: int = 1
     share: float = 0.0
+    golden: tuple[Golden, ...] = ()
     seal: str = ""
 
     @property
