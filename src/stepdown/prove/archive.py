@@ -1,5 +1,7 @@
 """A proof as canonical JSON, named by what it says: an edited one is refused (C-9)."""
 
+from typing import Any
+
 import msgspec
 
 from stepdown.core.fingerprint import canonical_json, fingerprint
@@ -9,10 +11,17 @@ from stepdown.errors import ArtefactError
 __all__ = ["load_proof", "named", "save_proof"]
 
 _UNNAMED = ("id", "latency", "made_at")
+_UNSAID = ("ceiling", "gold")
+"""What most proofs do not have is not written out: older ones keep their names."""
+
+
+def _facts(proof: Proof) -> dict[str, Any]:
+    facts: dict[str, Any] = msgspec.to_builtins(proof)
+    return {k: v for k, v in facts.items() if v is not None or k not in _UNSAID}
 
 
 def _identity(proof: Proof) -> str:
-    facts = msgspec.to_builtins(proof)
+    facts = _facts(proof)
     return fingerprint({key: value for key, value in facts.items() if key not in _UNNAMED})
 
 
@@ -23,7 +32,7 @@ def named(proof: Proof) -> Proof:
 
 def save_proof(proof: Proof) -> bytes:
     """Return the bytes of `proofs/<id>.json`: the same proof, the same bytes."""
-    return canonical_json(proof)
+    return canonical_json(_facts(proof))
 
 
 def load_proof(data: bytes) -> Proof:
