@@ -25,6 +25,7 @@ __all__ = [
     "ServeConfig",
     "StoreConfig",
     "TaskConfig",
+    "TeacherConfig",
     "Terms",
     "TierConfig",
     "TypeConfig",
@@ -231,6 +232,29 @@ class AdminConfig(_Section, frozen=True):
     hosts: tuple[str, ...] = ()
 
 
+class TeacherConfig(_Section, frozen=True):
+    """`[teacher]`, or `[teachers.NAME]`: whom `stepdown label --teacher` asks, and at what price.
+
+    The keys `base_url` and `api_key_env` are as in a tier; where there is no address here, it is
+    `[tiers.frontier]`'s, with its key. `api` is the dialect spoken there. `model` is asked for in
+    place of the name given to --teacher. US dollars for a million tokens, read and written, stand
+    in place of the price list. A question that sets no limit of its own may have an answer of
+    `max_tokens`, which takes at most `answer_seconds`. So many requests and tokens a minute are
+    sent at most.
+    """
+
+    base_url: str | None = None
+    api_key_env: str | None = None
+    api: Literal["openai", "anthropic"] = "openai"
+    model: str | None = None
+    usd_per_million_input: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    usd_per_million_output: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    max_tokens: Annotated[int, msgspec.Meta(gt=0)] = 4096
+    answer_seconds: Seconds = 120.0
+    requests_per_minute: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    tokens_per_minute: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
 class Config(_Section, frozen=True):
     """The whole file."""
 
@@ -241,6 +265,8 @@ class Config(_Section, frozen=True):
     serve: ServeConfig = ServeConfig()
     admin: AdminConfig | None = None
     routing: RoutingConfig = RoutingConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    teachers: dict[str, TeacherConfig] = {}
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -283,6 +309,12 @@ def _checked(config: Config, path: Path) -> Config:
         if tier.messages is not None and name != "frontier":
             raise ConfigError(f"{path}: only [tiers.frontier] has a table `messages`.")
     _check_store(config.store, path)
+    for teacher in (config.teacher, *config.teachers.values()):
+        if (teacher.usd_per_million_input is None) != (teacher.usd_per_million_output is None):
+            raise ConfigError(
+                f"{path}: a teacher's price takes both usd_per_million_input and "
+                "usd_per_million_output; add the other."
+            )
     try:
         thresholds(config.routing)
     except UsageError as error:

@@ -10,7 +10,14 @@ from contextlib import contextmanager
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
@@ -31,6 +38,7 @@ from stepdown.core.summaries import (
 from stepdown.core.tasks import Task
 
 __all__ = [
+    "DETAIL",
     "Cell",
     "audit_table",
     "console",
@@ -45,6 +53,9 @@ __all__ = [
 
 Cell = str | int | float | None
 """A table's cell: text as it is, a number with separators, None as "unknown"."""
+
+DETAIL = " · "
+"""Between a stage's name and what changes about it."""
 
 _SHOWN_TASKS = 20
 _WITH_OPTIONS = 3
@@ -348,7 +359,8 @@ def _cost_table(economics: Economics) -> Table:
 def progress_bar(to: Console | None = None) -> Generator[Progress]:
     """Yield a `Progress` that draws one bar a stage, on stderr unless told otherwise.
 
-    Where nobody watches (not a terminal) each stage is one plain line when it begins.
+    What follows `DETAIL` in a stage's name may change as it goes on. Where nobody watches (not a
+    terminal) each stage is one plain line when it begins.
     """
     out = to or console(stderr=True)
     if not out.is_terminal:
@@ -359,6 +371,7 @@ def progress_bar(to: Console | None = None) -> Generator[Progress]:
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
         console=out,
     )
     with bars:
@@ -369,6 +382,7 @@ def _sparse(out: Console) -> Progress:
     seen: set[str] = set()
 
     def report(stage: str, done: int, total: int) -> None:
+        stage = stage.partition(DETAIL)[0]
         if stage in seen:
             return
         seen.add(stage)
@@ -382,8 +396,9 @@ def _drawn(bars: RichProgress) -> Progress:
     stages: dict[str, TaskID] = {}
 
     def report(stage: str, done: int, total: int) -> None:
-        if stage not in stages:
-            stages[stage] = bars.add_task(display.visible(stage), total=None)
-        bars.update(stages[stage], completed=done, total=total or None)
+        name, text = stage.partition(DETAIL)[0], display.visible(stage)
+        if name not in stages:
+            stages[name] = bars.add_task(text, total=None)
+        bars.update(stages[name], completed=done, total=total or None, description=text)
 
     return report

@@ -24,8 +24,7 @@ def reserved(key, **more):
 
 
 def test_an_item_from_reserved_to_a_label(ledger):
-    run, new = ledger.begin("t1", "gpt", TERMS)
-    assert new
+    run = ledger.begin("t1", "gpt", TERMS)
     ledger.commit(run.id, [reserved("k")])
     assert [(kept.reserved, kept.sends) for kept in ledger.kept(run.id)] == [(reserved("k"), 0)]
     ledger.commit(run.id, [Sent("k", 1, 10.0, 70)])
@@ -51,14 +50,14 @@ def test_an_item_from_reserved_to_a_label(ledger):
 
 
 def test_a_stored_answer_is_not_stored_again(ledger):
-    run, _ = ledger.begin("t1", "gpt", TERMS)
+    run = ledger.begin("t1", "gpt", TERMS)
     ledger.commit(run.id, [reserved("k"), Sent("k", 1, 1.0), Stored("k", 1, b"first", 2.0)])
     ledger.commit(run.id, [Sent("k", 2, 3.0), Stored("k", 2, b"second", 4.0), reserved("k")])
     assert [kept.raw for kept in ledger.kept(run.id)] == [b"first"]
 
 
 def test_what_failed_is_counted_by_what_it_may_have_cost(ledger):
-    run, _ = ledger.begin("t1", "gpt", TERMS)
+    run = ledger.begin("t1", "gpt", TERMS)
     steps = [
         *(reserved(key) for key in "abcd"),
         *(Sent(key, 1, 1.0, 10) for key in "abcd"),
@@ -74,14 +73,15 @@ def test_what_failed_is_counted_by_what_it_may_have_cost(ledger):
 
 
 def test_other_terms_are_another_run(ledger):
-    first, _ = ledger.begin("t1", "gpt", TERMS)
-    assert ledger.earlier(first) is None
-    again, new = ledger.begin("t1", "gpt", TERMS)
-    assert (again, new) == (first, False)
-    other, new = ledger.begin("t1", "gpt", TERMS | {"labels": "b"})
-    assert new
+    assert ledger.last("t1", "gpt") is None
+    first = ledger.begin("t1", "gpt", TERMS)
+    assert ledger.find("t1", "gpt", TERMS) == first
+    terms = TERMS | {"labels": "b"}
+    assert ledger.find("t1", "gpt", terms) is None
+    other = ledger.begin("t1", "gpt", terms)
     assert other.id != first.id
-    assert ledger.earlier(other) == first
+    assert (ledger.last("t1", "gpt"), ledger.find("t1", "gpt", TERMS)) == (other, first)
+    assert ledger.last("t1", "other") is None
     ledger.commit(first.id, [reserved("k"), Sent("k", 1, 1.0, 5), Stored("k", 1, b"{}", 1.0)])
     assert (ledger.done(first.id), ledger.done(other.id)) == (1, 0)
     # What was paid for serves the newer run as well; what it cost stays where it was paid.
@@ -91,7 +91,7 @@ def test_other_terms_are_another_run(ledger):
 
 
 def test_requests_that_no_log_has_are_kept(ledger):
-    run, _ = ledger.begin("t1", "gpt", TERMS)
+    run = ledger.begin("t1", "gpt", TERMS)
     request = Request("m", (Message("user", "made up"),))
     ledger.commit(run.id, [Reserved("k", "synthetic-1", "synthetic", request=request)])
     assert read_requests(ledger.path, "t1") == {"synthetic-1": request}
@@ -105,7 +105,7 @@ def test_one_writer_and_private(ledger, tmp_path):
 
 
 def test_many_items_are_read_page_by_page(ledger):
-    run, _ = ledger.begin("t1", "gpt", TERMS)
+    run = ledger.begin("t1", "gpt", TERMS)
     keys = [f"{number:04}" for number in range(1201)]
     ledger.commit(run.id, [reserved(key) for key in keys])
     assert [kept.reserved.key for kept in ledger.kept(run.id)] == keys
@@ -115,7 +115,7 @@ def test_many_items_are_read_page_by_page(ledger):
 
 
 def test_a_step_that_fails_keeps_nothing_of_its_batch(ledger):
-    run, _ = ledger.begin("t1", "gpt", TERMS)
+    run = ledger.begin("t1", "gpt", TERMS)
     with pytest.raises(UsageError, match=r"labels\.db can't be written"):
         ledger.commit(run.id, [reserved("k"), Sent("k", None, 1.0)])  # pyright: ignore[reportArgumentType]
     assert list(ledger.kept(run.id)) == []

@@ -1,23 +1,38 @@
-"""`stepdown label`: a task's dataset, from the teacher's answers that the log already holds."""
+"""`stepdown label`: a task's dataset, from logged answers and from paid ones."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from stepdown.cli import steps
+from stepdown.cli.labelling import BY_HAND, ask_teacher
 from stepdown.cli.options import Session, common, print_json
+from stepdown.cli.questions import Wanted
 from stepdown.cli.reviewing import review
-from stepdown.errors import UsageError
-from stepdown.render import next_step, progress_bar, say
+from stepdown.cli.telling import estimate_json, estimate_lines, paid_json, paid_line, paid_table
+from stepdown.core.datasets import Dataset
+from stepdown.core.tasks import Task
+from stepdown.errors import NotEnoughData, UsageError
+from stepdown.render import next_step, progress_bar, say, show
 
 __all__ = ["label"]
 
 
 @click.command()
 @click.argument("task")
-@click.option("--teacher", metavar="M", help="A model to ask for more answers.")
-@click.option("--max-usd", type=click.FloatRange(min=0), help="The most that --teacher may spend.")
-@click.option("-n", "count", type=click.IntRange(min=1), help="How many answers to ask for.")
+@click.option("--teacher", metavar="M", help="A model to pay for more answers.")
+@click.option("--max-usd", type=click.FloatRange(min=0), help="The most that --teacher may cost.")
+@click.option("-n", "count", type=click.IntRange(min=1), help="How many answers to have from M.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 1000),
+    default=8,
+    show_default=True,
+    help="Questions under way at once.",
+)
+@click.option("--hold-unknown", "hold", is_flag=True, help="Ask nothing that may be paid twice.")
+@click.option("--dry-run", is_flag=True, help="Estimate, and ask nothing.")
 @click.option("--review", "reviewing", is_flag=True, help="Judge answers: doubted, or -n random.")
 @click.option(
     "--html",
@@ -29,28 +44,77 @@ def label(
     session: Session,
     task: str,
     teacher: str | None,
-    max_usd: float | None,
-    count: int | None,
     reviewing: bool,
     html: Path | None,
+    **options: Any,
 ) -> None:
-    """Split TASK's logged calls into train, calibration and test with nothing on two sides."""
-    if reviewing:
-        review(session, session.workspace.task(task), count, html)
-        return
-    if teacher or max_usd is not None or count is not None:
-        raise UsageError(
-            "This version labels from the log alone and pays no teacher; leave out --teacher, "
-            "--max-usd and -n, and collect more calls with `stepdown serve`."
-        )
+    """Split TASK's answered calls into train, calibration and test with nothing on two sides.
+
+    With --teacher M some calls are asked of M first, after an estimate, and paid for.
+    """
     found = session.workspace.task(task)
+    if reviewing:
+        review(session, found, options["count"], html)
+        return
+    if teacher is not None:
+        _pay(session, found, Wanted(teacher, **options))
+        return
+    given = {name for name, value in options.items() if value}
+    if given - {"concurrency"}:
+        raise UsageError("--max-usd, -n, --hold-unknown and --dry-run go with --teacher M; add it.")
     with progress_bar() as progress:
         dataset = steps.label_task(session, found, progress)
     if session.json:
-        print_json({"task": found.name, "dataset": dataset.id, "split": dataset.report})
+        print_json(_split(found, dataset))
+    _tell(session, found, dataset)
+
+
+def _pay(session: Session, task: Task, wanted: Wanted) -> None:
+    with progress_bar() as progress:
+        estimate, paid = ask_teacher(session, task, wanted, progress)
+    again = session.typed(f"stepdown label {task.name} --teacher {wanted.teacher}")
+    if paid is None:
+        if session.json:
+            print_json(estimate_json(task.name, wanted.teacher, estimate))
+        for line in estimate_lines(task.name, wanted.teacher, estimate):
+            say(line)
+        next_step(f"{again} --max-usd X")
+        return
+    ended = paid.sitting.stopped and not paid.sitting.capped
+    dataset, why = (None, paid.sitting.stopped) if ended else _dataset(session, task)
+    if session.json:
+        print_json(paid_json(paid) | (_split(task, dataset) if dataset else {"dataset": None}))
+    else:
+        show(paid_table(paid))
+    say(paid_line(paid))
+    if paid.sitting.capped:
+        say("The cap is reached: the next question could cost more than is left of it.")
+    if dataset is not None:
+        _tell(session, task, dataset)
+        return
+    say(why)
+    next_step(again)
+    if ended:
+        raise click.exceptions.Exit(130 if why == BY_HAND else 1)
+
+
+def _dataset(session: Session, task: Task) -> tuple[Dataset | None, str]:
+    """Return the task's dataset, or why it has none yet."""
+    with progress_bar() as progress:
+        try:
+            return steps.label_task(session, task, progress), ""
+        except NotEnoughData as error:
+            return None, str(error)
+
+
+def _split(task: Task, dataset: Dataset) -> dict[str, Any]:
+    return {"task": task.name, "dataset": dataset.id, "split": dataset.report}
+
+
+def _tell(session: Session, task: Task, dataset: Dataset) -> None:
     report = dataset.report
     say(
-        f"{found.name}: {report.train:,} examples to train on, {report.calibration:,} to certify "
+        f"{task.name}: {report.train:,} examples to train on, {report.calibration:,} to certify "
         f"with, {report.test:,} to test; {report.dropped_duplicates:,} repeats left out."
     )
-    next_step(session.typed(f"stepdown train {found.name}"))
+    next_step(session.typed(f"stepdown train {task.name}"))

@@ -140,7 +140,7 @@ class Asker:
                 return False
             entered, reserved = place
             try:
-                found = await self._tried(question, number, reserved, complete)
+                found = await self._tried(question, number, (reserved, bound), complete)
             except StepdownError as error:
                 self._cap.settle(reserved, 0)
                 self.stop(str(error))
@@ -161,11 +161,12 @@ class Asker:
         return not self.sitting.stopped
 
     async def _tried(
-        self, question: Question, number: int, reserved: int, complete: Complete
+        self, question: Question, number: int, money: tuple[int, int | None], complete: Complete
     ) -> Trouble | None:
         """Send a question once, with its records before and after; None when it is answered."""
-        sent = time.time()
-        await self._committer.sync(Sent(question.key, number, sent, reserved))
+        sent, (reserved, bound) = time.time(), money
+        known = None if bound is None else reserved
+        await self._committer.sync(Sent(question.key, number, sent, known))
         self.sitting.calls += 1
         try:
             async with asyncio.timeout(self._terms.timeout_s):

@@ -9,7 +9,7 @@ sent without an answer is known to be so. One process writes; readers open the f
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -112,27 +112,28 @@ class Ledger:
         self._spare.unlink(missing_ok=True)
         os.close(self._lock)
 
-    def begin(self, task: str, teacher: str, terms: dict[str, str]) -> tuple[LabelRun, bool]:
-        """Return the run that was begun under these terms, and whether it is a new one.
+    def find(self, task: str, teacher: str, terms: Mapping[str, str]) -> LabelRun | None:
+        """Return the run that was begun under these terms.
 
         Where any of the terms differs, so does the run: what was asked under one set of terms is
         never counted with what was asked under another.
         """
-        for name, told in self._rows(_RUNS, (task, teacher)):
-            if msgspec.json.decode(told) == terms:
-                return LabelRun(name, task, teacher, terms), False
-        name = f"{fingerprint(terms, 8)}-{secrets.token_hex(3)}"
-        self._written([(_NEW_RUN, (name, task, teacher, _json(terms)))])
-        return LabelRun(name, task, teacher, terms), True
+        runs = self._runs(task, teacher)
+        return next((run for run in runs if run.terms == terms), None)
 
-    def earlier(self, run: LabelRun) -> LabelRun | None:
-        """Return the run of the same task and teacher that was begun last before this one."""
-        rows = self._rows(_RUNS, (run.task, run.teacher))
-        names = [name for name, _ in rows]
-        at = names.index(run.id) + 1 if run.id in names else 0
-        if at >= len(rows):
-            return None
-        return LabelRun(rows[at][0], run.task, run.teacher, msgspec.json.decode(rows[at][1]))
+    def last(self, task: str, teacher: str) -> LabelRun | None:
+        """Return the run of the task and teacher that was begun last, under whatever terms."""
+        return next(self._runs(task, teacher), None)
+
+    def begin(self, task: str, teacher: str, terms: Mapping[str, str]) -> LabelRun:
+        """Begin a run."""
+        run = LabelRun(f"{fingerprint(terms, 8)}-{secrets.token_hex(3)}", task, teacher, terms)
+        self._written([(_NEW_RUN, (run.id, task, teacher, _json(terms)))])
+        return run
+
+    def _runs(self, task: str, teacher: str) -> Iterator[LabelRun]:
+        for name, terms in self._rows(_RUNS, (task, teacher)):
+            yield LabelRun(name, task, teacher, msgspec.json.decode(terms))
 
     def commit(self, run: str, steps: Sequence[Step]) -> None:
         """Put the steps on disk, all of them or none.

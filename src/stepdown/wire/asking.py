@@ -1,7 +1,8 @@
 """Putting a request to another model, and reading what it says as a prediction of a task's answer.
 
-A chat model is sent the request as it is; a decisions endpoint is sent the task's closed fields as
-questions. Log-probabilities, where they come, are the confidence; else it is 1.
+A teacher is sent the request as it was logged. A chat model is sent it as it is; a decisions
+endpoint is sent the task's closed fields as questions. Log-probabilities, where they come, are the
+confidence; else it is 1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,10 @@ from stepdown.wire.openai_bodies import request_body
 from stepdown.wire.openai_decisions import MOST_CHOICES, decision_body, parse_decision
 from stepdown.wire.openai_logprobs import answer_probability
 
-__all__ = ["Api", "Inquiry", "asked", "inquiry_of", "said"]
+__all__ = ["Api", "Inquiry", "asked", "inquiry_of", "said", "taught"]
+
+_LIMITS = ("max_completion_tokens", "max_tokens")
+_PER_MESSAGE, _FOR_TOOLS = 16, 1024
 
 Api = Literal["chat", "decisions"]
 
@@ -57,6 +61,22 @@ def asked(inquiry: Inquiry, request: Request, *, logprobs: bool = True) -> bytes
         return decision_body(request, inquiry.model, inquiry.questions)
     wanted = {"logprobs": True} if logprobs else {}
     return request_body(request, inquiry.model, **wanted)
+
+
+def taught(request: Request, model: str, most: int, limit: str) -> tuple[bytes, Usage]:
+    """Return the body that asks a teacher what was logged, and the most tokens that it can take.
+
+    The answer's limit is the request's own, else `most`; it is called `limit`. A token is at least
+    one byte; what a provider adds around messages and tools is allowed for.
+    """
+    own = [request.params[name] for name in _LIMITS if isinstance(request.params.get(name), int)]
+    params = {name: value for name, value in request.params.items() if name not in _LIMITS}
+    params.pop("n", None)  # several answers would be paid for, and one is read
+    written = max(own, default=most)
+    plain = msgspec.structs.replace(request, params={**params, limit: written})
+    body = request_body(plain, model)
+    around = _PER_MESSAGE * len(request.messages) + (_FOR_TOOLS if request.tools.tools else 0)
+    return body, Usage(len(body) + around, written)
 
 
 def said(inquiry: Inquiry, body: bytes) -> tuple[Prediction, Usage | None]:

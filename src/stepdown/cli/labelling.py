@@ -1,0 +1,238 @@
+"""`stepdown label --teacher`: paid answers, estimated before, capped, gone on with after a stop.
+
+What is asked is settled before anything is paid for, and a run that was stopped goes on with the
+same items. docs/labelling.md says what is promised.
+"""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+
+import click
+
+from stepdown.audit.prices import ATTODOLLARS
+from stepdown.cli.options import Session
+from stepdown.cli.questions import Plan, Wanted, plan_of, question_of, text_of
+from stepdown.cli.teachers import Teacher, teacher_of
+from stepdown.cli.telling import Estimate, Paid, estimate_lines
+from stepdown.core import display
+from stepdown.core.calls import Answer, Request, Usage
+from stepdown.core.fingerprint import fingerprint
+from stepdown.core.labels import Kept, LabelRun, Outcome, Parsed, Spend, Step
+from stepdown.core.ports import Progress
+from stepdown.core.tasks import Task
+from stepdown.errors import ConfigError, Refusal, UsageError
+from stepdown.label.asking import Asker, AskTerms, Judge, Sitting
+from stepdown.label.outcomes import judge_of
+from stepdown.render import DETAIL, say
+from stepdown.store.ledger import Ledger
+from stepdown.wire.openai import parse_answer
+
+__all__ = ["BY_HAND", "ask_teacher"]
+
+BY_HAND = "It was stopped by hand; what is paid for is kept."
+_BYTES_A_TOKEN = 4
+_FULL = "The disk is full; what is paid for is kept: make room and type the same command again."
+_UNKNOWN_PRICE = (
+    "Nobody knows what {model} charges, so {why}; set usd_per_million_input and "
+    "usd_per_million_output under [teacher] in stepdown.toml."
+)
+
+
+def ask_teacher(
+    session: Session, task: Task, wanted: Wanted, progress: Progress
+) -> tuple[Estimate, Paid | None]:
+    """Estimate, and ask unless it is a dry run; the second is None where nothing was asked.
+
+    Raises:
+        UsageError: nobody can be asked whether to go on, and there is no cap.
+        ConfigError: the teacher has no address, its key is not set, or its price is not known.
+        Refusal: there is nothing to ask, or the user does not want to.
+    """
+    teacher = teacher_of(session, wanted.teacher)
+    cap = _cap(teacher, wanted.max_usd)
+    ledger = Ledger(session.workspace.labels)
+    try:
+        terms = _terms(task, teacher)
+        run = ledger.find(task.id, teacher.model, terms)
+        if run is None:
+            _tell_forked(ledger.last(task.id, teacher.model), terms)
+        plan = plan_of(session, (task, teacher, run), ledger, wanted, progress)
+        estimate = _estimate(task, teacher, plan, cap, wanted.concurrency)
+        if wanted.dry_run:
+            return estimate, None
+        if not plan.asked and not plan.raw:
+            raise Refusal(_nothing(task, teacher, plan))
+        _confirm(session, task, teacher, estimate, wanted)
+        run = run or ledger.begin(task.id, teacher.model, terms)
+        asking = _ask_terms(teacher, wanted, cap, ledger.spend(run.id))
+        sitting = _sit((task, teacher, run), ledger, plan, asking, progress)
+        spend, labels = ledger.spend(run.id), ledger.done(run.id)
+    finally:
+        ledger.close()
+    return estimate, Paid(
+        task.name, teacher.model, run.id, labels, sitting, spend, plan.held, plan.gone
+    )
+
+
+def _cap(teacher: Teacher, max_usd: float | None) -> int | None:
+    if max_usd is None:
+        return None
+    if teacher.price(Usage(1, 1), time.time()) is None:
+        why = "--max-usd can't be kept"
+        raise ConfigError(_UNKNOWN_PRICE.format(model=teacher.model, why=why))
+    return int(Decimal(str(max_usd)) * ATTODOLLARS)
+
+
+def _terms(task: Task, teacher: Teacher) -> dict[str, str]:
+    """Return what an answer depends on: where one of these differs, so does the run."""
+    closed = {field.path: sorted(map(repr, field.values)) for field in task.anatomy.fields}
+    return {
+        "address": teacher.address,
+        "limit of tokens": str(teacher.terms.max_tokens),
+        "prompt": fingerprint(task.signature),
+        "set of labels": fingerprint([task.anatomy.shape, closed]),
+    }
+
+
+def _tell_forked(before: LabelRun | None, terms: Mapping[str, str]) -> None:
+    if before is not None:
+        other = " and ".join(name for name in terms if before.terms.get(name) != terms[name])
+        say(f"The {other} is not what it was before: this is a new run, not mixed with that one.")
+
+
+def _estimate(
+    task: Task, teacher: Teacher, plan: Plan, cap: int | None, concurrency: int
+) -> Estimate:
+    now = time.time()
+    sizes = [teacher.body(request) for _, request in plan.asked]
+    bounds = [teacher.price(most, now) for _, most in sizes]
+    most = None if None in bounds else sum(bound or 0 for bound in bounds)
+    if cap is not None and most is not None:
+        most = min(cap, most)
+    read = sum(len(body) for body, _ in sizes) // _BYTES_A_TOKEN
+    if task.input_tokens:
+        read = round(len(sizes) * task.input_tokens / task.calls)
+    written = None if task.output_tokens is None else task.output_tokens / max(task.calls, 1)
+    written = None if written is None else round(len(sizes) * written)
+    expected = teacher.price(Usage(read, written), now) if written is not None else None
+    took = task.latency_p50_ms
+    seconds = None if took is None else len(sizes) * took / 1000.0 / concurrency
+    return Estimate(plan.had, len(sizes), plan.again, read, written, expected, most, seconds)
+
+
+def _nothing(task: Task, teacher: Teacher, plan: Plan) -> str:
+    if plan.held:
+        held = display.plural(plan.held, "question")
+        return f"{held} to {teacher.model} have an unknown outcome; leave out --hold-unknown."
+    if plan.had:
+        return (
+            f"{teacher.model} has given {display.plural(plan.had, 'answer')} to {task.name} "
+            f"already; -n {plan.had + 100} asks for more, if the log has more calls."
+        )
+    return (
+        f"{teacher.model} has answered all calls of {task.name} in the log; -n asks it again for "
+        "as many, and collecting more calls with `stepdown serve` asks it for new ones."
+    )
+
+
+def _confirm(
+    session: Session, task: Task, teacher: Teacher, estimate: Estimate, wanted: Wanted
+) -> None:
+    for line in estimate_lines(task.name, teacher.model, estimate):
+        say(line)
+    if session.yes:
+        return
+    if sys.stdin.isatty():
+        if not click.confirm("Go on?", err=True):
+            raise Refusal("Nothing was asked and nothing was spent.")
+    elif wanted.max_usd is None:
+        raise UsageError(
+            "Answers are paid for, and nobody is there to be asked; add --max-usd X or --yes."
+        )
+
+
+def _ask_terms(teacher: Teacher, wanted: Wanted, cap: int | None, spend: Spend) -> AskTerms:
+    if cap is not None and spend.at_most is None:
+        why = "what this run has spent before can't be held against --max-usd"
+        raise Refusal(_UNKNOWN_PRICE.format(model=teacher.model, why=why))
+    own = teacher.terms
+    return AskTerms(
+        wanted.concurrency,
+        cap,
+        spend.at_most or 0,
+        (own.requests_per_minute, own.tokens_per_minute),
+        own.answer_seconds,
+        wanted.hold,
+    )
+
+
+def _sit(
+    at: tuple[Task, Teacher, LabelRun],
+    ledger: Ledger,
+    plan: Plan,
+    terms: AskTerms,
+    progress: Progress,
+) -> Sitting:
+    """Reserve what is new, read what was stored, and ask."""
+    task, teacher, run = at
+    worth = judge_of(task)
+
+    def judge(text: str, answer: Answer) -> Outcome:
+        return worth(text, answer).outcome
+
+    def tell(sitting: Sitting) -> None:
+        spent = display.money(sitting.spent / ATTODOLLARS)
+        done = plan.had + sitting.outcomes.total()
+        progress(f"asking {teacher.model}{DETAIL}{spent}", done, plan.had + len(plan.asked))
+
+    async def ask() -> Sitting:
+        loop = asyncio.get_running_loop()
+
+        def commit(steps: Sequence[Step]) -> None:
+            ledger.commit(run.id, steps)
+            if ledger.cramped:
+                loop.call_soon_threadsafe(asker.stop, _FULL)
+
+        asker = Asker(commit, terms, teacher.price, judge, tell)
+        questions = (question_of(task, teacher, *one) for one in plan.asked)
+        with _interruptible(asker):
+            async with teacher.connect() as complete:
+                return await asker.ask(questions, complete)
+
+    ledger.commit(run.id, [one.reserved for one, _ in plan.asked if not one.sends])
+    ledger.commit(run.id, [_parsed(task, judge, *one) for one in plan.raw])
+    try:
+        return asyncio.run(ask())
+    except asyncio.CancelledError:
+        raise click.Abort from None
+
+
+def _parsed(task: Task, judge: Judge, one: Kept, request: Request) -> Parsed:
+    answer, _, _ = parse_answer(one.raw or b"")
+    return Parsed(one.reserved.key, judge(text_of(task, request), answer), answer)
+
+
+@contextmanager
+def _interruptible(asker: Asker) -> Generator[None]:
+    """Let the first Ctrl-C wait for what is under way; the second one leaves it."""
+    loop, own = asyncio.get_running_loop(), asyncio.current_task()
+
+    def interrupted() -> None:
+        if asker.sitting.stopped and own is not None:
+            own.cancel()
+        asker.stop(BY_HAND)
+        say("Waiting for the answers that are under way; Ctrl-C again leaves them.")
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for which in signals:
+        loop.add_signal_handler(which, interrupted)
+    try:
+        yield
+    finally:
+        for which in signals:
+            loop.remove_signal_handler(which)

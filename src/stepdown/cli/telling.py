@@ -1,0 +1,155 @@
+"""What is told of paid labelling: the estimate before, the table after, both as JSON."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from rich.table import Table
+
+from stepdown.audit.prices import ATTODOLLARS
+from stepdown.core import display
+from stepdown.core.labels import Spend
+from stepdown.label.asking import Sitting
+from stepdown.render import table
+
+__all__ = [
+    "Estimate",
+    "Paid",
+    "estimate_json",
+    "estimate_lines",
+    "paid_json",
+    "paid_line",
+    "paid_table",
+]
+
+_OUTCOMES = {
+    "answered": "a label",
+    "refused": "the teacher declined",
+    "other_label": "a label that the task does not have",
+    "off_schema": "not of the task's schema",
+    "ungrounded": "values that stand nowhere in the input",
+    "unreadable": "cut off, or of another shape",
+    "disputed": "labels that contradict each other",
+}
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """What asking will take: money in attodollars, time in seconds; None is unknown.
+
+    `had` answers are there already. Of the `items`, the teacher has answered `again` in the log.
+    """
+
+    had: int
+    items: int
+    again: int
+    input_tokens: int
+    output_tokens: int | None
+    expected: int | None
+    at_most: int | None
+    seconds: float | None
+
+
+class Paid(msgspec.Struct, frozen=True):
+    """What a sitting brought; `labels` and `spend` are the run's, in all its sittings.
+
+    `held` and `gone` are as in `Plan`.
+    """
+
+    task: str
+    teacher: str
+    run: str
+    labels: int
+    sitting: Sitting
+    spend: Spend
+    held: int = 0
+    gone: int = 0
+
+
+def _usd(amount: int | None) -> float | None:
+    return None if amount is None else amount / ATTODOLLARS
+
+
+def _money(amount: int | None) -> str:
+    return display.money(_usd(amount))
+
+
+def estimate_lines(task: str, teacher: str, estimate: Estimate) -> Iterator[str]:
+    """Yield what asking will take, a line each."""
+    had = f"; {display.count(estimate.had)} are there already" if estimate.had else ""
+    yield f"{task}: {display.plural(estimate.items, 'question')} to {teacher}{had}."
+    if estimate.again:
+        again = display.plural(estimate.again, "question")
+        yield f"The teacher has answered {again} of them in the log: they are asked again."
+    yield (
+        f"About {display.count(estimate.input_tokens)} tokens to read and "
+        f"{display.count(estimate.output_tokens)} to write: about {_money(estimate.expected)}, at "
+        f"most {_money(estimate.at_most)}; about {_time(estimate.seconds)}."
+    )
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "an unknown time"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def paid_table(paid: Paid) -> Table:
+    """Return what a sitting brought and what the run has spent."""
+    sitting, spend = paid.sitting, paid.spend
+    rows = [(name, count, _OUTCOMES[name]) for name, count in sitting.outcomes.most_common()]
+    rows += [(name, count, "tries without an answer") for name, count in sitting.failures.items()]
+    for name, count, what in (
+        ("left", sitting.left, "asked in vain; the same command asks them again"),
+        ("held", paid.held, "outcome unknown; not asked again"),
+        ("gone", paid.gone, "no longer in the log as they were asked"),
+        ("possible double payments", spend.unknown, "sent, and nobody knows what came of it"),
+        ("useless", spend.useless, "responses that are no answers, perhaps paid for"),
+        ("unpriced", spend.unpriced, "answers whose price nobody knows"),
+    ):
+        if count:
+            rows.append((name, count, what))
+    return table(f"{paid.task}, asked of {paid.teacher}", ("", ">Count", "What it is"), rows)
+
+
+def paid_line(paid: Paid) -> str:
+    """Return the run's labels and money in a sentence."""
+    spend = paid.spend
+    most = "" if spend.at_most == spend.known else f", at most {_money(spend.at_most)}"
+    return (
+        f"{display.plural(paid.labels, 'answer')} so far for {_money(spend.known)}{most}, in all "
+        "sittings of this run."
+    )
+
+
+def estimate_json(task: str, teacher: str, estimate: Estimate) -> dict[str, Any]:
+    """Return the estimate as JSON, with money in dollars."""
+    told: dict[str, Any] = msgspec.structs.asdict(estimate)
+    for name in ("expected", "at_most"):
+        told[f"{name}_usd"] = _usd(told.pop(name))
+    return {"task": task, "teacher": teacher} | told
+
+
+def paid_json(paid: Paid) -> dict[str, Any]:
+    """Return the result as JSON, with money in dollars, and what is known to the attodollar."""
+    sitting, spend = paid.sitting, paid.spend
+    return {
+        "task": paid.task,
+        "teacher": paid.teacher,
+        "run": paid.run,
+        "labels": paid.labels,
+        "calls": sitting.calls,
+        "outcomes": dict(sitting.outcomes),
+        "failures": dict(sitting.failures),
+        "left": sitting.left,
+        "held": paid.held,
+        "gone": paid.gone,
+        "stopped": sitting.stopped,
+        "spend": {
+            "usd": _usd(spend.known),
+            "attodollars": spend.known,
+            "at_most_usd": _usd(spend.at_most),
+            "possible_double_payments": spend.unknown,
+            "useless": spend.useless,
+            "unpriced": spend.unpriced,
+        },
+    }

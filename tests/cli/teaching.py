@@ -1,0 +1,153 @@
+"""A teacher that bills: answers chat completions on a socket, and writes down every call it got."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+
+from aiohttp import web
+from tests.cli.story import TOPICS
+
+READ, WRITTEN = 2_500_000_000_000, 10_000_000_000_000
+"""Attodollars a token: 2.5 and 10 dollars a million."""
+
+PRICED = "usd_per_million_input = 2.5\nusd_per_million_output = 10.0\n"
+
+
+def topic_of(text):
+    """Return the topic that a message of the story is about."""
+    words = text.split()
+    return max(sorted(TOPICS), key=lambda topic: sum(word in TOPICS[topic] for word in words))
+
+
+class FakeTeacher:
+    """`bill` has (message, attodollars) for each call that arrived; `script` says how not to answer:
+    for each message the faults that its tries meet, "*" for all others."""
+
+    def __init__(self, latency=0.0):
+        self.latency = latency
+        self.bill = []
+        self.script = {}
+        self.after = None
+        self.at_once = self.most_at_once = 0
+        self._tries = Counter()
+        self._ready = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="teacher")
+        self._thread.start()
+        self._ready.wait()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def billed(self):
+        return sum(cost for _, cost in self.bill)
+
+    @property
+    def calls(self):
+        """How often each message was asked."""
+        return Counter(text for text, _ in self.bill)
+
+    def close(self):
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self):
+        asyncio.set_event_loop(self._loop)
+        runner = web.AppRunner(_app(self._handle), shutdown_timeout=0.1, access_log=None)
+        self._loop.run_until_complete(runner.setup())
+        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port = listener.getsockname()[1]
+        self._loop.run_until_complete(web.SockSite(runner, listener).start())
+        self._ready.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(runner.cleanup())
+        self._loop.close()
+
+    async def _handle(self, request):
+        body = await request.read()
+        asked = json.loads(body)
+        text = asked["messages"][-1]["content"]
+        self._tries[text] += 1
+        faults = self.script.get(text, self.script.get("*", ()))
+        fault = faults[self._tries[text] - 1] if self._tries[text] <= len(faults) else ""
+        if fault and fault[0] in "345":
+            status, _, wait = fault.partition(":")
+            headers = {"retry-after": wait} if wait else {}
+            return web.json_response(
+                {"error": {"message": "no"}}, status=int(status), headers=headers
+            )
+        usage = {"prompt_tokens": len(body) // 5, "completion_tokens": 3}
+        self.bill.append((text, usage["prompt_tokens"] * READ + 3 * WRITTEN))
+        if self.after is not None:
+            self.after(len(self.bill))
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await asyncio.sleep(5 if fault == "slow" else self.latency)
+        finally:
+            self.at_once -= 1
+        return _response(request, fault, _completion(asked["model"], topic_of(text), usage))
+
+
+def _app(handle):
+    app = web.Application(client_max_size=2**26)
+    app.router.add_post("/v1/chat/completions", handle)
+    return app
+
+
+def _completion(model, answer, usage):
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": answer},
+        "finish_reason": "stop",
+    }
+    return {
+        "id": "x",
+        "object": "chat.completion",
+        "model": model,
+        "choices": [choice],
+        "usage": usage,
+    }
+
+
+def _response(request, fault, completion):
+    message = completion["choices"][0]["message"]
+    if fault == "cut":
+        request.transport.abort()
+    elif fault == "html":
+        return web.Response(text="<html>Bad gateway</html>", content_type="text/html")
+    elif fault == "error":
+        return web.json_response({"error": {"message": "try later", "code": 500}})
+    elif fault == "half":
+        return web.Response(text='data: {"choices": [{"delta": {"content": "ca')
+    elif fault == "refusal":
+        message |= {"content": None, "refusal": "I can't help with that."}
+    elif fault == "other":
+        message["content"] = "something else"
+    return web.json_response(completion)
+
+
+def write_config(folder, teacher, more=PRICED):
+    """Write a stepdown.toml that names the teacher."""
+    path = folder / "stepdown.toml"
+    path.write_text(f'[teacher]\nbase_url = "{teacher.url}"\n{more}', encoding="utf-8")
+    return path
+
+
+def command(*arguments):
+    """Start the command line as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "stepdown", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"NO_COLOR": "1"},
+        text=True,
+    )
