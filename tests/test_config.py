@@ -127,3 +127,19 @@ def test_routing_that_parts_no_tiers_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"stepdown\.toml"):
         load_config(path)
+
+
+def test_teachers_are_read_and_half_a_price_is_refused(tmp_path):
+    path = tmp_path / "stepdown.toml"
+    path.write_text('[teacher]\nmax_tokens = 9\n[teachers.b]\napi = "anthropic"\n')
+    config = load_config(path)
+    assert (config.teacher.max_tokens, config.teachers["b"].api) == (9, "anthropic")
+    for text in (
+        "[teacher]\nusd_per_million_input = 1.0\n",
+        "[teachers.b]\nusd_per_million_output = 1.0\n",
+        "[teacher]\nmax_tokens = 0\n",
+        '[teacher]\napi = "other"\n',
+    ):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=r"stepdown\.toml"):
+            load_config(path)

@@ -156,3 +156,16 @@ def test_progress_draws_bars_on_a_terminal() -> None:
         progress("reading [b]", 10, 10)
     assert "reading [b]" in out.getvalue()
     assert "10/10" in out.getvalue()
+
+
+def test_what_changes_about_a_stage_is_part_of_no_other(capsys) -> None:
+    out = io.StringIO()
+    with render.progress_bar(Console(file=out, force_terminal=True, width=80)) as progress:
+        progress(f"asking{render.DETAIL}$0.10", 1, 2)
+        progress(f"asking{render.DETAIL}$0.20", 2, 2)
+    assert "$0.20" in out.getvalue()
+    assert out.getvalue().count("2/2") >= 1
+    with render.progress_bar() as progress:
+        progress(f"asking{render.DETAIL}$0.10", 1, 2)
+        progress(f"asking{render.DETAIL}$0.20", 2, 2)
+    assert capsys.readouterr().err == "asking (2) …\n"

@@ -7,18 +7,10 @@ nothing themselves. Text from a log is never read as markup and carries no contr
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
+from rich import progress as drawing
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
 
@@ -366,12 +358,12 @@ def progress_bar(to: Console | None = None) -> Generator[Progress]:
     if not out.is_terminal:
         yield _sparse(out)
         return
-    bars = RichProgress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+    bars = drawing.Progress(
+        drawing.TextColumn("{task.description}", markup=False),
+        drawing.BarColumn(bar_width=30),
+        drawing.MofNCompleteColumn(),
+        drawing.TimeElapsedColumn(),
+        drawing.TimeRemainingColumn(),
         console=out,
     )
     with bars:
@@ -392,8 +384,8 @@ def _sparse(out: Console) -> Progress:
     return report
 
 
-def _drawn(bars: RichProgress) -> Progress:
-    stages: dict[str, TaskID] = {}
+def _drawn(bars: drawing.Progress) -> Progress:
+    stages: dict[str, drawing.TaskID] = {}
 
     def report(stage: str, done: int, total: int) -> None:
         name, text = stage.partition(DETAIL)[0], display.visible(stage)

@@ -25,14 +25,17 @@ def topic_of(text):
 
 
 class FakeTeacher:
-    """`bill` has (message, attodollars) for each call that arrived; `script` says how not to answer:
-    for each message the faults that its tries meet, "*" for all others."""
+    """`bill` has (message, attodollars) for each call that arrived; `script` how not to answer.
+
+    It has for each message the faults that its tries meet, and for all others those of "*".
+    """
 
     def __init__(self, latency=0.0):
         self.latency = latency
         self.bill = []
         self.script = {}
         self.after = None
+        self.answer = topic_of
         self.at_once = self.most_at_once = 0
         self._tries = Counter()
         self._ready = threading.Event()
@@ -93,7 +96,7 @@ class FakeTeacher:
             await asyncio.sleep(5 if fault == "slow" else self.latency)
         finally:
             self.at_once -= 1
-        return _response(request, fault, _completion(asked["model"], topic_of(text), usage))
+        return _response(request, fault, _completion(asked["model"], self.answer(text), usage))
 
 
 def _app(handle):

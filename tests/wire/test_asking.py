@@ -3,13 +3,14 @@
 import json
 import math
 
+import msgspec
 import pytest
 
 from stepdown.core.anatomy import Anatomy, Field
-from stepdown.core.calls import Message, Request
+from stepdown.core.calls import Message, Request, Tool, Toolset, Usage
 from stepdown.core.tasks import Signature, Task, Verdict
 from stepdown.errors import InputError, Refusal
-from stepdown.wire.asking import asked, inquiry_of, said
+from stepdown.wire.asking import asked, inquiry_of, said, taught
 
 REQUEST = Request("gpt-big", (Message("system", "Judge."), Message("user", "I love it")))
 
@@ -85,3 +86,32 @@ def test_a_decisions_endpoint_answers_in_the_teachers_hand():
 def test_open_fields_are_nothing_for_a_decisions_endpoint():
     with pytest.raises(Refusal, match="no such choice"):
         inquiry_of(task("text", Field("", "copy")), "judge", "decisions")
+
+
+def test_a_teacher_is_asked_what_was_logged_within_a_limit():
+    body, most = taught(REQUEST, "big", 100, "max_tokens")
+    assert json.loads(body) == {
+        "model": "big",
+        "messages": [
+            {"role": "system", "content": "Judge."},
+            {"role": "user", "content": "I love it"},
+        ],
+        "max_tokens": 100,
+    }
+    assert most == Usage(len(body) + 32, 100)
+
+
+def test_the_limit_of_the_logged_call_stands_under_the_name_that_is_known():
+    params = {"max_tokens": 7, "n": 3, "temperature": 0.2, "stream_options": {}}
+    request = msgspec.structs.replace(REQUEST, params=params)
+    body, most = taught(request, "big", 100, "max_completion_tokens")
+    sent = json.loads(body)
+    assert (sent["max_completion_tokens"], sent["temperature"]) == (7, 0.2)
+    assert {"max_tokens", "n", "stream_options"}.isdisjoint(sent)
+    assert most.output_tokens == 7
+
+
+def test_what_stands_around_tools_is_allowed_for():
+    tools = Toolset((Tool("f"),), "h")
+    body, most = taught(msgspec.structs.replace(REQUEST, tools=tools), "big", 1, "max_tokens")
+    assert most.input_tokens > len(body) + 1000

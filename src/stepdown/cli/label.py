@@ -10,7 +10,7 @@ from stepdown.cli.labelling import BY_HAND, ask_teacher
 from stepdown.cli.options import Session, common, print_json
 from stepdown.cli.questions import Wanted
 from stepdown.cli.reviewing import review
-from stepdown.cli.telling import estimate_json, estimate_lines, paid_json, paid_line, paid_table
+from stepdown.cli.telling import estimate_json, estimate_lines, paid_json, paid_lines, paid_table
 from stepdown.core.datasets import Dataset
 from stepdown.core.tasks import Task
 from stepdown.errors import NotEnoughData, UsageError
@@ -86,15 +86,15 @@ def _pay(session: Session, task: Task, wanted: Wanted) -> None:
         print_json(paid_json(paid) | (_split(task, dataset) if dataset else {"dataset": None}))
     else:
         show(paid_table(paid))
-    say(paid_line(paid))
-    if paid.sitting.capped:
-        say("The cap is reached: the next question could cost more than is left of it.")
-    if dataset is not None:
+    for line in paid_lines(paid):
+        say(line)
+    if dataset is not None and (paid.sitting.calls or not paid.sitting.capped):
         _tell(session, task, dataset)
         return
-    say(why)
+    if why:
+        say(why)
     next_step(again)
-    if ended:
+    if paid.sitting.stopped:
         raise click.exceptions.Exit(130 if why == BY_HAND else 1)
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import click
+import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.cli.options import Session
@@ -65,18 +66,21 @@ def ask_teacher(
         estimate = _estimate(task, teacher, plan, cap, wanted.concurrency)
         if wanted.dry_run:
             return estimate, None
-        if not plan.asked and not plan.raw:
-            raise Refusal(_nothing(task, teacher, plan))
-        _confirm(session, task, teacher, estimate, wanted)
+        if plan.asked:
+            _confirm(session, task, teacher, estimate, wanted)
+        elif not plan.had and not plan.held:
+            raise Refusal(
+                f"{teacher.model} has answered all calls of {task.name} in the log; -n asks for as "
+                "many of them again, and `stepdown serve` collects new ones."
+            )
         run = run or ledger.begin(task.id, teacher.model, terms)
         asking = _ask_terms(teacher, wanted, cap, ledger.spend(run.id))
         sitting = _sit((task, teacher, run), ledger, plan, asking, progress)
         spend, labels = ledger.spend(run.id), ledger.done(run.id)
     finally:
         ledger.close()
-    return estimate, Paid(
-        task.name, teacher.model, run.id, labels, sitting, spend, plan.held, plan.gone
-    )
+    paid = Paid(task.name, teacher.model, run.id, labels, sitting, spend, plan.held, plan.gone)
+    return estimate, msgspec.structs.replace(paid, fewer=plan.fewer)
 
 
 def _cap(teacher: Teacher, max_usd: float | None) -> int | None:
@@ -120,24 +124,11 @@ def _estimate(
     written = None if task.output_tokens is None else task.output_tokens / max(task.calls, 1)
     written = None if written is None else round(len(sizes) * written)
     expected = teacher.price(Usage(read, written), now) if written is not None else None
+    if expected is not None and most is not None:
+        expected = min(expected, most)
     took = task.latency_p50_ms
     seconds = None if took is None else len(sizes) * took / 1000.0 / concurrency
     return Estimate(plan.had, len(sizes), plan.again, read, written, expected, most, seconds)
-
-
-def _nothing(task: Task, teacher: Teacher, plan: Plan) -> str:
-    if plan.held:
-        held = display.plural(plan.held, "question")
-        return f"{held} to {teacher.model} have an unknown outcome; leave out --hold-unknown."
-    if plan.had:
-        return (
-            f"{teacher.model} has given {display.plural(plan.had, 'answer')} to {task.name} "
-            f"already; -n {plan.had + 100} asks for more, if the log has more calls."
-        )
-    return (
-        f"{teacher.model} has answered all calls of {task.name} in the log; -n asks it again for "
-        "as many, and collecting more calls with `stepdown serve` asks it for new ones."
-    )
 
 
 def _confirm(

@@ -22,6 +22,7 @@ from stepdown.cli.stores import captured_calls, is_own, store_at
 from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.datasets import Dataset
+from stepdown.core.labels import Label
 from stepdown.core.ports import CallStore, Line, Progress, Student, silent
 from stepdown.core.proofs import CostRow, Proof
 from stepdown.core.routes import Mode, Policy, Route
@@ -31,6 +32,7 @@ from stepdown.label import build_dataset, load_dataset, save_dataset
 from stepdown.logs import read_calls, read_lines_of, spool
 from stepdown.logs.plain import Plain
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
+from stepdown.store.ledger import read_labels
 from stepdown.web import proof_page
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import Manifest, verify_student
@@ -199,11 +201,25 @@ def _label(session: Session, task: Task, calls: Iterator[Call]) -> Dataset:
     delta = proof_terms(session, task, 1).delta
     gold = read_gold(session.workspace.folder(task.id) / "gold.jsonl")
     dataset = build_dataset(
-        task, calls, budget=terms.error_budget, confidence=1.0 - delta, gold=gold
+        task,
+        calls,
+        budget=terms.error_budget,
+        confidence=1.0 - delta,
+        gold=gold,
+        labels=_paid_labels(session, task),
     )
     path = session.workspace.folder(task.id) / f"dataset-{dataset.id}.jsonl"
     publish_file(path, save_dataset(dataset))
     return dataset
+
+
+def _paid_labels(session: Session, task: Task) -> dict[str, Label]:
+    """Return the paid labels by item; of several for one the newest."""
+    return {
+        one.item: one
+        for one in read_labels(session.workspace.labels, task.id)
+        if one.outcome == "answered" and not one.repeat
+    }
 
 
 def label_task(session: Session, task: Task, progress: Progress = silent) -> Dataset:

@@ -18,7 +18,7 @@ __all__ = [
     "estimate_json",
     "estimate_lines",
     "paid_json",
-    "paid_line",
+    "paid_lines",
     "paid_table",
 ]
 
@@ -52,7 +52,7 @@ class Estimate(msgspec.Struct, frozen=True):
 class Paid(msgspec.Struct, frozen=True):
     """What a sitting brought; `labels` and `spend` are the run's, in all its sittings.
 
-    `held` and `gone` are as in `Plan`.
+    `held`, `gone` and `fewer` are as in `Plan`.
     """
 
     task: str
@@ -63,6 +63,7 @@ class Paid(msgspec.Struct, frozen=True):
     spend: Spend
     held: int = 0
     gone: int = 0
+    fewer: bool = False
 
 
 def _usd(amount: int | None) -> float | None:
@@ -108,17 +109,24 @@ def paid_table(paid: Paid) -> Table:
     ):
         if count:
             rows.append((name, count, what))
-    return table(f"{paid.task}, asked of {paid.teacher}", ("", ">Count", "What it is"), rows)
+    return table("", (f"{paid.task}, asked of {paid.teacher}", ">Count", "What it is"), rows)
 
 
-def paid_line(paid: Paid) -> str:
-    """Return the run's labels and money in a sentence."""
-    spend = paid.spend
+def paid_lines(paid: Paid) -> Iterator[str]:
+    """Yield the run's labels and money, and why there are not more, a sentence each."""
+    spend, calls = paid.spend, paid.sitting.calls
     most = "" if spend.at_most == spend.known else f", at most {_money(spend.at_most)}"
-    return (
+    yield (
         f"{display.plural(paid.labels, 'answer')} so far for {_money(spend.known)}{most}, in all "
         "sittings of this run."
     )
+    if paid.sitting.capped:
+        yield (
+            "The cap is reached: the next question could cost more than is left of it"
+            + ("." if calls else "; raise --max-usd, or set a lower max_tokens under [teacher].")
+        )
+    elif paid.fewer:
+        yield "There are no more calls in the log to ask; `stepdown serve` collects new ones."
 
 
 def estimate_json(task: str, teacher: str, estimate: Estimate) -> dict[str, Any]:

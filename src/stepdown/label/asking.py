@@ -27,6 +27,7 @@ __all__ = ["TRIES", "AskTerms", "Asker", "Judge", "Question", "Sitting", "TokenP
 TRIES = 3
 """How often a question is sent in one sitting, at most."""
 
+_BYTES_A_TOKEN = 4
 _LONGEST_WAIT_S = 600.0
 _HOPELESS = 20
 
@@ -132,7 +133,7 @@ class Asker:
         found = None
         for number in range(question.sends + 1, question.sends + 1 + TRIES):
             bound = self._price(question.most, time.time())
-            tokens = question.most.input_tokens
+            tokens = question.most.input_tokens // _BYTES_A_TOKEN
             place = await self._pace.enter(tokens, lambda bound=bound: self._cap.reserve(bound))
             if place is None:
                 self.sitting.capped = self.sitting.capped or not self.sitting.stopped

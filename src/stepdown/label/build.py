@@ -10,6 +10,7 @@ import msgspec
 from stepdown.core.calls import Call
 from stepdown.core.datasets import Dataset, Example, SplitReport
 from stepdown.core.gold import Gold
+from stepdown.core.labels import Label
 from stepdown.core.stats import cp_upper, rows_needed
 from stepdown.core.tasks import Task
 from stepdown.errors import NotEnoughData
@@ -35,19 +36,21 @@ def build_dataset(
     confidence: float = 0.95,
     cap: int = 60_000,
     gold: Mapping[str, Gold] = MappingProxyType({}),
+    labels: Mapping[str, Label] = MappingProxyType({}),
 ) -> Dataset:
     """Make the dataset of `task`: the teacher's logged answers, split with nothing on two sides.
 
     Calls of other tasks and a student's own answers are passed over; above `cap` calls a sample is
     kept that depends on their ids alone. `split.shares` says how large the parts are, and
     `split_examples` how they are made. Labels that differ in case or outer space are merged. What
-    people said of training answers (`gold`, by call) stands above them.
+    people said of training answers (`gold`, by call) stands above them; `labels` are paid answers,
+    by call, that stand in place of the logged ones.
 
     Raises:
         NotEnoughData: fewer than 60 calls can be used, or too few to calibrate with for `budget`.
     """
     delta = round(1.0 - confidence, 12)
-    found = sample(examples_of(task, calls), cap, _BYTE_CAP)
+    found = sample(examples_of(task, calls, labels), cap, _BYTE_CAP)
     usable = sum(example.known for example in found)
     needed = rows_needed(budget, delta)
     least = max(_LEAST, math.ceil(needed / _CALIBRATION_SHARE))

@@ -1,10 +1,12 @@
 """A bounded sample of a stream of calls that does not depend on their order."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from stepdown.core.calls import TEACHERS, Call
 from stepdown.core.datasets import Example
+from stepdown.core.labels import Label
 from stepdown.core.records import read_answer
 from stepdown.core.tasks import Task, texts
 from stepdown.label.soft import soft_labels
@@ -13,16 +15,20 @@ from stepdown.label.split import uniform
 __all__ = ["examples_of", "sample"]
 
 
-def examples_of(task: Task, calls: Iterable[Call]) -> Iterator[Example]:
+def examples_of(
+    task: Task, calls: Iterable[Call], labels: Mapping[str, Label] = MappingProxyType({})
+) -> Iterator[Example]:
     """Yield each call of the task that a teacher answered, as an example without a split.
 
-    Answers of a student or of the model behind it teach nothing: they are left out.
+    A paid label of a call, by its id, stands in place of what was logged. Answers of a student or
+    of the model behind it teach nothing: without a label they are left out.
     """
     signature = task.signature
-    labels = _labels(task)
+    closed = _labels(task)
     for call in calls:
         request = call.request
-        if call.tier not in TEACHERS:
+        paid = labels.get(call.id)
+        if paid is None and call.tier not in TEACHERS:
             continue
         if (request.tools.hash, request.output_format.hash) != (
             signature.tools,
@@ -32,8 +38,9 @@ def examples_of(task: Task, calls: Iterable[Call]) -> Iterator[Example]:
         given = signature.match(*texts(request))
         if given is None:
             continue
-        record = read_answer(call.answer, task.anatomy.shape)
-        likely = call.answer.first_tokens
+        answer = paid.answer if paid else call.answer
+        record = read_answer(answer, task.anatomy.shape)
+        likely = answer.first_tokens
         yield Example(
             id=call.id,
             input=given,
@@ -41,7 +48,7 @@ def examples_of(task: Task, calls: Iterable[Call]) -> Iterator[Example]:
             known=record is not None,
             group=call.group or "",
             time=call.time,
-            soft=soft_labels(likely, labels) if likely and record is not None else {},
+            soft=soft_labels(likely, closed) if likely and record is not None else {},
         )
 
 

@@ -1,0 +1,215 @@
+"""`stepdown label --teacher`: paid answers from a teacher on a socket, counted, capped, resumed."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+from tests.cli.story import call, easy, write
+from tests.cli.teaching import PRICED, FakeTeacher, command, topic_of, write_config
+
+from stepdown.audit.prices import ATTODOLLARS
+from stepdown.store.ledger import read_labels, read_spend
+
+
+@pytest.fixture
+def teacher():
+    made = FakeTeacher()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def audited(tmp_path_factory):
+    """A workspace of 450 calls that was audited and nothing more."""
+    folder = tmp_path_factory.mktemp("audited")
+    log = write(folder / "log.jsonl", easy(450))
+    assert call("audit", log, "--workspace", folder / "ws") == 0
+    return folder
+
+
+@pytest.fixture
+def desk(audited, tmp_path, teacher, capsys):
+    """A function of the command's options that labels with the teacher; returns what it printed."""
+    workspace = tmp_path / "ws"
+    task = next(audited.glob("ws/tasks/*/task.json"))
+    kept = workspace / task.relative_to(audited / "ws")
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(task.read_bytes())
+    return Desk(workspace, json.loads(task.read_text()), write_config(tmp_path, teacher), capsys)
+
+
+class Desk:
+    def __init__(self, workspace, task, config, capsys):
+        self.workspace = workspace
+        self.task = task
+        self.config = config
+        self.capsys = capsys
+        self.status = 0
+
+    @property
+    def ledger(self):
+        return self.workspace / "labels.db"
+
+    def arguments(self, *options):
+        at = ("--workspace", self.workspace, "--config", self.config)
+        return ("label", self.task["name"], "--teacher", "big", *at, *options)
+
+    def __call__(self, *options):
+        self.capsys.readouterr()
+        self.status = call(*self.arguments("--json", *options))
+        printed = self.capsys.readouterr()
+        self.said = printed.err
+        return json.loads(printed.out)
+
+    def labels(self):
+        return list(read_labels(self.ledger, self.task["id"]))
+
+
+MESSAGES = [line["request"]["messages"][-1]["content"] for line in easy(450)]
+
+
+def message(number):
+    return MESSAGES[number]
+
+
+def dollars(billed):
+    return billed / ATTODOLLARS
+
+
+def test_answers_are_paid_for_once_and_become_a_dataset(desk, teacher):
+    told = desk("--max-usd", "5", "-n", "120")
+    assert (desk.status, told["calls"], told["outcomes"]) == (0, 120, {"answered": 120})
+    assert told["spend"]["attodollars"] == teacher.billed
+    assert told["dataset"]
+    assert "120 questions to big" in desk.said
+    assert "stepdown train" in desk.said
+    assert {label.cost for label in desk.labels()} == {cost for _, cost in teacher.bill}
+    again = desk("--max-usd", "5", "-n", "120")
+    assert (desk.status, again["calls"], again["labels"]) == (0, 0, 120)
+    more = desk("--max-usd", "5", "-n", "150")
+    assert (more["calls"], more["labels"]) == (30, 150)
+    assert more["spend"]["attodollars"] == teacher.billed
+    assert set(teacher.calls.values()) == {1}
+
+
+def test_a_dry_run_asks_and_keeps_nothing(desk, teacher):
+    told = desk("--dry-run", "-n", "50")
+    assert (desk.status, told["items"], told["had"]) == (0, 50, 0)
+    assert 0 < told["expected_usd"] <= told["at_most_usd"]
+    assert teacher.bill == []
+    assert desk.labels() == []
+
+
+def test_nobody_to_ask_and_no_cap_is_refused(desk, teacher):
+    assert desk("-n", "5")["error"]["type"] == "UsageError"
+    assert (desk.status, teacher.bill) == (2, [])
+    desk("-n", "5", "--yes")
+    assert (desk.status, len(teacher.bill)) == (0, 5)
+
+
+def test_on_a_terminal_it_asks_first(desk, teacher, monkeypatch):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda *words, **more: False)
+    assert "nothing was spent" in desk("-n", "5")["error"]["message"]
+    assert (desk.status, teacher.bill) == (1, [])
+    monkeypatch.setattr("click.confirm", lambda *words, **more: True)
+    desk("-n", "5")
+    assert (desk.status, len(teacher.bill)) == (0, 5)
+
+
+def test_the_cap_holds_over_all_sittings(desk, teacher):
+    first = desk("--max-usd", "0.05", "-n", "120", "--concurrency", "4")
+    assert first["stopped"] == "the cap is reached"
+    assert first["spend"]["usd"] == dollars(teacher.billed) <= 0.05
+    calls = len(teacher.bill)
+    assert 0 < calls < 120
+    second = desk("--max-usd", "0.05", "-n", "120")
+    assert (second["calls"], desk.status, len(teacher.bill)) == (0, 1, calls)
+    desk("--max-usd", "5", "-n", "120")
+    assert len(teacher.bill) == 120
+    assert set(teacher.calls.values()) == {1}
+
+
+def test_without_a_price_no_cap_can_be_kept(desk, teacher, tmp_path):
+    write_config(tmp_path, teacher, more="")
+    assert "Nobody knows what big charges" in desk("--max-usd", "1", "-n", "5")["error"]["message"]
+    told = desk("--yes", "-n", "5")
+    assert (told["spend"]["unpriced"], told["spend"]["at_most_usd"]) == (5, None)
+    write_config(tmp_path, teacher)
+    assert "spent before" in desk("--max-usd", "1", "-n", "9")["error"]["message"]
+    assert len(teacher.bill) == 5
+
+
+def test_a_key_that_stops_working_ends_it_and_it_goes_on(desk, teacher):
+    teacher.script["*"] = [""]
+    teacher.after = lambda calls: teacher.script.update({"*": ["401"]} if calls == 30 else {})
+    told = desk("--max-usd", "5", "-n", "100")
+    assert desk.status == 1
+    assert "does not know the key (status 401)" in told["stopped"]
+    assert told["labels"] == len(teacher.bill) >= 30
+    teacher.script.clear()
+    teacher.after = None
+    told = desk("--max-usd", "5", "-n", "100")
+    assert (desk.status, told["labels"]) == (0, 100)
+    assert set(teacher.calls.values()) == {1}
+
+
+def test_ctrl_c_ends_it_cleanly(desk, teacher):
+    teacher.latency = 0.05
+    running = command(*desk.arguments("--max-usd", "5", "-n", "300", "--json"))
+    while len(teacher.bill) < 40:
+        assert running.poll() is None
+        time.sleep(0.01)
+    os.kill(running.pid, signal.SIGINT)
+    out, said = running.communicate(timeout=30)
+    told = json.loads(out)
+    assert running.returncode == 130
+    assert "stopped by hand" in said
+    assert "Next: stepdown label" in said
+    assert told["labels"] == len(teacher.bill) < 300
+    assert told["spend"]["possible_double_payments"] == 0
+
+
+def test_a_label_stands_in_place_of_the_logged_answer(desk, teacher):
+    teacher.answer = lambda text: "travel"
+    teacher.script = {text: ["other"] for text in map(message, range(0, 450, 2))}
+    desk("--yes", "-n", "450")
+    labels = {label.item: label.outcome for label in desk.labels()}
+    assert sorted(set(labels.values())) == ["answered", "other_label"]
+    (path,) = desk.workspace.glob("tasks/*/dataset-*.jsonl")
+    rows = [json.loads(line) for line in path.read_bytes().splitlines()[1:]]
+    records = {row["id"]: row["record"][""] for row in rows}
+    paid = {id for id in records if labels[id] == "answered"}
+    assert len(paid) > 150
+    assert {records[id] for id in paid} == {"travel"}
+    # What is no label of the task's teaches nothing: the logged answer stands.
+    assert all(records[id] == topic_of(message(int(id[5:]))) for id in records.keys() - paid)
+
+
+def test_other_terms_are_another_run(desk, teacher, tmp_path):
+    first = desk("--max-usd", "5", "-n", "20")
+    write_config(tmp_path, teacher, more=PRICED + "max_tokens = 100\n")
+    second = desk("--max-usd", "5", "-n", "20")
+    assert "limit of tokens is not what it was before" in desk.said
+    assert second["run"] != first["run"]
+    assert (second["labels"], second["calls"]) == (20, 20)
+    assert second["spend"]["attodollars"] * 2 == pytest.approx(teacher.billed, rel=0.01)
+    spent = read_spend(desk.ledger, desk.task["id"])
+    assert (spent.known, spent.answers) == (teacher.billed, 40)
+
+
+def test_there_are_no_more_calls_than_the_log_has(desk, teacher):
+    told = desk("--max-usd", "50", "-n", "1000")
+    assert told["labels"] == 450
+    assert "no more calls in the log" in desk.said
+
+
+def test_the_table_fits_the_terminal(desk, teacher, capsys):
+    teacher.script = {"*": ["html", "429:0"]}
+    assert call(*desk.arguments("--max-usd", "50", "-n", "30")) == 0
+    printed = capsys.readouterr().out
+    assert "answered" in printed
+    assert "tries without an answer" in printed
+    assert max(map(len, printed.splitlines())) <= 100
