@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := check
 
-.PHONY: demo test test-core test-rest reliability test-nightly check lint types layers budget lock bench bench-gateway bench-gateway-memory models clients conformance clean
+.PHONY: demo test test-core test-rest reliability test-nightly check lint types layers budget lock bench bench-gateway bench-gateway-memory models ray clients conformance clean
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	python3 -m venv .venv
@@ -29,6 +29,13 @@ clients: .venv/clients
 
 conformance: .venv/clients
 	$(PY) -m pytest tests/conformance --matrix docs/conformance.md
+
+# What `--engine ray` needs: without it the tests of that engine are skipped.
+.venv/ray: .venv/ready requirements/ray.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/ray.txt
+	touch $@
+
+ray: .venv/ray
 
 demo: .venv/ready
 	$(BIN)/stepdown demo
@@ -80,6 +87,7 @@ lock:
 	uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --extra static --extra demo --extra encoder --extra documents --extra code --extra otel --extra postgres --extra privacy --group dev pyproject.toml -o requirements/dev.txt
 	echo 'psycopg[binary]' | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 -c requirements/dev.txt - -o requirements/postgres.txt
 	printf 'langchain-openai\nlitellm\n' | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 -c requirements/dev.txt - -o requirements/clients.txt
+	echo ray | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 -c requirements/dev.txt - -o requirements/ray.txt
 	echo "torch==2.13.0+cpu" | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --find-links "$(PIP_FIND_LINKS)" --extra train --extra generate --extra needle -c requirements/dev.txt -c - pyproject.toml -o requirements/models.txt
 
 clean:

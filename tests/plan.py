@@ -31,6 +31,7 @@ PROMISES = {
     "R-9": "callers who leave free what they held",
     "R-10": "a student that fails in any way is an escalation",
     "R-12": "every dependency, down, slow or wrong, has an outcome that a test holds",
+    "L-7": "workers and driver of a Ray cluster killed: the same result, and nothing left",
     "M-1": "an artefact with one byte changed is refused before it is parsed",
     "M-3": "no artefact, however made, runs code",
     "M-4": "nothing that unpickles or evaluates is shipped",

@@ -29,6 +29,13 @@ def test_the_built_in_names_are_listed_once_each():
     ]
 
 
+def test_an_engine_is_made_for_its_workers():
+    assert [point.name for point in plugins.listed("engines")] == ["local", "ray"]
+    assert plugins.engine("local").workers == 0
+    with pytest.raises(PluginError, match="local, ray"):
+        plugins.engine("spark")
+
+
 def test_the_ladder_is_climbed_from_the_smallest():
     sizes = [family.parameters for family in plugins.ladder()]
     assert sizes == sorted(sizes)

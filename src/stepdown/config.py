@@ -21,6 +21,7 @@ __all__ = [
     "AdminConfig",
     "Config",
     "Defaults",
+    "EngineConfig",
     "RoutingConfig",
     "ServeConfig",
     "StoreConfig",
@@ -255,6 +256,13 @@ class TeacherConfig(_Section, frozen=True):
     tokens_per_minute: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
+class EngineConfig(_Section, frozen=True):
+    """`[engine]`: how many `workers` an engine with several has; absent: one a core, or the whole
+    cluster that is joined."""
+
+    workers: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
 class Config(_Section, frozen=True):
     """The whole file."""
 
@@ -267,6 +275,7 @@ class Config(_Section, frozen=True):
     routing: RoutingConfig = RoutingConfig()
     teacher: TeacherConfig = TeacherConfig()
     teachers: dict[str, TeacherConfig] = {}
+    engine: EngineConfig = EngineConfig()
 
 
 class Terms(msgspec.Struct, frozen=True):

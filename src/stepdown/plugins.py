@@ -1,14 +1,15 @@
-"""Log formats, families and providers by entry point; the built-in ones use the same door."""
+"""What is swapped by entry point; the built-in ones use the same door."""
 
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, cast
 
-from stepdown.core.ports import Family, LogFormat, ModelFamily, Provider
+from stepdown.core.ports import Engine, Family, LogFormat, ModelFamily, Provider
 from stepdown.errors import PluginError
 
 __all__ = [
     "KINDS",
+    "engine",
     "families",
     "family",
     "ladder",
@@ -22,6 +23,7 @@ KINDS = {
     "logs": "stepdown.logs",
     "students": "stepdown.students",
     "providers": "stepdown.providers",
+    "engines": "stepdown.engines",
 }
 """What can be added from outside, and the entry-point group of each."""
 
@@ -80,6 +82,15 @@ def provider(name: str) -> Provider:
         PluginError: there is none, or it can't be imported.
     """
     return _load(_named("providers", name, "provider"))
+
+
+def engine(name: str, workers: int | None = None) -> Engine:
+    """Make the engine of that name, for so many workers where a number is asked for.
+
+    Raises:
+        PluginError: there is none, or it can't be imported.
+    """
+    return _load(_named("engines", name, "engine"))(workers)
 
 
 def _named(kind: str, name: str, what: str) -> EntryPoint:

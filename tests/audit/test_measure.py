@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from stepdown.audit import AuditTerms, audit, measure
+from stepdown.audit import AuditTerms, audit, counting
 from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import Answer, Call, Message, OutputFormat, Request, Usage
 from stepdown.core.tasks import TaskIndex
@@ -162,9 +162,9 @@ def test_progress_is_told():
 
 
 def test_memory_stays_bounded_by_shrinking_the_largest(monkeypatch):
-    monkeypatch.setattr(measure, "_CHECKED_EVERY", 100)
-    monkeypatch.setattr(measure, "_SAMPLE_BYTES", 100_000)
-    monkeypatch.setattr(measure, "_REPEAT_ENTRIES", 200)
+    monkeypatch.setattr(counting, "_CHECKED_EVERY", 100)
+    monkeypatch.setattr(counting, "_SAMPLE_BYTES", 100_000)
+    monkeypatch.setattr(counting, "_REPEAT_ENTRIES", 200)
     report = audit(mixed(), [])
     assert [task.calls for task in report.tasks] == [700, 500]
     assert sum(task.anatomy.sampled for task in report.tasks) < 400
@@ -197,6 +197,6 @@ class _Merging:
 
 def test_groups_that_turn_out_to_be_one_are_one_task(monkeypatch):
     [whole] = audit(routing(30), []).tasks
-    monkeypatch.setattr(measure, "Grouper", lambda: _Merging(whole.signature))
+    monkeypatch.setattr(counting, "Grouper", lambda: _Merging(whole.signature))
     [task] = audit(routing(30), []).tasks
     assert msgspec.to_builtins(task) == msgspec.to_builtins(whole)

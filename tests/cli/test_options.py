@@ -39,9 +39,19 @@ def test_options_and_environment_settle_into_a_session(tmp_path, monkeypatch):
 
 def test_an_engine_that_is_not_there_is_said():
     command, _ = made()
-    result = CliRunner().invoke(command, ["--engine", "ray"])
+    result = CliRunner().invoke(command, ["--engine", "rey"])
     assert isinstance(result.exception, PluginError)
-    assert "--engine local" in str(result.exception)
+    assert "local, ray" in str(result.exception)
+
+
+def test_an_engine_is_made_for_the_command_and_ended_with_it(monkeypatch):
+    ended = []
+    monkeypatch.setattr("stepdown.engines.ray.Ray.close", lambda engine: ended.append(engine))
+    command, seen = made()
+    assert CliRunner().invoke(command, ["--engine", "ray"]).exit_code == 0
+    assert CliRunner().invoke(command, []).exit_code == 0
+    assert [session.engine.name for session in seen] == ["ray", "local"]
+    assert ended == [seen[0].engine]
 
 
 def test_one_json_object_is_printed_with_its_characters(capsys):

@@ -1,6 +1,7 @@
 """Calls into tasks in one pass: known templates first, what fits none is gathered and mined."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from stepdown.audit.merging import Group, Templates, join, merge_alike
 from stepdown.audit.mining import Texts, mine
@@ -9,7 +10,7 @@ from stepdown.core.calls import Call
 from stepdown.core.tasks import Signature, texts
 from stepdown.core.templates import ANYTHING
 
-__all__ = ["Grouper"]
+__all__ = ["Bin", "Grouper", "Key", "key_of"]
 
 _BATCH = 4000  # unmatched calls that are mined together
 _BATCH_CHARS = 24_000_000  # or fewer, when they are this long together
@@ -23,17 +24,26 @@ _REMEMBERED = 20_000  # beginnings of texts whose possible groups are remembered
 _HEAD = 8  # characters by which possible groups are looked up
 
 Key = tuple[str, str, str | None]
+"""What calls of one bin share: the hashes of their tools and output format, and their hint."""
+
+Placed = Iterable[tuple[Call, int]]
+"""Calls whose group is now known, each with its number."""
 
 
-class _Bin:
+def key_of(call: Call) -> Key:
+    """Return which bin the call is in."""
+    return call.request.tools.hash, call.request.output_format.hash, call.task
+
+
+class Bin:
     """All calls with the same tools, output format and hint.
 
     `waiting` calls fit no group yet and will be mined together; `rest` is the group of those that
     share no template with enough others; `held` are such calls that begin or end like many before.
     """
 
-    def __init__(self) -> None:
-        self.groups: list[Group] = []
+    def __init__(self, groups: Iterable[Group] = ()) -> None:
+        self.groups = list(groups)
         self.rest: Group | None = None
         self.waiting: list[tuple[Call, Texts]] = []
         self.chars = 0
@@ -78,41 +88,60 @@ def _may_fit(group: Group, heads: tuple[str, str]) -> bool:
 class Grouper:
     """Groups a stream of calls into tasks, in one pass and bounded memory.
 
-    Group numbers are given as groups are found; `merged` says which turned out to be one.
+    Group numbers are given as groups are found; `merged` says which turned out to be one. `version`
+    changes whenever a call may find another group than before.
     """
 
     def __init__(self) -> None:
-        self._bins: dict[Key, _Bin] = {}
+        self.version = 0
+        self._bins: dict[Key, Bin] = {}
         self._keys: dict[int, Key] = {}
         self._final: dict[int, Signature] = {}
         self._merged: dict[int, int] = {}
         self._waiting_chars = 0
         self._recurrence = Recurrence()
 
-    def add(self, call: Call) -> Iterable[tuple[Call, int]]:
+    def add(self, call: Call) -> Placed:
         """Take one call; return the calls whose group is now known, with its number."""
-        request = call.request
-        key = (request.tools.hash, request.output_format.hash, call.task)
-        here = self._bins.get(key)
-        if here is None:
-            here = self._bins[key] = _Bin()
+        key = key_of(call)
+        here = self.bin(key)
         here.seen += 1
-        said = texts(request)
+        said = texts(call.request)
         group = here.find(said)
         if group is not None:
             group.keep(said)
             return ((call, group.number),)
+        placed, due = self.wait(key, call, said)
+        return (*placed, *due()) if due else placed
+
+    def bin(self, key: Key) -> Bin:
+        """Return the bin of that key, made where there is none yet."""
+        here = self._bins.get(key)
+        if here is None:
+            here = self._bins[key] = Bin()
+        return here
+
+    def groups_of(self, keys: Iterable[Key] | None = None) -> Mapping[Key, Sequence[Group]]:
+        """Return each bin's groups, in the order in which they are tried."""
+        return {key: self._bins[key].groups for key in keys or self._bins if self._bins[key].groups}
+
+    def wait(self, key: Key, call: Call, said: Texts) -> tuple[Placed, Callable[[], Placed] | None]:
+        """Take a call that fits no group; return what is placed, and what is due to be done next.
+
+        What is due may find groups; until it is called, every call finds what it found before.
+        """
+        here = self._bins[key]
         if here.is_spent:
-            return self._leave(key, here, call, said)
+            return self._spare(key, here, call, said)
         here.waiting.append((call, said))
         size = sum(map(len, said)) + 500
         here.chars += size
         self._waiting_chars += size
         if len(here.waiting) >= _BATCH or here.chars > _BATCH_CHARS:
-            return self._mine(key, here)
+            return (), partial(self._mine, key, here)
         if self._waiting_chars > 2 * _BATCH_CHARS:
-            return self._mine_largest()
-        return ()
+            return (), self._mine_largest
+        return (), None
 
     def finish(self) -> Iterator[tuple[Call, int]]:
         """Yield the calls still waiting, then settle which groups are one."""
@@ -134,11 +163,11 @@ class Grouper:
         """Return the caller's own task name for the calls of a group."""
         return self._keys[number][2]
 
-    def _mine_largest(self) -> Iterable[tuple[Call, int]]:
+    def _mine_largest(self) -> Placed:
         key = max(self._bins, key=lambda key: self._bins[key].chars)
         return self._mine(key, self._bins[key])
 
-    def _mine(self, key: Key, here: _Bin) -> list[tuple[Call, int]]:
+    def _mine(self, key: Key, here: Bin) -> list[tuple[Call, int]]:
         """Find groups in what waits, and give every waiting call one or hold it."""
         waiting, here.waiting = here.waiting, []
         self._waiting_chars -= here.chars
@@ -155,19 +184,25 @@ class Grouper:
                 out.append((call, group.number))
         return out
 
-    def _leave(self, key: Key, here: _Bin, call: Call, said: Texts) -> Iterable[tuple[Call, int]]:
+    def _leave(self, key: Key, here: Bin, call: Call, said: Texts) -> Placed:
+        placed, due = self._spare(key, here, call, said)
+        return due() if due else placed
+
+    def _spare(
+        self, key: Key, here: Bin, call: Call, said: Texts
+    ) -> tuple[Placed, Callable[[], Placed] | None]:
         """Give a call to the rest, or hold it while others like it recur."""
         if not self._recurrence.recurs(said):
             group = self._rest(key, here, said)
             group.keep(said)
-            return ((call, group.number),)
+            return ((call, group.number),), None
         here.held.append((call, said))
         here.held_chars += sum(map(len, said))
         if len(here.held) >= _HELD or here.held_chars > _HELD_CHARS:
-            return self._release(key, here)
-        return ()
+            return (), partial(self._release, key, here)
+        return (), None
 
-    def _release(self, key: Key, here: _Bin) -> list[tuple[Call, int]]:
+    def _release(self, key: Key, here: Bin) -> list[tuple[Call, int]]:
         """Mine the calls that were held; what still fits no group goes to the rest for good."""
         held, here.held, here.held_chars = here.held, [], 0
         self._learn(key, here, held, _RARE_TASK)
@@ -181,7 +216,7 @@ class Grouper:
             out.append((call, group.number))
         return out
 
-    def _learn(self, key: Key, here: _Bin, calls: Sequence[tuple[Call, Texts]], least: int) -> None:
+    def _learn(self, key: Key, here: Bin, calls: Sequence[tuple[Call, Texts]], least: int) -> None:
         """Add the groups of at least so many calls that are found in some."""
         if not calls:
             return
@@ -193,29 +228,30 @@ class Grouper:
                 self._widen_rest(key, here, mined.templates)
         here.changed()
 
-    def _group(self, key: Key, here: _Bin, templates: Templates) -> None:
+    def _group(self, key: Key, here: Bin, templates: Templates) -> None:
         if all(group.templates != templates for group in here.groups):
             here.groups.append(self._new(key, templates))
+            self.version += 1
 
     def _new(self, key: Key, templates: Templates) -> Group:
         group = Group(len(self._keys), templates)
         self._keys[group.number] = key
         return group
 
-    def _widen_rest(self, key: Key, here: _Bin, templates: Templates) -> Group:
+    def _widen_rest(self, key: Key, here: Bin, templates: Templates) -> Group:
         if here.rest is None:
             here.rest = self._new(key, templates)
         else:
             here.rest.become(join((here.rest.templates, templates)))
         return here.rest
 
-    def _rest(self, key: Key, here: _Bin, said: Texts) -> Group:
+    def _rest(self, key: Key, here: Bin, said: Texts) -> Group:
         """Return the rest, wide enough for this call."""
         if here.rest is not None and here.rest.signature.match(*said) is not None:
             return here.rest
         return self._widen_rest(key, here, (ANYTHING, ANYTHING, ANYTHING))
 
-    def _settle(self, key: Key, here: _Bin) -> None:
+    def _settle(self, key: Key, here: Bin) -> None:
         merged = merge_alike(here.groups)
         self._merged.update(merged)
         for group in (*here.groups, *([here.rest] if here.rest else [])):

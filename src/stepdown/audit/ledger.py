@@ -1,5 +1,6 @@
 """What a group of calls cost, by day and by whose calls they were: exact sums, bounded."""
 
+import math
 from collections import Counter
 
 from stepdown.audit.prices import ATTODOLLARS
@@ -15,9 +16,11 @@ _NAMES = 500
 
 class Ledger:
     """Sums in attodollars. Of each kind of name the first 500 are kept, what follows is `OTHERS`;
-    of days 4,000, eleven years of them."""
+    of days 4,000, eleven years of them. One that is `part` of a larger one keeps all."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, part: bool = False) -> None:
+        self._names = math.inf if part else _NAMES
+        self._days = math.inf if part else _DAYS
         self._spent: dict[str, Counter[str]] = {}
         self._calls: Counter[int] = Counter()
         self._cost: Counter[int] = Counter()
@@ -53,10 +56,10 @@ class Ledger:
         )
 
     def _count(self, day: int, calls: int, cost: int) -> None:
-        if day in self._calls or len(self._calls) < _DAYS:
+        if day in self._calls or len(self._calls) < self._days:
             self._calls[day] += calls
             self._cost[day] += cost
 
     def _spend(self, kind: str, name: str, cost: int) -> None:
         names = self._spent.setdefault(kind, Counter())
-        names[name if name in names or len(names) < _NAMES else OTHERS] += cost
+        names[name if name in names or len(names) < self._names else OTHERS] += cost

@@ -2,11 +2,12 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from stepdown.audit.anatomy import dissect
+from stepdown.audit.counting import Counting
 from stepdown.audit.grouping import Grouper
 from stepdown.audit.naming import name_of, task_id, unique
 from stepdown.audit.options import Bill, advised, options, prefix_tokens
@@ -18,14 +19,11 @@ from stepdown.core.calls import Call
 from stepdown.core.ports import Progress, silent
 from stepdown.core.tasks import MONTH_DAYS, Signature, Task
 
-__all__ = ["audit"]
+__all__ = ["audit", "report_on"]
 
 _DAY = 86_400.0
 _SHORTEST_DAYS = 1 / 24
 """A shorter log says nothing of a month: it is a burst, a test or a batch."""
-_CHECKED_EVERY = 2_048
-_SAMPLE_BYTES = 120_000_000
-_REPEAT_ENTRIES = 400_000
 
 
 class _Group(msgspec.Struct, frozen=True):
@@ -48,7 +46,21 @@ def audit(
     One pass, in memory that does not grow with the log: totals are exact, the anatomy is measured
     on a sample. `coverage` is read after the calls, when whoever reads the log has filled it in.
     """
-    groups = _final(*_tally(calls, progress))
+    counting = Counting(progress)
+    for call in calls:
+        counting.add(call)
+    return report_on(counting, coverage, terms, progress)
+
+
+def report_on(
+    counting: Counting,
+    coverage: Sequence[SourceCoverage],
+    terms: AuditTerms | None = None,
+    progress: Progress = silent,
+) -> AuditReport:
+    """Finish the count of all calls, measure each task that was found and judge it."""
+    counting.finish()
+    groups = _final(counting.tallies, counting.grouper)
     tallies = [group.tally for group in groups]
     days = _days(tallies)
     tasks: list[Task] = []
@@ -71,31 +83,6 @@ def audit(
     )
 
 
-def _tally(calls: Iterable[Call], progress: Progress) -> tuple[dict[int, Tally], Grouper]:
-    grouper = Grouper()
-    tallies: dict[int, Tally] = {}
-    for counted, (call, number) in enumerate(_grouped(calls, grouper, progress), start=1):
-        tally = tallies.get(number)
-        if tally is None:
-            tally = tallies[number] = Tally(call)
-        tally.add(call)
-        if counted % _CHECKED_EVERY == 0:
-            _bound_memory(tallies.values())
-    return tallies, grouper
-
-
-def _grouped(
-    calls: Iterable[Call], grouper: Grouper, progress: Progress
-) -> Iterator[tuple[Call, int]]:
-    done = 0
-    for done, call in enumerate(calls, start=1):
-        if done % _CHECKED_EVERY == 0:
-            progress("calls", done, 0)
-        yield from grouper.add(call)
-    progress("calls", done, done)
-    yield from grouper.finish()
-
-
 def _final(tallies: dict[int, Tally], grouper: Grouper) -> list[_Group]:
     """Put together the tallies of groups that turned out to be one."""
     merged, signatures = grouper.merged(), grouper.groups()
@@ -111,15 +98,6 @@ def _final(tallies: dict[int, Tally], grouper: Grouper) -> list[_Group]:
         else:
             groups[name] = _Group(name, signature, hint, tally)
     return list(groups.values())
-
-
-def _bound_memory(tallies: Iterable[Tally]) -> None:
-    """Shrink the largest sketches while all of them together are too large."""
-    held = list(tallies)
-    while sum(tally.sample.bytes for tally in held) > _SAMPLE_BYTES:
-        max(held, key=lambda tally: tally.sample.bytes).sample.halve()
-    while sum(tally.repeats.size for tally in held) > _REPEAT_ENTRIES:
-        max(held, key=lambda tally: tally.repeats.size).repeats.thin()
 
 
 def _days(tallies: Iterable[Tally]) -> float | None:

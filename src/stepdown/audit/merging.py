@@ -9,9 +9,11 @@ from stepdown.audit.slots import instruction
 from stepdown.core.tasks import Signature
 from stepdown.core.templates import Template
 
-__all__ = ["Group", "Templates", "join", "merge_alike"]
+__all__ = ["KEPT", "Group", "Templates", "join", "merge_alike"]
 
-_KEPT = 60  # sample calls kept of each group
+KEPT = 60
+"""Sample calls kept of each group."""
+
 _FEWEST = 8  # of these at least are looked at, however small the group
 _MOST = 4000  # sample calls that are mined together
 _LONG = 6000  # characters of a text that a sample keeps
@@ -25,11 +27,13 @@ Templates = tuple[Template, Template, Template]
 class Group:
     """A task in the making: its templates, and sample texts of its calls.
 
-    `count` calls were assigned to it; the first of them are `kept`, long ones shortened.
+    `count` calls were assigned to it; the first of them are `kept`, as many as there is `room` for,
+    long ones shortened.
     """
 
-    def __init__(self, number: int, templates: Templates) -> None:
+    def __init__(self, number: int, templates: Templates, room: int = KEPT) -> None:
         self.number = number
+        self.room = room
         self.count = 0
         self.kept: list[Texts] = []
         self.become(templates)
@@ -42,10 +46,15 @@ class Group:
     def keep(self, said: Texts) -> None:
         """Count a call, and keep the first ones."""
         self.count += 1
-        if len(self.kept) >= _KEPT:
+        if len(self.kept) >= self.room:
             return
         system, history, user = said
         self.kept.append((system, history[:_LONG], _shortened(user)))
+
+    def follow(self, count: int, kept: Sequence[Texts]) -> None:
+        """Take over `count` calls that another process kept the first of."""
+        self.count += count
+        self.kept.extend(kept[: self.room - len(self.kept)])
 
 
 def _shortened(text: str) -> str:
@@ -85,7 +94,7 @@ def _survivor(number: int, merged: dict[int, int]) -> int:
 
 def _merge_family(family: list[Group], merged: dict[int, int]) -> None:
     most = max(group.count for group in family)
-    share = max(_FEWEST, min(_KEPT, _MOST // len(family)))
+    share = max(_FEWEST, min(KEPT, _MOST // len(family)))
     samples = [
         (group, said)
         for group in family

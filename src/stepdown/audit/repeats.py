@@ -17,23 +17,23 @@ _ALL = 2**64 - 1
 class Repeats:
     """Counts of (input, answer) hashes; at most `limit` pairs are held.
 
-    `size` is how many are held now.
+    `size` is how many are held now; inputs with a bit of `mask` in their hash are not followed.
     """
 
-    def __init__(self, limit: int = _ENTRIES) -> None:
+    def __init__(self, limit: int = _ENTRIES, mask: int = 0) -> None:
         self.size = 0
+        self.mask = mask
         self._limit = limit
-        self._mask = 0
         # Most inputs are seen once: they have just their answer's hash, for a dict costs 200 bytes.
         self._answers: dict[int, int | dict[int, int]] = {}
 
     def follows(self, given: int) -> bool:
         """Say whether the input of that hash is among those followed."""
-        return not given & self._mask
+        return not given & self.mask
 
     def add(self, given: int, answer: int, count: int = 1) -> None:
         """Count `count` calls with these input and answer hashes."""
-        if given & self._mask:
+        if given & self.mask:
             return
         seen = self._answers.get(given)
         if seen is None:
@@ -44,19 +44,19 @@ class Repeats:
                 seen = self._answers[given] = {seen: 1}
             self.size += answer not in seen
             seen[answer] = seen.get(answer, 0) + count
-        while self.size > self._limit and self._mask < _ALL:
+        while self.size > self._limit and self.mask < _ALL:
             self.thin()
 
     def thin(self) -> None:
         """Follow about half as many inputs from here on."""
-        self._mask = 2 * self._mask + 1
-        kept = {given: seen for given, seen in self._answers.items() if not given & self._mask}
+        self.mask = 2 * self.mask + 1
+        kept = {given: seen for given, seen in self._answers.items() if not given & self.mask}
         self._answers = kept
         self.size = sum(1 if isinstance(seen, int) else len(seen) for seen in kept.values())
 
     def merge(self, other: "Repeats") -> None:
         """Make this the counts of both."""
-        while self._mask < other._mask:
+        while self.mask < other.mask:
             self.thin()
         for given, seen in other._answers.items():
             counts = {seen: 1} if isinstance(seen, int) else seen

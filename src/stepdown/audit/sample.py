@@ -6,7 +6,6 @@ sample is uniform without replacement, and two of them merge into that of the un
 """
 
 import heapq
-import sys
 from collections.abc import Iterator
 
 import msgspec
@@ -31,28 +30,35 @@ class Sampled(msgspec.Struct, frozen=True):
 class Sample:
     """At most `limit` calls and `limit_bytes` bytes of text: those with the smallest keys.
 
-    A key that was once too large stays too large, which makes the result independent of order.
+    A key that was once too large stays too large, which makes the result independent of order:
+    `ceiling` is the least of those.
     """
 
-    def __init__(self, limit: int, limit_bytes: int) -> None:
+    def __init__(self, limit: int, limit_bytes: int, ceiling: int = 2**64) -> None:
         self.bytes = 0
+        self.ceiling = ceiling
         self._limit = limit
         self._limit_bytes = limit_bytes
-        self._ceiling = 2**64
         # (-key, place): the heap's first has the largest key; places keep Structs uncompared.
         self._heap: list[tuple[int, int, Sampled]] = []
         self._added = 0
+        self._dropped = False
+
+    @property
+    def most(self) -> int:
+        """How many bytes were ever held, at most."""
+        return self._limit_bytes if self._dropped else self.bytes
 
     def __len__(self) -> int:
         return len(self._heap)
 
     def wants(self, key: int) -> bool:
         """Say whether a call of this key would be kept; the cheap test before `add`."""
-        return key < self._ceiling
+        return key < self.ceiling
 
     def add(self, key: int, call: Sampled) -> None:
         """Keep the call if its key is small enough, and drop what no longer fits."""
-        if key >= self._ceiling:
+        if key >= self.ceiling:
             return
         self._added += 1
         heapq.heappush(self._heap, (-key, self._added, call))
@@ -67,9 +73,9 @@ class Sample:
 
     def merge(self, other: "Sample") -> None:
         """Make this the sample of both."""
-        while self._heap and -self._heap[0][0] >= other._ceiling:
+        while self._heap and -self._heap[0][0] >= other.ceiling:
             self._drop()
-        self._ceiling = min(self._ceiling, other._ceiling)
+        self.ceiling = min(self.ceiling, other.ceiling)
         for negated, _, call in other._heap:
             self.add(-negated, call)
 
@@ -79,11 +85,13 @@ class Sample:
 
     def _drop(self) -> None:
         negated, _, call = heapq.heappop(self._heap)
-        self._ceiling = -negated
+        self.ceiling = -negated
+        self._dropped = True
         self.bytes -= _size(call)
 
 
 def _size(call: Sampled) -> int:
     answer = call.answer
     written = [answer.text or "", *(tool_call.arguments for tool_call in answer.tool_calls)]
-    return _OVERHEAD + sum(map(sys.getsizeof, (*call.texts, *written)))
+    # By the text alone: what the interpreter holds for it differs from process to process.
+    return _OVERHEAD + sum(len(t) if t.isascii() else 2 * len(t) for t in (*call.texts, *written))

@@ -17,7 +17,7 @@ from stepdown.core.fingerprint import canonical_json
 from stepdown.core.records import read_json
 from stepdown.core.tasks import texts
 
-__all__ = ["Latencies", "Params", "Tally"]
+__all__ = ["Bounds", "Latencies", "Params", "Tally"]
 
 SAMPLE_CALLS = 1_500
 SAMPLE_BYTES = 8_000_000
@@ -67,10 +67,13 @@ class Latencies:
 class Params:
     """What was seen of the other body fields: values, or the largest where they are numbers.
 
-    At most 64 fields and, of each, the 8 values that come first by their canonical JSON.
+    At most 64 fields, the first ones, and, of each, the 8 values that come first by their canonical
+    JSON. What is part of a larger whole keeps all fields, for that to choose.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, part: bool = False) -> None:
+        self._fields = math.inf if part else _PARAM_FIELDS
+        self._names: dict[str, None] = {}
         self._values: dict[str, dict[bytes, Any]] = {}
         self._largest: dict[str, float] = {}
 
@@ -82,17 +85,17 @@ class Params:
 
     def merge(self, other: "Params") -> None:
         """Make this what was seen by both."""
-        for values in other._values.items():
-            self.add_all(*values)
-        self.add(other._largest)
+        for name in other._names:
+            if self._known(name):
+                self._follow(name, other)
 
-    def add_all(self, name: str, values: dict[bytes, Any]) -> None:
-        """Note values of one field that are not numbers."""
-        if not self._known(name):
-            return
-        self._values.setdefault(name, {})
-        for value in values.values():
+    def _follow(self, name: str, other: "Params") -> None:
+        if name in other._values:
+            self._values.setdefault(name, {})
+        for value in other._values.get(name, {}).values():
             self._note(name, value)
+        if name in other._largest:
+            self._note(name, other._largest[name])
 
     def summary(self) -> dict[str, Any]:
         """Return field → distinct values, or {"max": x} where all were numbers."""
@@ -103,8 +106,9 @@ class Params:
         return dict(sorted(seen.items()))
 
     def _known(self, name: str) -> bool:
-        known = name in self._values or name in self._largest
-        return known or len(self._values) + len(self._largest) < _PARAM_FIELDS
+        if name not in self._names and len(self._names) < self._fields:
+            self._names[name] = None
+        return name in self._names
 
     def _note(self, name: str, value: Any) -> None:
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -145,12 +149,25 @@ def _answer_parts(answer: Answer) -> Iterator[str]:
         yield _canonical(answer.text or "")
 
 
-class Tally:
-    """Everything the audit keeps of one group. Tallies of two groups merge."""
+class Bounds(msgspec.Struct, frozen=True):
+    """What a tally's sketches have grown too small for: see `Sample` and `Repeats`."""
 
-    def __init__(self, first: Call) -> None:
-        self.tools = first.request.tools
-        self.output_format = first.request.output_format
+    ceiling: int = 2**64
+    mask: int = 0
+
+
+class Tally:
+    """Everything the audit keeps of one group. Tallies of two groups merge.
+
+    One that is `part` of a larger one is counted elsewhere, in place of what follows there, and
+    leaves out what that would: what was already too much for its sketches.
+    """
+
+    def __init__(self, first: "Call | Tally", part: "Bounds | None" = None) -> None:
+        bounds = part or Bounds()
+        kind = first if isinstance(first, Tally) else first.request
+        self.tools = kind.tools
+        self.output_format = kind.output_format
         self.calls = 0
         self.models: Counter[str] = Counter()
         self.unpriced: Counter[str] = Counter()
@@ -163,10 +180,10 @@ class Tally:
         self.first_time = math.inf
         self.last_time = -math.inf
         self.latencies = Latencies()
-        self.params = Params()
-        self.sample = Sample(SAMPLE_CALLS, SAMPLE_BYTES)
-        self.repeats = Repeats()
-        self.ledger = Ledger()
+        self.params = Params(part=part is not None)
+        self.sample = Sample(SAMPLE_CALLS, SAMPLE_BYTES, bounds.ceiling)
+        self.repeats = Repeats(mask=bounds.mask)
+        self.ledger = Ledger(part=part is not None)
 
     def add(self, call: Call) -> None:
         """Count one call."""
@@ -227,6 +244,11 @@ class Tally:
         self.sample.merge(other.sample)
         self.repeats.merge(other.repeats)
         self.ledger.merge(other.ledger)
+
+    @property
+    def bounds(self) -> Bounds:
+        """What another process need not send."""
+        return Bounds(self.sample.ceiling, self.repeats.mask)
 
     @property
     def spend_usd(self) -> float | None:

@@ -1,5 +1,6 @@
 """Options that every command takes, and what they settle into."""
 
+import contextlib
 import functools
 import json
 import os
@@ -12,9 +13,11 @@ from typing import Any
 import click
 import msgspec
 
+from stepdown import plugins
 from stepdown.config import Config, Terms, load_config, terms_for
+from stepdown.core.ports import Engine
 from stepdown.core.proofs import ContractKind
-from stepdown.errors import PluginError
+from stepdown.engines.local import Local
 from stepdown.workspace import Workspace
 
 __all__ = ["MAP_HELP", "Session", "common", "print_json"]
@@ -42,6 +45,7 @@ class Session(msgspec.Struct, frozen=True):
     reference: str = "the teacher's logged answers"
     gold: bool = False
     config_file: Path = Path("stepdown.toml")
+    engine: Engine = msgspec.field(default_factory=Local)
 
     def terms(self, task: str) -> Terms:
         """The promise for the task of that name."""
@@ -89,10 +93,10 @@ _OPTIONS = (
     click.option("--confidence", type=_SHARE, help="Confidence of the certificate, such as 0.95."),
     click.option(
         "--engine",
-        type=click.Choice(["local", "ray"]),
-        default="local",
+        metavar="local|ray",
+        default=Local.name,
         show_default=True,
-        help="Where the work runs.",
+        help="Where the work runs: in one process, or on a Ray cluster (extra `ray`).",
     ),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
     click.option("--yes", is_flag=True, help="Ask nothing."),
@@ -104,24 +108,31 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def wrapped(**given: Any) -> None:
-        if given.pop("engine") == "ray":
-            raise PluginError("This version runs on one machine only; use --engine local.")
         config_file = given.pop("config_file")
+        config = load_config(config_file)
+        engine = _engine(given.pop("engine"), config.engine.workers)
         session = Session(
             workspace=Workspace(given.pop("workspace")),
-            config=load_config(config_file),
+            config=config,
             config_file=config_file,
             budget=given.pop("budget"),
             contract=given.pop("contract"),
             confidence=given.pop("confidence"),
             json=given.pop("as_json"),
             yes=given.pop("yes"),
+            engine=engine,
         )
-        command(session=session, **given)
+        with contextlib.closing(engine):
+            command(session=session, **given)
 
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)
     return wrapped
+
+
+def _engine(name: str, workers: int | None) -> Engine:
+    # The usual one is at hand: to ask what is installed takes longer than many a command.
+    return Local() if name == Local.name else plugins.engine(name, workers)
 
 
 def print_json(value: Any) -> None:

@@ -14,7 +14,7 @@ __all__ = ["plugins"]
 @click.command()
 @common
 def plugins(session: Session) -> None:
-    """List log formats, student families and providers, and the package that each came from."""
+    """List log formats, student families, providers and engines, each with its package."""
     rows: list[dict[str, Any]] = [
         {
             "kind": kind,

@@ -14,30 +14,29 @@ from typing import IO, Any
 
 import msgspec
 
-from stepdown import __version__, plugins
-from stepdown.audit import AuditTerms, audit
+from stepdown import __version__
+from stepdown.audit import AuditTerms, Counting, report_on
 from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session
-from stepdown.cli.stores import captured_calls, is_own, store_at
+from stepdown.cli.sources import all_calls, count_calls
 from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.datasets import Dataset
 from stepdown.core.labels import Label
-from stepdown.core.ports import CallStore, Line, Progress, Student, silent
+from stepdown.core.ports import Progress, Student, silent
 from stepdown.core.proofs import CostRow, Proof
 from stepdown.core.routes import Mode, Policy, Route
 from stepdown.core.tasks import Task, TaskIndex
-from stepdown.errors import ArtefactError, LogError, Refusal
+from stepdown.errors import ArtefactError, Refusal
 from stepdown.label import build_dataset, load_dataset, save_dataset
-from stepdown.logs import read_calls, read_lines_of, spool
-from stepdown.logs.plain import Plain
+from stepdown.logs import spool
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
 from stepdown.store.ledger import read_labels
 from stepdown.web import proof_page
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import Manifest, verify_student
 from stepdown.workspace.ceilings import read_ceiling
-from stepdown.workspace.columns import note_columns, read_columns
+from stepdown.workspace.columns import note_columns
 from stepdown.workspace.files import publish_file
 from stepdown.workspace.gold import read_gold
 from stepdown.workspace.policies import change_policy
@@ -96,8 +95,10 @@ def audit_log(
     note_columns(session.workspace.columns, sources, columns)
     coverage: list[SourceCoverage] = []
     terms = session.terms("")
-    report = audit(
-        _logged(session, sources, coverage, progress),
+    counting = Counting(progress)
+    count_calls(session, sources, coverage, counting, progress)
+    report = report_on(
+        counting,
         coverage,
         AuditTerms(
             budget=terms.error_budget, confidence=terms.confidence, audit_share=terms.audit_share
@@ -149,43 +150,6 @@ def _distribute(
         file = shards[found[0].id]
         file.write(len(data).to_bytes(4, "big"))
         file.write(data)
-
-
-def _logged(
-    session: Session,
-    sources: Sequence[str],
-    coverage: list[SourceCoverage],
-    progress: Progress,
-) -> Iterator[Call]:
-    """Yield the calls of the logs, each read by its own columns where those are noted."""
-    noted = read_columns(session.workspace.columns)
-    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for source in sources:
-        store = store_at(session, source)
-        if store is not None:
-            yield from _kept(store, source, coverage)
-            if not coverage[-1].calls:
-                raise LogError(
-                    f"No call is kept in {source} yet; send some by `stepdown serve --collect`."
-                )
-            continue
-        groups.setdefault(tuple(sorted(noted.get(source, {}).items())), []).append(source)
-    for columns, group in groups.items():
-        formats = [Plain(dict(columns))] if columns else plugins.log_formats()
-        yield from read_calls(group, formats, coverage, progress)
-
-
-def all_calls(session: Session, sources: Sequence[str], progress: Progress) -> Iterator[Call]:
-    """Yield the calls of the logs, then those that the gateway has captured."""
-    yield from _logged(session, sources, [], progress)
-    if not any(is_own(session, source) for source in sources):
-        yield from _kept(captured_calls(session), "captured calls", [])
-
-
-def _kept(store: CallStore, name: str, coverage: list[SourceCoverage]) -> Iterator[Call]:
-    """Yield the calls that a store holds."""
-    lines = (Line(data, name, number) for number, data in enumerate(store.lines(), 1))
-    yield from read_lines_of(name, plugins.log_format("native"), lines, coverage)
 
 
 def _calls_in(shard: IO[bytes]) -> Iterator[Call]:

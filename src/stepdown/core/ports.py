@@ -13,7 +13,7 @@ from collections.abc import (
 from contextlib import AbstractAsyncContextManager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -31,6 +31,7 @@ __all__ = [
     "Complete",
     "Complexity",
     "Durability",
+    "Engine",
     "Exchange",
     "Family",
     "Line",
@@ -45,6 +46,9 @@ __all__ = [
     "Tally",
     "silent",
 ]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 Progress = Callable[[str, int, int], None]
 """progress(stage, done, total): long work tells how far it is; total 0 means unknown."""
@@ -317,6 +321,37 @@ class CallStore(Protocol):
         Raises:
             InputError: it is no store of calls, or can't be reached.
         """
+        ...
+
+
+class Engine(Protocol):
+    """Where the work on many items runs.
+
+    An engine is made with the number of workers that was asked for, or None.
+    """
+
+    name: str
+
+    @property
+    def workers(self) -> int:
+        """How many processes work beside this one; 0: all is done here."""
+        ...
+
+    def map(
+        self, work: Callable[[Item], Result], items: Iterable[Item], ahead: int = 2
+    ) -> Iterator[Result]:
+        """Yield what `work` makes of each item, in order; `ahead` items a worker are under way.
+
+        The next item is asked for only when it can be given away. `work` is a function of a module,
+        may be called again for an item whose worker died, and raises what it would raise here.
+
+        Raises:
+            Unavailable: the engine is not there, or its workers die.
+        """
+        ...
+
+    def close(self) -> None:
+        """End what was started; what is under way is dropped."""
         ...
 
 

@@ -15,7 +15,7 @@ from stepdown.logs.lines import LineOrReason, read_lines
 from stepdown.logs.reasons import BROKEN_STREAM, JOINED, TOO_LARGE, TOO_LONG
 from stepdown.logs.sources import STDIN, BrokenStream, expand, read_chunks, size
 
-__all__ = ["MAX_KNOWN_IDS", "read_calls", "read_lines_of"]
+__all__ = ["MAX_KNOWN_IDS", "Opened", "Reading", "items", "read_calls", "read_lines_of"]
 
 MAX_KNOWN_IDS = 5_000_000
 """Ids remembered (as 8-byte hashes) to tell duplicates; past them duplicates are not told."""
@@ -69,8 +69,9 @@ def read_calls(
     Raises:
         LogError: a source is missing, unreadable or no log, or not one call could be read.
     """
-    paths, named = expand(sources)
-    return _read(paths, named, formats, coverage, progress)
+    reading = Reading(coverage)
+    opened = reading.opened(sources, formats, progress)
+    return _read(reading, opened)
 
 
 def read_lines_of(
@@ -85,38 +86,92 @@ def read_lines_of(
     """
     entry = SourceCoverage(source, reader.name)
     coverage.append(entry)
-    yield from _calls(reader, lines, entry, set())
+    yield from Reading(coverage).calls(reader, lines, entry)
     if entry.lines and not entry.calls:
         raise _nothing_read([entry])
 
 
-def _read(
-    paths: Sequence[str],
-    named: frozenset[str],
-    formats: Sequence[LogFormat],
-    coverage: list[SourceCoverage],
-    progress: Progress,
-) -> Iterator[Call]:
-    meter = _Meter(0 if STDIN in paths else sum(map(size, paths)), progress)
-    known: set[int] = set()
-    waiting: dict[str, list[_Opened]] = {}
-    for path in paths:
-        before = meter.done
-        opened = _open(path, formats, meter.advance)
-        if opened.format is None:
-            coverage.append(_unknown(opened, path in named))
-        elif getattr(opened.format, "joins", False):
-            waiting.setdefault(opened.format.name, []).append(_put_off(opened, meter, before))
-        else:
-            entry = _entry([opened], coverage)
-            yield from _calls(opened.format, opened.lines, entry, known)
-    for group in waiting.values():
-        lines = chain.from_iterable(opened.lines for opened in group)
-        reader = group[0].format
-        if reader is not None:
-            yield from _calls(reader, lines, _entry(group, coverage), known)
-    if not any(entry.calls for entry in coverage):
-        raise _nothing_read(coverage)
+Opened = tuple[LogFormat, Iterable[LineOrReason], SourceCoverage]
+"""How to read lines that follow each other, the lines, and where they are counted."""
+
+
+class Reading:
+    """One reading of logs: the lines accounted for in `coverage`, and the ids seen so far."""
+
+    def __init__(self, coverage: list[SourceCoverage]) -> None:
+        self.coverage = coverage
+        self._known: set[int] = set()
+
+    def opened(
+        self, sources: Sequence[str], formats: Sequence[LogFormat], progress: Progress
+    ) -> Iterator[Opened]:
+        """Open one file after another; those whose lines are joined come together, at the end."""
+        paths, named = expand(sources)
+        return self._opened(paths, named, formats, progress)
+
+    def _opened(
+        self,
+        paths: Sequence[str],
+        named: frozenset[str],
+        formats: Sequence[LogFormat],
+        progress: Progress,
+    ) -> Iterator[Opened]:
+        meter = _Meter(0 if STDIN in paths else sum(map(size, paths)), progress)
+        waiting: dict[str, list[_Opened]] = {}
+        for path in paths:
+            before = meter.done
+            opened = _open(path, formats, meter.advance)
+            if opened.format is None:
+                self.coverage.append(_unknown(opened, path in named))
+            elif getattr(opened.format, "joins", False):
+                waiting.setdefault(opened.format.name, []).append(_put_off(opened, meter, before))
+            else:
+                yield opened.format, opened.lines, _entry([opened], self.coverage)
+        for group in waiting.values():
+            lines = chain.from_iterable(opened.lines for opened in group)
+            reader = group[0].format
+            if reader is not None:
+                yield reader, lines, _entry(group, self.coverage)
+
+    def calls(
+        self, reader: LogFormat, lines: Iterable[LineOrReason], entry: SourceCoverage
+    ) -> Iterator[Call]:
+        """Yield the calls of the lines, each id once."""
+        return self.kept(items(reader, lines, entry), entry)
+
+    def kept(self, calls: Iterable[Call], entry: SourceCoverage) -> Iterator[Call]:
+        """Yield those of the calls whose id is new."""
+        for call in calls:
+            if _is_new(call.id, entry, self._known):
+                entry.calls += 1
+                yield call
+            else:
+                entry.duplicates += 1
+
+    def accept(self, ids: Sequence[str], entry: SourceCoverage) -> bool:
+        """Take calls of these ids as they are, where each is new; say whether they were taken."""
+        marks = {hash(name) for name in ids}
+        full = len(self._known) >= MAX_KNOWN_IDS
+        fits = len(marks) == len(ids) and len(self._known) + len(marks) <= MAX_KNOWN_IDS
+        if not (full or fits) or not self._known.isdisjoint(marks):
+            return False
+        if full and ids and not entry.notes:
+            entry.notes.append(_told())
+        elif not full:
+            self._known |= marks
+        entry.calls += len(ids)
+        return True
+
+    def finish(self) -> None:
+        """Raise LogError where not one call could be read."""
+        if not any(entry.calls for entry in self.coverage):
+            raise _nothing_read(self.coverage)
+
+
+def _read(reading: Reading, opened: Iterator[Opened]) -> Iterator[Call]:
+    for reader, lines, entry in opened:
+        yield from reading.calls(reader, lines, entry)
+    reading.finish()
 
 
 def _open(path: str, formats: Sequence[LogFormat], advance: Advance) -> _Opened:
@@ -183,17 +238,15 @@ def _no_log(opened: _Opened) -> str:
     return f"{_shown(opened.path)} is no call log but {opened.found}; {_FIX}."
 
 
-def _calls(
-    reader: LogFormat, lines: Iterable[LineOrReason], entry: SourceCoverage, known: set[int]
+def items(
+    reader: LogFormat, lines: Iterable[LineOrReason], entry: SourceCoverage
 ) -> Iterator[Call]:
+    """Yield the calls of the lines, equal ids and all; what gives none is counted."""
     for item in reader.read(_counted(reader, lines, entry)):
         if isinstance(item, str):
             _reject(entry, item)
-        elif _is_new(item.id, entry, known):
-            entry.calls += 1
-            yield item
         else:
-            entry.duplicates += 1
+            yield item
 
 
 def _counted(
@@ -224,11 +277,15 @@ def _is_new(name: str, entry: SourceCoverage, known: set[int]) -> bool:
     if len(known) < MAX_KNOWN_IDS:
         known.add(mark)
     elif not entry.notes:
-        entry.notes.append(
-            f"Duplicates are told among the first {MAX_KNOWN_IDS:,} ids alone; "
-            "later repeats of an id count as calls."
-        )
+        entry.notes.append(_told())
     return True
+
+
+def _told() -> str:
+    return (
+        f"Duplicates are told among the first {MAX_KNOWN_IDS:,} ids alone; later repeats of an id "
+        "count as calls."
+    )
 
 
 def _nothing_read(coverage: Sequence[SourceCoverage]) -> LogError:

@@ -1,0 +1,93 @@
+"""Where a command's calls come from: logs, each by its columns, stores, and what was captured."""
+
+from collections.abc import Iterator, Sequence
+
+from stepdown import plugins
+from stepdown.audit import Counting
+from stepdown.cli.options import Session
+from stepdown.cli.sharding import count_shards
+from stepdown.cli.stores import captured_calls, is_own, store_at
+from stepdown.core.audits import SourceCoverage
+from stepdown.core.calls import Call
+from stepdown.core.ports import CallStore, Line, LogFormat, Progress
+from stepdown.errors import LogError
+from stepdown.logs import read_calls, read_lines_of
+from stepdown.logs.plain import Plain
+from stepdown.logs.reading import Reading
+from stepdown.logs.shards import shards_of
+from stepdown.workspace.columns import read_columns
+
+__all__ = ["all_calls", "count_calls"]
+
+
+def count_calls(
+    session: Session,
+    sources: Sequence[str],
+    coverage: list[SourceCoverage],
+    counting: Counting,
+    progress: Progress,
+) -> None:
+    """Count the calls of the logs: one after another here, or by shards where there are workers."""
+    if not session.engine.workers:
+        for call in _logged(session, sources, coverage, progress):
+            counting.add(call)
+        return
+    for call in _stored(session, sources, coverage):
+        counting.add(call)
+    for group, formats in _by_columns(session, sources):
+        reading = Reading(coverage)
+        cuts = shards_of(reading, group, formats, progress)
+        count_shards(session.engine, cuts, reading, counting)
+        reading.finish()
+
+
+def _logged(
+    session: Session,
+    sources: Sequence[str],
+    coverage: list[SourceCoverage],
+    progress: Progress,
+) -> Iterator[Call]:
+    yield from _stored(session, sources, coverage)
+    for group, formats in _by_columns(session, sources):
+        yield from read_calls(group, formats, coverage, progress)
+
+
+def _stored(
+    session: Session, sources: Sequence[str], coverage: list[SourceCoverage]
+) -> Iterator[Call]:
+    """Yield the calls of those sources that are a store of calls."""
+    for source in sources:
+        store = store_at(session, source)
+        if store is not None:
+            yield from _kept(store, source, coverage)
+            if not coverage[-1].calls:
+                raise LogError(
+                    f"No call is kept in {source} yet; send some by `stepdown serve --collect`."
+                )
+
+
+def _by_columns(
+    session: Session, sources: Sequence[str]
+) -> Iterator[tuple[list[str], list[LogFormat]]]:
+    """Yield logs that are read alike, each by its own columns where those are noted."""
+    noted = read_columns(session.workspace.columns)
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for source in sources:
+        if store_at(session, source) is not None:
+            continue
+        groups.setdefault(tuple(sorted(noted.get(source, {}).items())), []).append(source)
+    for columns, group in groups.items():
+        yield group, [Plain(dict(columns))] if columns else plugins.log_formats()
+
+
+def all_calls(session: Session, sources: Sequence[str], progress: Progress) -> Iterator[Call]:
+    """Yield the calls of the logs, then those that the gateway has captured."""
+    yield from _logged(session, sources, [], progress)
+    if not any(is_own(session, source) for source in sources):
+        yield from _kept(captured_calls(session), "captured calls", [])
+
+
+def _kept(store: CallStore, name: str, coverage: list[SourceCoverage]) -> Iterator[Call]:
+    """Yield the calls that a store holds."""
+    lines = (Line(data, name, number) for number, data in enumerate(store.lines(), 1))
+    yield from read_lines_of(name, plugins.log_format("native"), lines, coverage)

@@ -1,0 +1,29 @@
+"""The engine of one machine without a cluster: in this process, one item after another."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+__all__ = ["Local"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Local:
+    """Works on one item at a time, here: nothing is started, nothing is copied."""
+
+    name = "local"
+    workers = 0
+
+    def __init__(self, workers: int | None = None) -> None:
+        del workers  # there is none beside this process
+
+    def map(
+        self, work: Callable[[Item], Result], items: Iterable[Item], ahead: int = 2
+    ) -> Iterator[Result]:
+        """Yield what `work` makes of each item, when it is asked for."""
+        del ahead
+        return map(work, items)
+
+    def close(self) -> None:
+        """Nothing to end."""
