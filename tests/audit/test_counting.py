@@ -35,6 +35,10 @@ def test_a_part_is_taken_over_whole():
     assert counting.taken == 1
     assert (counting.calls, counting.placed) == (alone.calls, alone.placed)
     assert sums(counting) == sums(alone)
+    seen = [
+        {key: here.seen for key, here in one.grouper._bins.items()} for one in (counting, alone)
+    ]
+    assert seen[0] == seen[1]
 
 
 def test_a_part_counted_by_older_groups_is_counted_anew():
