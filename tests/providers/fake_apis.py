@@ -35,7 +35,8 @@ class Fake:
         self.message_batches = []
         self.asked = []  # bodies that were answered one by one
         self.items = []  # keys of a batch's items that were run
-        self.script = {"polls": 1, "end": "completed", "hang": "", "page": 100}
+        self.waiting = self.looks = self.failed = 0
+        self.script = {"polls": 1, "end": "completed", "hang": "", "page": 100, "fail": {}}
 
     def counts(self):
         return {
@@ -152,6 +153,10 @@ def polled(fake, batch):
     lines = [json.loads(line) for line in fake.files[batch["input_file_id"]].splitlines()]
     if batch["errors"]:
         batch["status"] = "failed"
+    elif fake.script["end"] == "invalid":
+        batch["status"] = "failed"
+        fault = {"code": "invalid", "message": "The file is not valid"}
+        batch["errors"] = {"object": "list", "data": [fault]}
     elif batch["_polls"] <= fake.script["polls"]:
         batch["status"] = "in_progress"
         batch["request_counts"] = {"total": len(lines), "completed": 0, "failed": 0}
@@ -277,7 +282,14 @@ class Endpoints:
 
     async def hang(self, when):
         if self.fake.script["hang"] == when:
-            await asyncio.sleep(3600)
+            self.fake.waiting += 1
+            while self.fake.script["hang"] == when:
+                await asyncio.sleep(0.01)
+            raise web.HTTPServiceUnavailable
+        if self.fake.script["hang"] == "late" and when == "before":
+            self.fake.waiting += 1
+            await asyncio.sleep(0.3)
+            self.fake.waiting -= 1
 
     async def create(self, request):
         asked = await request.json()
@@ -339,14 +351,28 @@ def found(request, among):
     raise web.HTTPNotFound(text='{"error": {"message": "no such batch"}}')
 
 
-def checked(handler):
+def checked(at, name, handler):
     async def handle(request):
         known = request.headers.get("authorization") == "Bearer key" or (
             request.headers.get("x-api-key") == "key" and "anthropic-version" in request.headers
         )
         if not known:
             return web.json_response({"error": {"message": "who are you?"}}, status=401)
-        return await handler(request)
+        failing = at.fake.script["fail"].get(f"{request.method} {name}")
+        at.fake.looks += "{id}" in name
+        at.fake.failed += bool(failing)
+        if failing == "before":
+            return web.json_response({"error": {"message": "down"}}, status=500)
+        answer = await handler(request)
+        if failing == "after":
+            return web.json_response({"error": {"message": "down"}}, status=500)
+        if failing == "cut":
+            half = web.StreamResponse(headers={"content-length": str(len(answer.body))})
+            await half.prepare(request)
+            await half.write(answer.body[: len(answer.body) // 2])
+            request.transport.close()
+            return half
+        return answer
 
     return handle
 
@@ -368,7 +394,7 @@ def application(fake):
         ("GET", "/v1/messages/batches/{id}", at.look_messages),
         ("GET", "/v1/messages/batches/{id}/results", at.results),
     ):
-        app.router.add_route(method, path, checked(handler))
+        app.router.add_route(method, path, checked(at, path, handler))
     app.router.add_post("/script", at.script)
     app.router.add_get("/counts", at.counts)
     return app
@@ -381,6 +407,14 @@ async def started(fake):
     return runner, f"http://127.0.0.1:{runner.addresses[0][1]}"
 
 
+async def _ended(runner):
+    await runner.cleanup()
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
 @contextmanager
 def fake_apis():
     """Serve from a thread until the block ends: (the fake, its root without /v1)."""
@@ -391,7 +425,7 @@ def fake_apis():
     try:
         yield fake, root
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+        asyncio.run_coroutine_threadsafe(_ended(runner), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -71,13 +71,13 @@ def test_one_that_runs_is_known_by_its_time_and_size_until_it_has_ended():
         await ended(batches, ours.id)
         found += [await batches.find("name", KEYS, since, set())]
         found += [await batches.find("name", KEYS, since + 7200, set())]
-        return [one and one.id for one in found], other.id, ours.id
+        return [one and (one.id, one.sure) for one in found], other.id, ours.id
 
     with fake_apis() as (fake, root):
         found, other, ours = on(root, go)
         fake.script["page"] = 1
         again = on(root, lambda batches: batches.find("name", KEYS, time.time(), set()))
-    assert found == [ours, other, None, ours, None]
+    assert found == [(ours, False), (other, False), None, (ours, True), None]
     assert again.id == ours
 
 

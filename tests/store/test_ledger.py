@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from stepdown.core.calls import Answer, Message, Request, Usage
-from stepdown.core.labels import Failed, Label, Parsed, Reserved, Sent, Spend, Stored
+from stepdown.core.labels import Batched, Failed, Label, Parsed, Reserved, Sent, Spend, Stored
 from stepdown.errors import InputError, UsageError
 from stepdown.store.ledger import Ledger, read_labels, read_requests, read_spend
 
@@ -54,6 +54,29 @@ def test_a_stored_answer_is_not_stored_again(ledger):
     ledger.commit(run.id, [reserved("k"), Sent("k", 1, 1.0), Stored("k", 1, b"first", 2.0)])
     ledger.commit(run.id, [Sent("k", 2, 3.0), Stored("k", 2, b"second", 4.0), reserved("k")])
     assert [kept.raw for kept in ledger.kept(run.id)] == [b"first"]
+
+
+def test_a_batch_is_under_way_from_before_it_is_created_until_it_has_ended(ledger):
+    run = ledger.begin("t1", "gpt", TERMS)
+    batch = Batched("name", 5.0)
+    sent = [Sent(key, 1, 5.0, 10, "name") for key in "ab"]
+    ledger.commit(run.id, [*map(reserved, "abc"), batch, *sent, Sent("c", 1, 5.0, 10)])
+    assert ledger.batches("t1", "gpt") == [batch]
+    assert ledger.batches("t1", "other") == ledger.batches("t2", "gpt") == []
+    assert ledger.sent_in("name") == {"a": (1, 10), "b": (1, 10)}
+    assert {one.reserved.key: one.batch for one in ledger.kept(run.id)} == {
+        "a": "name",
+        "b": "name",
+        "c": "",
+    }
+    heard = Batched("name", 5.0, "batch_1")
+    ledger.commit(run.id, [heard, Stored("a", 1, b"{}", 6.0)])
+    assert ledger.batches("t1", "gpt") == [heard]
+    assert ledger.sent_in("name") == {"b": (1, 10)}
+    ended = [Failed("b", 1, "not run", paid=False), Batched("name", 5.0, "batch_1", ended=True)]
+    ledger.commit(run.id, ended)
+    assert (ledger.batches("t1", "gpt"), ledger.sent_in("name")) == ([], {})
+    assert all(one.batch == "" for one in ledger.kept(run.id))
 
 
 def test_what_failed_is_counted_by_what_it_may_have_cost(ledger):

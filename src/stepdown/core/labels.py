@@ -11,6 +11,7 @@ import msgspec
 from stepdown.core.calls import Answer, Request, Usage
 
 __all__ = [
+    "Batched",
     "Failed",
     "Kept",
     "Label",
@@ -95,12 +96,24 @@ class Reserved(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """Step 2, on disk before a byte goes out; `bound` is the most that it can cost."""
+    """Step 2, on disk before a byte goes out; `bound` is the most that it can cost, `batch` the
+    name of the batch that it goes out in."""
 
     key: str
     number: int
     time: float
     bound: int | None = None
+    batch: str = ""
+
+
+class Batched(msgspec.Struct, frozen=True):
+    """A batch of questions: on disk with all its `Sent` before it is created, then with the `id`
+    that the API gave it, and when all that it brought is on disk (`ended`)."""
+
+    name: str
+    time: float
+    id: str = ""
+    ended: bool = False
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -135,20 +148,21 @@ class Parsed(msgspec.Struct, frozen=True):
     answer: Answer
 
 
-Step = Reserved | Sent | Stored | Failed | Parsed
+Step = Reserved | Batched | Sent | Stored | Failed | Parsed
 
 
 class Kept(msgspec.Struct, frozen=True):
     """An item of a run as the ledger has it: what was reserved, and what became of it.
 
     `sends` counts the times that it was sent, `unknown` those whose outcome nobody knows. `raw` is
-    a response that is stored and not yet parsed.
+    a response that is stored and not yet parsed. `batch` is the batch under way that it is in.
     """
 
     reserved: Reserved
     sends: int = 0
     unknown: int = 0
     raw: bytes | None = None
+    batch: str = ""
 
 
 class Spend(msgspec.Struct, frozen=True):

@@ -205,7 +205,8 @@ class Provider(Protocol):
 class BatchState(msgspec.Struct, frozen=True):
     """How far a batch is: `status` in the API's own word, `why` where it failed as a whole.
 
-    When it has `ended` its answers can be read, however few there are.
+    When it has `ended` its answers can be read, however few there are. Not `sure`: it only looks
+    like the one that was looked for.
     """
 
     id: str
@@ -214,6 +215,7 @@ class BatchState(msgspec.Struct, frozen=True):
     done: int
     total: int
     why: str = ""
+    sure: bool = True
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):
@@ -230,11 +232,10 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 class Batches(Protocol):
-    """An API's batches: many requests at once, answered within a day, at `price_share` of the list
-    price. A batch has at most `most_items` and `most_bytes`. What fails raises UpstreamError.
+    """An API's batches: many requests at once, answered within a day. One has at most `most_items`
+    and `most_bytes`. What fails raises UpstreamError.
     """
 
-    price_share: Fraction
     most_items: int
     most_bytes: int
 
@@ -243,8 +244,8 @@ class Batches(Protocol):
     ) -> BatchState | None:
         """Look for a batch that was created as `name`, with items of these keys, after `since`.
 
-        `others` are ids that can't be it. Where an API keeps no names this may be one that only
-        looks like it, until it has ended and answers none of the keys.
+        `others` are ids that can't be it. Where an API keeps no names nobody can be `sure` of one
+        that has not ended.
         """
         ...
 
@@ -262,7 +263,9 @@ class Batches(Protocol):
 
 
 class BatchProvider(Provider, Protocol):
-    """A provider whose API takes batches too."""
+    """A provider whose API takes batches too, at `batch_share` of the list price."""
+
+    batch_share: Fraction
 
     def batches(
         self, source: str, api_key: str | None = None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from fractions import Fraction
 
 from stepdown.core.ports import Batches, Complete
 from stepdown.providers.anthropic_batches import AnthropicBatches
@@ -19,6 +20,7 @@ class Anthropic:
     """The provider; `timeout_s` is what one answer may take."""
 
     name = "anthropic"
+    batch_share = Fraction(1, 2)
 
     def __init__(self, timeout_s: float = 600.0) -> None:
         self._timeout_s = timeout_s

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncGenerator, Iterable, Set
 from contextlib import aclosing
 from datetime import datetime
-from fractions import Fraction
 from tempfile import SpooledTemporaryFile
 
 import msgspec
@@ -80,7 +79,6 @@ class _Line(msgspec.Struct):
 class AnthropicBatches:
     """The message batches of one workspace of theirs, as `core.ports.Batches`."""
 
-    price_share = Fraction(1, 2)
     most_items = 100_000
     most_bytes = 256 * 10**6
 
@@ -98,7 +96,8 @@ class AnthropicBatches:
             for batch in page.data:
                 alike = batch.request_counts.total() == len(keys) and _after(batch, since)
                 if alike and batch.id not in others and await self._may_be(batch, keys):
-                    return _state(batch)
+                    state = _state(batch)
+                    return msgspec.structs.replace(state, sure=state.ended)
             if not page.has_more or not page.data or not _after(page.data[-1], since):
                 return None
             params["after_id"] = page.data[-1].id

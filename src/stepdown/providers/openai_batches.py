@@ -5,7 +5,6 @@ The batch's name stands in its metadata, so that one whose id was never heard is
 
 from collections.abc import AsyncGenerator, Iterable, Set
 from contextlib import aclosing
-from fractions import Fraction
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -73,7 +72,6 @@ class _Line(msgspec.Struct):
 class OpenAIBatches:
     """The batches of one account, as `core.ports.Batches`."""
 
-    price_share = Fraction(1, 2)
     most_items = 50_000
     most_bytes = 200 * 10**6
 

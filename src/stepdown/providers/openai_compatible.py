@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from fractions import Fraction
 
 from stepdown.core.ports import Batches, Complete
 from stepdown.providers.openai_batches import OpenAIBatches
@@ -17,6 +18,8 @@ class OpenAICompatible:
     caller says comes near it: it isn't checked as the gateway's upstreams are. Redirects are not
     followed, so that a key stays with it.
     """
+
+    batch_share = Fraction(1, 2)
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ import msgspec
 from stepdown.core.calls import Answer, Request, Usage
 from stepdown.core.fingerprint import fingerprint
 from stepdown.core.labels import (
+    Batched,
     Failed,
     Kept,
     Label,
@@ -49,7 +50,10 @@ _SCHEMA = (
     "CREATE INDEX items_of_run ON items (run, seq)",
     """CREATE TABLE sends (key TEXT NOT NULL, number INTEGER NOT NULL, run TEXT NOT NULL,
         time REAL NOT NULL, bound TEXT, state TEXT NOT NULL, why TEXT NOT NULL DEFAULT '',
-        cost TEXT, PRIMARY KEY (key, number)) WITHOUT ROWID""",
+        cost TEXT, batch TEXT NOT NULL, PRIMARY KEY (key, number)) WITHOUT ROWID""",
+    "CREATE INDEX sends_of_batch ON sends (batch) WHERE batch <> ''",
+    """CREATE TABLE batches (name TEXT PRIMARY KEY, run TEXT NOT NULL, time REAL NOT NULL,
+        id TEXT NOT NULL, ended INTEGER NOT NULL)""",
     f"PRAGMA user_version = {_VERSION}",
 )
 _NEW_RUN = "INSERT INTO runs (id, task, teacher, terms) VALUES (?, ?, ?, ?)"
@@ -58,8 +62,13 @@ _RUNS = "SELECT id, terms FROM runs WHERE task = ? AND teacher = ? ORDER BY rowi
 _RESERVE = """INSERT INTO items (key, run, task, item, teacher, why, probability, source, repeat,
         request, state) SELECT ?, id, task, ?, teacher, ?, ?, ?, ?, ?, 'reserved' FROM runs
     WHERE id = ? ON CONFLICT (key) DO UPDATE SET run = excluded.run"""
-_SEND = """INSERT INTO sends (key, number, run, time, bound, state)
-    VALUES (?, ?, ?, ?, ?, 'unknown') ON CONFLICT DO NOTHING"""
+_SEND = """INSERT INTO sends (key, number, run, time, bound, batch, state)
+    VALUES (?, ?, ?, ?, ?, ?, 'unknown') ON CONFLICT DO NOTHING"""
+_BATCH = """INSERT INTO batches (name, run, time, id, ended) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET id = excluded.id, ended = excluded.ended"""
+_BATCHES = """SELECT name, time, id FROM batches WHERE NOT ended
+    AND run IN (SELECT id FROM runs WHERE task = ? AND teacher = ?) ORDER BY time, name"""
+_SENT_IN = "SELECT key, number, bound FROM sends WHERE batch = ? AND state = 'unknown'"
 _MARK = "UPDATE items SET state = 'sent' WHERE key = ? AND state = 'reserved'"
 _STORE = """UPDATE items SET state = 'stored', raw = ?, usage = ?, cost = ?, time = ?
     WHERE key = ? AND state IN ('reserved', 'sent')"""
@@ -68,7 +77,9 @@ _FAIL = "UPDATE sends SET state = ?, why = ? WHERE key = ? AND number = ?"
 _PARSE = "UPDATE items SET state = 'parsed', outcome = ?, answer = ? WHERE key = ?"
 _KEPT = """SELECT seq, key, item, why, probability, source, repeat, request, raw,
         (SELECT count(*) FROM sends WHERE sends.key = items.key),
-        (SELECT count(*) FROM sends WHERE sends.key = items.key AND sends.state = 'unknown')
+        (SELECT count(*) FROM sends WHERE sends.key = items.key AND sends.state = 'unknown'),
+        (SELECT batch FROM sends JOIN batches ON name = batch
+            WHERE sends.key = items.key AND sends.state = 'unknown' AND NOT ended)
     FROM items WHERE run = ? AND seq > ? AND state <> 'parsed' ORDER BY seq LIMIT 500"""
 _DONE = "SELECT count(*) FROM items WHERE run = ? AND state IN ('stored', 'parsed')"
 _SPENT = """SELECT sends.state, sends.cost, sends.bound FROM sends
@@ -158,6 +169,17 @@ class Ledger:
     def spend(self, run: str) -> Spend:
         """Return what the run has spent, in all its sittings."""
         return _sum(self._rows(_SPENT_BY, (run,)))
+
+    def batches(self, task: str, teacher: str) -> list[Batched]:
+        """Return the batches under way of a task and a teacher, oldest first."""
+        return [Batched(*row) for row in self._rows(_BATCHES, (task, teacher))]
+
+    def sent_in(self, batch: str) -> dict[str, tuple[int, int | None]]:
+        """Return the questions of a batch whose outcome is not known yet: number and bound."""
+        return {
+            key: (number, None if bound is None else int(bound))
+            for key, number, bound in self._rows(_SENT_IN, (batch,))
+        }
 
     def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:
@@ -261,8 +283,11 @@ def _changes(run: str, step: Step) -> Iterator[tuple[str, tuple[object, ...]]]:
             told = (step.item, step.why, step.probability, step.source, step.repeat, request)
             yield _RESERVE, (step.key, *told, run)
         case Sent():
-            yield _SEND, (step.key, step.number, run, step.time, _text(step.bound))
+            told = (step.key, step.number, run, step.time, _text(step.bound), step.batch)
+            yield _SEND, told
             yield _MARK, (step.key,)
+        case Batched():
+            yield _BATCH, (step.name, run, step.time, step.id, step.ended)
         case Stored():
             usage = _json(step.usage) if step.usage else None
             cost = _text(step.cost)
@@ -280,9 +305,10 @@ def _text(amount: int | None) -> str | None:
 
 
 def _kept(row: Sequence[Any]) -> Kept:
-    key, item, why, probability, source, repeat, request, raw, sends, unknown = row
+    key, item, why, probability, source, repeat, request, raw, sends, unknown, batch = row
     asked = msgspec.msgpack.decode(request, type=Request) if request else None
-    return Kept(Reserved(key, item, why, probability, source, repeat, asked), sends, unknown, raw)
+    reserved = Reserved(key, item, why, probability, source, repeat, asked)
+    return Kept(reserved, sends, unknown, raw, batch or "")
 
 
 def _sum(rows: Sequence[tuple[Any, ...]]) -> Spend:
