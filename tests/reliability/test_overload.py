@@ -2,10 +2,12 @@
 
 import json
 import random
+import resource
 import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from tests.reliability.load import at_rate, percentile
@@ -15,11 +17,19 @@ from tests.serve.conftest import address
 from stepdown.serve.settings import Limits, Timeouts
 from stepdown.store.sqlite import read_lines
 
+MB = 2**20
 pytestmark = pytest.mark.reliability
+
+
+def resident():
+    """The memory of this process, in bytes; the gateway is a thread of it."""
+    return int(Path("/proc/self/statm").read_text("utf-8").split()[1]) * resource.getpagesize()
 
 
 @pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.nightly)])
 def test_r7_five_times_what_the_upstream_takes(start, world, complete, body, figure, seconds):
+    """A hundred callers' threads, the upstream and the gateway share one process and two cores, so
+    that a fifth of a second is left to them beside the plan's twice the usual tail."""
     pause, places = 0.2, 10
     world.upstream.pause = pause
     start(limits=Limits(upstream_requests=places), timeouts=Timeouts(), retries=0)
@@ -28,7 +38,8 @@ def test_r7_five_times_what_the_upstream_takes(start, world, complete, body, fig
     def ask(number):
         return complete(body("hm"))
 
-    usual = [took for _, took, _ in at_rate(ask, 0.5 * capacity, 2)]
+    usual = [took for _, took, _ in at_rate(ask, 0.8 * capacity, 4)]
+    memory = resident()
     results = at_rate(ask, 5 * capacity, seconds, workers=100)
     accepted = [took for _, took, reply in results if reply.status == 200]
     shed = [(took, reply) for _, took, reply in results if reply.status != 200]
@@ -36,19 +47,20 @@ def test_r7_five_times_what_the_upstream_takes(start, world, complete, body, fig
     assert all(reply.headers["retry-after"].isdigit() for _, reply in shed)
     quick = percentile([took for took, _ in shed], 0.5)
     assert quick <= 0.1
-    # The clients, the upstream and the gateway share this machine: the tail is theirs as well.
-    assert percentile(accepted, 0.5) <= 2 * percentile(usual, 0.5) + 0.3
-    assert percentile(accepted, 0.99) <= 5
+    grown = resident() - memory
+    tail, usually = percentile(accepted, 0.99), percentile(usual, 0.99)
+    assert tail <= 2 * usually + 0.2
     goodput = len(accepted) / max(at + took for at, took, _ in results) / capacity
-    assert goodput >= 0.5
+    assert goodput >= 0.8
+    assert grown <= 128 * MB
     began = time.monotonic()
     while complete(body("hm")).status != 200:
         assert time.monotonic() - began < 5
     assert complete(body()).decision() == ("answered", "confident")
     figure(
         f"5 × {capacity:.0f}/s for {seconds} s: goodput {goodput:.0%} of capacity, accepted p99 "
-        f"{percentile(accepted, 0.99):.2f} s ({percentile(usual, 0.99):.2f} s usually), "
-        f"{len(shed)} shed in {quick * 1000:.0f} ms (median)"
+        f"{tail:.2f} s ({usually:.2f} s at 80%), {len(shed)} shed in {quick * 1000:.0f} ms, "
+        f"+{grown / MB:.0f} MB"
     )
 
 
@@ -82,6 +94,8 @@ def test_r9_200_callers_who_leave_at_some_chunk(start, world, complete, body, wa
     assert {line["error"]["status"] for line in left} == {499}
     told = [line["stepdown"]["partial"]["choices"][0]["message"]["content"] for line in left]
     assert all(text is not None for text in told)
+    assert answered <= 1.0
+    assert freed <= 2.0
     figure(
         f"200 callers left: the next was answered after {answered:.2f} s, no stream was open after "
         f"{freed:.2f} s, 200 exchanges kept as far as they came"
@@ -89,6 +103,8 @@ def test_r9_200_callers_who_leave_at_some_chunk(start, world, complete, body, wa
 
 
 def test_d10_fifty_under_way(child, world, complete, body, wait, figure):
+    """The plan's 100 ms until it refuses are a turn or two of a scheduler that is busy with fifty
+    callers' threads; three times that is where it fails."""
     world.upstream.fault = "blackhole"
     gateway = child()
     whole, replies = in_flight(complete, body(), 30)
@@ -124,7 +140,7 @@ def test_d10_fifty_under_way(child, world, complete, body, wait, figure):
     assert all(reply.body.endswith(b"data: [DONE]\n\n") for reply in streamed)
     assert gateway.end()[0] == 0
     assert len(list(read_lines(world.path))) == 50
-    assert closed < 2
+    assert closed <= 0.3
     figure(f"SIGTERM with 50 under way: refusing after {closed * 1000:.0f} ms, 50 finished, 0 lost")
 
 
@@ -148,6 +164,6 @@ def test_d10_the_second_signal_does_not_wait(child, world, complete, body, wait,
     took = time.monotonic() - began
     for thread in threads:
         thread.join()
-    assert took < 4
+    assert took <= 1.0
     assert len(list(read_lines(world.path))) == 5
     figure(f"a second SIGTERM ended it in {took:.2f} s, 5 of 5 exchanges kept")

@@ -38,7 +38,8 @@ def stopped(server):
 def trouble(tmp_path, upstream, broken, stored, seconds, store=""):
     """Load a gateway without and with a broken store; returns what to say of it.
 
-    `broken(path)` breaks it, `stored(path)` counts the calls that are in it.
+    `broken(path)` breaks it, `stored(path)` counts the calls that are in it. The tail may be 1.2
+    times what it was, and as much more as two busy cores make of a hundred callers' threads.
     """
     (tmp_path / "stepdown.toml").write_text(store, "utf-8")
     workspace = tmp_path / "w"
@@ -53,7 +54,7 @@ def trouble(tmp_path, upstream, broken, stored, seconds, store=""):
 
         for number in range(20):
             one(number)
-        before = [took for _, took, _ in at_rate(one, 60, seconds)]
+        before = [took for _, took, _ in at_rate(one, 60, min(seconds, 30))]
         memory = process.memory()
         with broken(path):
             during = [took for _, took, _ in at_rate(one, 60, seconds)]
@@ -63,8 +64,7 @@ def trouble(tmp_path, upstream, broken, stored, seconds, store=""):
     assert set(asked) == {200}
     assert grown < 64 * MB
     usual, slow = percentile(before, 0.99), percentile(during, 0.99)
-    # Others use this machine; what must not be seen is an answer that waits for the store.
-    assert slow < 3 * usual + 0.3
+    assert slow < 1.2 * usual + 0.2
     return (
         f"{len(asked)} answers, 0 lost, p99 {usual * 1000:.0f} ms before and {slow * 1000:.0f} ms "
         f"during, {grown / MB:.0f} MB more memory, all stored {took:.1f} s after"
@@ -111,8 +111,8 @@ def test_d6_a_database_that_is_gone_holds_no_answer_up(
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_d6_a_database_that_is_gone_for_minutes(tmp_path, upstream, server, url, fault, figure):
-    told = shared(tmp_path, upstream, server, url, fault, 120)
-    figure(f"Postgres {fault} for 2 minutes: {told}")
+    told = shared(tmp_path, upstream, server, url, fault, 300)
+    figure(f"Postgres {fault} for 5 minutes: {told}")
 
 
 @pytest.mark.reliability

@@ -28,6 +28,8 @@ def content(reply):
 
 
 def test_r1_a_black_hole_with_one_fall_back(start, world, second, complete, body, figure):
+    """Of sixty answers of a student the p99 is the slowest, which on a shared machine is anybody's:
+    a tenth of a second is left to it. `make bench-gateway` holds the tail of thousands to 1.5."""
     first_byte, deadline = 0.5, 3.0
     patience = Timeouts(first_byte=first_byte, answer=first_byte, deadline=deadline)
     start(fallbacks=(Endpoint(second.url),), timeouts=patience)
@@ -50,11 +52,14 @@ def test_r1_a_black_hole_with_one_fall_back(start, world, second, complete, body
     assert percentile(late, 0.9) < first_byte
     assert len(world.upstream.seen) < 30 * 3
     before, during = (percentile(took(r, "answered"), 0.5) for r in (healthy, held))
-    assert during <= 3 * before + 0.02
+    assert during <= 1.5 * before + 0.01
+    tails = [percentile(took(r, "answered"), 0.99) for r in (healthy, held)]
+    assert tails[1] <= 1.5 * tails[0] + 0.1
+    p99 = " and ".join(f"{one * 1000:.1f}" for one in tails)
     figure(
         f"black hole at 30/s: slowest {max(took(held, 'escalated')):.2f} s of a deadline of "
         f"{deadline:g} s, 0 of {len(held)} 5xx; student p50 {before * 1000:.1f} ms before, "
-        f"{during * 1000:.1f} ms during"
+        f"{during * 1000:.1f} ms during, p99 {p99}"
     )
 
 
@@ -141,31 +146,34 @@ def test_r4_a_stall_after_some_chunks(start, world, second, complete, body, figu
 def test_r8_a_mid_tier_that_hangs_holds_nobody_else_up(
     start, world, second, complete, body, figure
 ):
+    """Student and frontier have forty-five answers each, of which the slowest is the p99: a tenth
+    of a second is left to it beside the plan's 1.2 times."""
     mid = endpoint_of(second, "mid", first_byte=5.0, answer=5.0)
     start(mid=mid, routing=Routing(scored), timeouts=Timeouts())
 
     def ask(number):
         return complete((body(), untasked("hard"))[number % 2])
 
-    def medians(results):
+    def tails(results):
         return [
-            percentile([s for n, (_, s, _) in enumerate(results) if n % 2 == k], 0.5)
+            percentile([s for n, (_, s, _) in enumerate(results) if n % 2 == k], share)
             for k in (0, 1)
+            for share in (0.5, 0.99)
         ]
 
-    healthy = medians(at_rate(ask, 30, 3))
+    healthy = tails(at_rate(ask, 30, 3))
     second.fault = "blackhole"
     hanging = [threading.Thread(target=complete, args=(untasked("middling"),)) for _ in range(40)]
     for thread in hanging:
         thread.start()
-    busy = medians(at_rate(ask, 30, 3))
+    busy = tails(at_rate(ask, 30, 3))
     second.release.set()
     for thread in hanging:
         thread.join()
-    for before, during in zip(healthy, busy, strict=True):
-        assert during <= 3 * before + 0.03
+    for before, during, more in zip(healthy, busy, (0.01, 0.1) * 2, strict=True):
+        assert during <= 1.2 * before + more
     told = ", ".join(
         f"{b * 1000:.1f} → {d * 1000:.1f} ms" for b, d in zip(healthy, busy, strict=True)
     )
-    figure(f"p50 of student and frontier while 40 calls hang at mid: {told}")
+    figure(f"p50 and p99 of student, then frontier, while 40 calls hang at mid: {told}")
     assert all(json.loads(one[3])["model"] == "mid-1" for one in second.seen)

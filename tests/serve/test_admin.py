@@ -1,10 +1,13 @@
 """The plane of administration: who gets in, from where, and what may be done there."""
 
 import json
+import random
 import socket
+import statistics
 import time
 
 import pytest
+from scipy.stats import mannwhitneyu
 from tests.serve.conftest import FakeStudent
 
 from stepdown.core.keys import KeyRing, VirtualKey, digest_of
@@ -261,7 +264,10 @@ def test_paths_and_methods(admin):
 
 
 def test_s4_keys_of_the_right_beginning_take_no_longer_to_refuse(figure):
-    """Look at the CPU time of many look-ups: a digest has no beginning that is right."""
+    """Look at the CPU time of many look-ups: a digest has no beginning that is right.
+
+    One comparison in a hundred finds a difference where there is none, so three may be made.
+    """
     from stepdown.serve.callers import Callers
 
     whole = b"sd-0123456789ab-" + b"k" * 43
@@ -269,16 +275,26 @@ def test_s4_keys_of_the_right_beginning_take_no_longer_to_refuse(figure):
     callers = Callers((), ring)
     near = [(b"authorization", b"Bearer " + whole[:-1] + b"x")]
     far = [(b"authorization", b"Bearer " + b"x" * len(whole))]
-    spent = {"near": [], "far": []}
-    for _ in range(40):
-        for name, headers in (("near", near), ("far", far)):
-            began = time.thread_time_ns()
-            for _ in range(500):
-                assert callers.of(headers) is None
-            spent[name].append(time.thread_time_ns() - began)
-    ratio = min(spent["near"]) / min(spent["far"])
-    figure(f"near and far keys: CPU time {ratio:.2f} to 1, the least of 40 times 500")
-    assert 0.8 < ratio < 1.25
+    drawn = random.Random(1)
+
+    def compared():
+        spent = [], []
+        for _ in range(200):
+            for which in drawn.sample((0, 1), 2):
+                began = time.thread_time_ns()
+                for _ in range(100):
+                    assert callers.of((near, far)[which]) is None
+                spent[which].append(time.thread_time_ns() - began)
+        one, other = map(statistics.median, spent)
+        return one / other, mannwhitneyu(*spent).pvalue
+
+    found = []
+    while not found or (len(found) < 3 and not (abs(found[-1][0] - 1) < 0.02 < found[-1][1])):
+        found.append(compared())
+    ratio, chance = found[-1]
+    figure(f"near and far keys: median CPU time {ratio:.3f} to 1 (p = {chance:.2f}), 200 times 100")
+    assert abs(ratio - 1) < 0.02
+    assert chance > 0.01
     assert credentials(near) != credentials(far)
 
 

@@ -24,7 +24,7 @@ from stepdown.serve.relay import no_way, read_on, reply_to
 from stepdown.serve.replies import Receive, Reply, Send
 from stepdown.serve.sse import LineTooLong, SsePassage
 from stepdown.serve.till import COUNTS, Bill
-from stepdown.serve.upstream import Body, Unanswered
+from stepdown.serve.upstream import TOO_LONG, Body, Unanswered
 from stepdown.wire.openai import parse_request
 from stepdown.wire.told import usage_beside
 
@@ -146,7 +146,7 @@ async def _stream(
         await read_on(body, passage)
     except (Unanswered, LineTooLong) as failure:
         broken = isinstance(failure, Unanswered)
-        turn.problem = failure.code if broken else "upstream_too_long"
+        turn.problem = failure.code if broken else TOO_LONG
         told = str(failure) if broken else "The upstream sent a line without an end."
         # An empty line first: the last event may not have been closed.
         rest = b"\n" + turn.dialect.error_frame(told, turn.problem)

@@ -36,7 +36,7 @@ from stepdown.serve.replies import (
 )
 from stepdown.serve.sse import LineTooLong, SsePassage
 from stepdown.serve.till import Unaffordable
-from stepdown.serve.upstream import Body, Unanswered, whole_body
+from stepdown.serve.upstream import TOO_LONG, Body, Unanswered, whole_body
 from stepdown.wire.told import told
 
 __all__ = [
@@ -295,7 +295,7 @@ async def _stream(
     except Unanswered as broken:
         failure = broken
     except LineTooLong:
-        failure = Unanswered(502, "upstream_too_long", "The upstream sent a line without an end.")
+        failure = Unanswered(502, TOO_LONG, "The upstream sent a line without an end.")
     except asyncio.CancelledError:
         if turn.status:
             await _left(gateway, turn, passage, send)
@@ -335,6 +335,8 @@ async def _end(
     failure: Unanswered | None,
     send: Send,
 ) -> None:
+    if failure is not None and failure.code == TOO_LONG:
+        del passage.frames[len(passage.frames) // 16 + 1 :]  # its beginning is enough to keep
     said = turn.dialect.summed(passage.frames)
     del passage.frames[1:]  # they are as large as what was made of them
     rest = passage.rest()
@@ -356,6 +358,7 @@ async def _end(
     else:
         error = {"status": response.status, "message": str(failure or "error in the stream")}
         line = exchange_of(turn, _since(turn), None, error, said.completion)
+    del said
     if not await may_answer(gateway, line):
         turn.problem = CAPTURE_FAILS
         failure = failure or Unanswered(503, CAPTURE_FAILS, "The gateway can't record this call.")

@@ -19,10 +19,11 @@ from stepdown.serve.presence import Patience
 from stepdown.serve.retries import RetryBudget, pause_s
 from stepdown.serve.settings import Limits, Timeouts, api_root
 
-__all__ = ["Body", "Reached", "Unanswered", "Upstream", "whole_body"]
+__all__ = ["TOO_LONG", "Body", "Reached", "Unanswered", "Upstream", "whole_body"]
 
 _STATUSES = range(200, 600)
 _REDIRECTS = range(300, 400)
+TOO_LONG = "upstream_too_long"
 _FAILING = frozenset((500, 502, 503, 504, 529))
 """Statuses that say that the upstream is in trouble, whatever was asked."""
 _NOT_SENT = frozenset(("upstream_unavailable", "upstream_crowded", "upstream_redirects"))
@@ -324,7 +325,7 @@ class Body:
         if self._total > self._limit:
             raise Unanswered(
                 502,
-                "upstream_too_long",
+                TOO_LONG,
                 f"The upstream's answer is longer than {self._limit} bytes.",
             )
         return chunk
