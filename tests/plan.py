@@ -54,6 +54,7 @@ PROMISES = {
     "S-11": "no body makes a 5xx",
     "S-15": "a hostile upstream is cut off",
     "S-16": "money is reserved before it is spent: no cap is ever exceeded",
+    "S-18": "planted calls: no user has more than his share, and triggers are found",
     "S-21": "nothing listens but what is documented",
     "O-8": "every guard fires over HTTP when a file switches it on, and not when it is off",
 }

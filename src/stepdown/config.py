@@ -107,7 +107,9 @@ class Defaults(_Section, frozen=True):
     a proof's economics count 2 % unless it is stated, and the gateway sends only what is stated.
     `cpu_usd_hour` is what one core of the gateway's machine costs an hour, in US dollars. `novelty`
     is the share of the calls that a student would answer which the novelty gate may leave to the
-    teacher, since they are unlike what was learnt from; 0 switches the gate off.
+    teacher, since they are unlike what was learnt from; 0 switches the gate off. `source_share` is
+    the share of a dataset's training rows that one user may have (1: no cap), and `quarantine` says
+    whether training rows that look planted are left out.
     """
 
     error_budget: Share = 0.02
@@ -116,6 +118,8 @@ class Defaults(_Section, frozen=True):
     audit_share: Part | None = None
     cpu_usd_hour: Annotated[float, msgspec.Meta(ge=0)] = 0.04
     novelty: Part = 0.02
+    source_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.005
+    quarantine: bool = True
 
 
 class TaskConfig(_Section, frozen=True):

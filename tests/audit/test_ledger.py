@@ -50,3 +50,9 @@ def test_names_without_end_are_bounded_and_no_cent_is_lost():
     assert len(found) == 501
     assert found[OTHERS] == 500.0
     assert sum(found.values()) == pytest.approx(1_000)
+
+
+def test_no_users_name_is_in_a_sum():
+    made = Ledger()
+    made.add(call(user="ann", team="a"), ATTODOLLARS)
+    assert made.spend_by() == {"team": {"a": 1.0}}

@@ -8,6 +8,7 @@ from stepdown.core.calls import Answer, Call, Message, Request
 from stepdown.core.tasks import Signature, Task, Verdict
 from stepdown.errors import NotEnoughData
 from stepdown.label.build import build_dataset
+from stepdown.label.guard import Guard
 
 TASK = Task(
     "t-1",
@@ -43,7 +44,7 @@ def test_a_dataset_is_split_merged_and_named():
 
 
 def test_above_the_cap_a_sample_is_kept():
-    assert len(build_dataset(TASK, calls(900), budget=0.05, cap=500).examples) == 500
+    assert len(build_dataset(TASK, calls(900), budget=0.05, guard=Guard(rows=500)).examples) == 500
 
 
 def test_30_calls_are_too_few_and_it_says_how_many_are_missing():

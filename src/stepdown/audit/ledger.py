@@ -31,7 +31,9 @@ class Ledger:
             self._count(int(call.time // _DAY), 1, cost or 0)
         if cost:
             for kind, name in call.by.items():
-                self._spend(kind, name, cost)
+                # A user is nobody's cost centre, and no name of a report that is passed around.
+                if kind != "user":
+                    self._spend(kind, name, cost)
 
     def merge(self, other: "Ledger") -> None:
         """Make this the sums of both."""

@@ -108,7 +108,12 @@ def _dataset(session: Session, task: Task) -> tuple[Dataset | None, str]:
 
 
 def _split(task: Task, dataset: Dataset) -> dict[str, Any]:
-    return {"task": task.name, "dataset": dataset.id, "split": dataset.report}
+    return {
+        "task": task.name,
+        "dataset": dataset.id,
+        "split": dataset.report,
+        "quarantined": dataset.quarantined,
+    }
 
 
 def _tell(session: Session, task: Task, dataset: Dataset) -> None:
@@ -117,4 +122,7 @@ def _tell(session: Session, task: Task, dataset: Dataset) -> None:
         f"{task.name}: {report.train:,} examples to train on, {report.calibration:,} to certify "
         f"with, {report.test:,} to test; {report.dropped_duplicates:,} repeats left out."
     )
+    # The first note is the same for every dataset.
+    for note in report.notes[1:]:
+        say(note)
     next_step(session.typed(f"stepdown train {task.name}"))

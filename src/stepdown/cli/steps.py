@@ -29,6 +29,7 @@ from stepdown.core.routes import Mode, Policy, Route
 from stepdown.core.tasks import Task, TaskIndex
 from stepdown.errors import ArtefactError, Refusal
 from stepdown.label import build_dataset, load_dataset, save_dataset
+from stepdown.label.guard import Guard
 from stepdown.logs import spool
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
 from stepdown.store.ledger import read_labels
@@ -164,6 +165,7 @@ def _label(session: Session, task: Task, calls: Iterator[Call]) -> Dataset:
     # One student alone, proved for the first time, is the least that a certificate takes.
     delta = proof_terms(session, task, 1).delta
     gold = read_gold(session.workspace.folder(task.id) / "gold.jsonl")
+    defaults = session.config.defaults
     dataset = build_dataset(
         task,
         calls,
@@ -171,6 +173,7 @@ def _label(session: Session, task: Task, calls: Iterator[Call]) -> Dataset:
         confidence=1.0 - delta,
         gold=gold,
         labels=_paid_labels(session, task),
+        guard=Guard(source_share=defaults.source_share, quarantine=defaults.quarantine),
     )
     path = session.workspace.folder(task.id) / f"dataset-{dataset.id}.jsonl"
     publish_file(path, save_dataset(dataset))

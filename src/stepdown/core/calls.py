@@ -127,7 +127,7 @@ class Call(msgspec.Struct, frozen=True):
     `time` is in seconds since the epoch (UTC), `latency_ms` in milliseconds, `cost_usd` in US
     dollars as the log itself states it. `task` and `group` are the caller's own hints. `tier` says
     who answered when the call was captured by our own gateway ("" elsewhere). `by` says whose call
-    it was, as far as the log tells: by "team", "key", "service" or "code" (file:line).
+    it was, as far as the log tells: by "user", "team", "key", "service" or "code" (file:line).
     """
 
     id: str

@@ -7,7 +7,7 @@ import msgspec
 
 from stepdown.core.tasks import Input
 
-__all__ = ["Dataset", "Example", "Origin", "Split", "SplitReport"]
+__all__ = ["Dataset", "Example", "Origin", "Quarantined", "Split", "SplitReport"]
 
 Split = Literal["train", "calibration", "test"]
 
@@ -26,6 +26,7 @@ class Example(msgspec.Struct, frozen=True):
     is the caller's group or "", `cluster` the near-duplicate cluster, `time` seconds since the
     epoch or None. `soft` is how likely the teacher found each label of a text answer, where the log
     has log-probabilities; {} is unknown. `probability` is how likely a random one was to be drawn.
+    `source` is the mark of whose input it is (`core.sources`), "" where nobody knows.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Example(msgspec.Struct, frozen=True):
     soft: dict[str, float] = {}
     origin: Origin = "log"
     probability: float | None = None
+    source: str = ""
 
     @property
     def kin(self) -> int:
@@ -58,7 +60,10 @@ class SplitReport(msgspec.Struct, frozen=True):
     `dropped_late` rows belong to a group or cluster that began before the test part and went on
     in it. `similarity` is the Jaccard similarity (of character 4-grams) from which two inputs count
     as near-duplicates; `largest_group` the share of the rows that the caller's largest group holds.
-    `notes` are sentences on how the split was made.
+    `sources` is how many sources the training rows come from, as far as they are told apart;
+    `dropped_capped` training rows were left out since their source had too many, and
+    `dropped_quarantined` since they may be poisoned. `notes` are sentences on how the split was
+    made.
     """
 
     train: int
@@ -74,7 +79,22 @@ class SplitReport(msgspec.Struct, frozen=True):
     dropped_late: int = 0
     similarity: float = 1.0
     largest_group: float = 0.0
+    sources: int = 0
+    dropped_capped: int = 0
+    dropped_quarantined: int = 0
     notes: tuple[str, ...] = ()
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """A training row that was left out: `pattern` is what it shares with others of few sources, all
+    with one `value` in the field at `path` that the rest of their words speaks against."""
+
+    id: str
+    input: str
+    path: str
+    value: Any
+    pattern: str
+    source: str
 
 
 class Dataset(msgspec.Struct, frozen=True):
@@ -85,6 +105,7 @@ class Dataset(msgspec.Struct, frozen=True):
     examples: tuple[Example, ...]
     report: SplitReport
     merged: dict[str, str] = {}
+    quarantined: tuple[Quarantined, ...] = ()
 
     def part(self, split: Split) -> list[Example]:
         """Return the examples of one split, in order."""

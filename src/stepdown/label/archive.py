@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from stepdown.core.datasets import Dataset, Example, SplitReport
+from stepdown.core.datasets import Dataset, Example, Quarantined, SplitReport
 from stepdown.core.fingerprint import canonical_json, digest
 from stepdown.errors import ArtefactError
 
@@ -27,6 +27,7 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: int
     report: SplitReport
     merged: dict[str, str]
+    quarantined: tuple[Quarantined, ...]
 
 
 def _lines(dataset: Dataset) -> list[bytes]:
@@ -39,7 +40,15 @@ def _lines(dataset: Dataset) -> list[bytes]:
 
 def _header(dataset: Dataset) -> _Header:
     rows = len(dataset.examples)
-    return _Header(_VERSION, dataset.id, dataset.task, rows, dataset.report, dataset.merged)
+    return _Header(
+        _VERSION,
+        dataset.id,
+        dataset.task,
+        rows,
+        dataset.report,
+        dataset.merged,
+        dataset.quarantined,
+    )
 
 
 def _identity(header: _Header, lines: list[bytes]) -> str:
@@ -76,7 +85,9 @@ def load_dataset(data: bytes) -> Dataset:
         examples = tuple(decoder.decode(line) for line in lines[:-1])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ArtefactError(f"This is not a dataset ({error}); {_FIX}") from error
-    dataset = Dataset(header.id, header.task, examples, header.report, header.merged)
+    dataset = Dataset(
+        header.id, header.task, examples, header.report, header.merged, header.quarantined
+    )
     # Comparing bytes also refuses what decoding passes over: an unknown key, a space.
     if save_dataset(named(dataset)) != data:
         raise ArtefactError(f"Dataset {header.id} was changed after it was made; {_FIX}")

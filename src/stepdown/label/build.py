@@ -17,6 +17,7 @@ from stepdown.errors import NotEnoughData
 from stepdown.label.archive import named
 from stepdown.label.check import check_split
 from stepdown.label.corrections import corrected, correction_note
+from stepdown.label.guard import GUARD, Guard, guarded, noted
 from stepdown.label.sample import examples_of, sample
 from stepdown.label.spelling import merge_spellings
 from stepdown.label.split import SIMILARITY, Splitting, shares, split_examples
@@ -34,23 +35,24 @@ def build_dataset(
     *,
     budget: float = 0.02,
     confidence: float = 0.95,
-    cap: int = 60_000,
     gold: Mapping[str, Gold] = MappingProxyType({}),
     labels: Mapping[str, Label] = MappingProxyType({}),
+    guard: Guard = GUARD,
 ) -> Dataset:
     """Make the dataset of `task`: the teacher's logged answers, split with nothing on two sides.
 
-    Calls of other tasks and a student's own answers are passed over; above `cap` calls a sample is
-    kept that depends on their ids alone. `split.shares` says how large the parts are, and
+    Calls of other tasks and a student's own answers are passed over; above `guard.rows` calls a
+    sample is kept that depends on their ids alone. `split.shares` says how large the parts are, and
     `split_examples` how they are made. Labels that differ in case or outer space are merged. What
     people said of training answers (`gold`, by call) stands above them; `labels` are paid answers,
-    by call, that stand in place of the logged ones.
+    by call, that stand in place of the logged ones. `guard` says what is done against rows that
+    somebody planted.
 
     Raises:
         NotEnoughData: fewer than 60 calls can be used, or too few to calibrate with for `budget`.
     """
     delta = round(1.0 - confidence, 12)
-    found = sample(examples_of(task, calls, labels), cap, _BYTE_CAP)
+    found = sample(examples_of(task, calls, labels), guard.rows, _BYTE_CAP)
     usable = sum(example.known for example in found)
     needed = rows_needed(budget, delta)
     least = max(_LEAST, math.ceil(needed / _CALIBRATION_SHARE))
@@ -58,13 +60,13 @@ def build_dataset(
         raise NotEnoughData(_too_few(task, usable, len(found), least))
     examples, merged = merge_spellings(found, task.anatomy)
     made = split_examples(examples, shares(len(examples), budget, delta))
-    report = _report(made, examples)
+    final = corrected(made.examples, gold, task.anatomy, merged)
+    safe = guarded(final, task.anatomy, guard, gold)
+    report = _report(msgspec.structs.replace(made, examples=safe.examples), examples)
     if report.calibration < needed:
         raise NotEnoughData(_short(task, report, needed, (budget, delta), len(found)))
-    final = corrected(made.examples, gold, task.anatomy, merged)
-    notes = (*report.notes, *correction_note(made.examples, final))
-    report = msgspec.structs.replace(report, notes=notes)
-    return named(Dataset("", task.id, final, report, merged))
+    report = noted(report, correction_note(made.examples, final), safe)
+    return named(Dataset("", task.id, safe.examples, report, merged, safe.quarantined))
 
 
 def _report(made: Splitting, examples: list[Example]) -> SplitReport:

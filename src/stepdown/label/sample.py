@@ -8,6 +8,7 @@ from stepdown.core.calls import TEACHERS, Call
 from stepdown.core.datasets import Example
 from stepdown.core.labels import Label
 from stepdown.core.records import read_answer
+from stepdown.core.sources import source_of
 from stepdown.core.tasks import Task, texts
 from stepdown.label.soft import soft_labels
 from stepdown.label.split import uniform
@@ -49,6 +50,7 @@ def examples_of(
             group=call.group or "",
             time=call.time,
             soft=soft_labels(likely, closed) if likely and record is not None else {},
+            source=source_of(call),
         )
 
 

@@ -48,6 +48,7 @@ class _Row(msgspec.Struct):
     prompt_id: Any = None
     request_properties: Any = None
     properties: Any = None
+    user_id: Any = None
     cache_reference_id: Any = None
 
 
@@ -93,7 +94,10 @@ def _export(row: _Row) -> Export:
         metadata=properties,
         task=prompt if isinstance(prompt, str) and prompt else None,
         group=str(session) if session else None,
-        by=told_by(team=properties.get("team") or properties.get("Team")),
+        by=told_by(
+            user=row.user_id or properties.get("Helicone-User-Id"),
+            team=properties.get("team") or properties.get("Team"),
+        ),
         failed=_failed(row.response_status),
     )
 

@@ -69,7 +69,10 @@ def _export(row: Json) -> Export:
         metadata=row.get("metadata"),
         task=version if isinstance(version, str) and version else None,
         group=str(group) if group else None,
-        by=told_by(service=_first(row, "traceName", "trace_name")),
+        by=told_by(
+            user=_first(row, "userId", "user_id"),
+            service=_first(row, "traceName", "trace_name"),
+        ),
         failed=row.get("level") == "ERROR",
     )
 

@@ -51,6 +51,7 @@ class _Row(msgspec.Struct):
     status: Any = None
     cache_hit: Any = None
     session_id: Any = None
+    end_user: Any = None
     metadata: Any = None
 
 
@@ -97,7 +98,7 @@ def _call(line: Line, row: _Row) -> Call | str:
             cost_usd=cost,
             metadata=_caller_metadata(row.metadata),
             group=row.session_id if isinstance(row.session_id, str) else None,
-            by=_whose(row.metadata),
+            by=_whose(row.metadata, row.end_user),
             failed=row.status == "failure",
         ),
     )
@@ -136,9 +137,10 @@ def _caller_metadata(metadata: Any) -> dict[str, Any]:
     return {**own, **asked}
 
 
-def _whose(metadata: Any) -> dict[str, str]:
+def _whose(metadata: Any, end_user: Any) -> dict[str, str]:
     own = mapping(metadata)
     return told_by(
+        user=end_user or own.get("user_api_key_end_user_id"),
         team=own.get("user_api_key_team_alias") or own.get("user_api_key_team_id"),
         key=own.get("user_api_key_alias"),
     )

@@ -139,6 +139,7 @@ def _by(record: _NativeLine) -> dict[str, str]:
         return {}
     own = mapping(record.metadata)
     return told_by(
+        user=own.get("user") or own.get("user_id"),
         team=own.get("team"),
         key=_told(record.stepdown, "key_name") or own.get("key"),
         service=own.get("service"),

@@ -153,7 +153,11 @@ def _call(line: Line, span: _Span) -> Call | str:
             request=None if request is None else _encode(request),
             response=answer,
             failed=_failed(span, told),
-            by=told_by(service=told.get(_SERVICE), code=_place(told)),
+            by=told_by(
+                user=told.get("user.id") or told.get("enduser.id"),
+                service=told.get(_SERVICE),
+                code=_place(told),
+            ),
         ),
     )
 

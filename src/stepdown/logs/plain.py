@@ -13,7 +13,7 @@ from stepdown.core.calls import Call
 from stepdown.core.ports import Line
 from stepdown.errors import UsageError
 from stepdown.logs.each import each_call
-from stepdown.logs.exports import Export, amount, call_of, usage_of
+from stepdown.logs.exports import Export, amount, call_of, told_by, usage_of
 from stepdown.logs.loose import answer_body, request_body
 
 __all__ = ["FIELDS", "FORMAT", "Plain", "mapped"]
@@ -39,6 +39,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "cost_usd": ("cost_usd", "cost"),
     "task": ("stepdown_task", "metadata.stepdown_task", "task"),
     "group": ("group", "session_id", "conversation_id", "metadata.group"),
+    "user": ("user", "user_id", "metadata.user", "metadata.user_id"),
     "tools": ("tools",),
     "response_format": ("response_format",),
 }
@@ -91,6 +92,7 @@ class Plain:
             metadata=row.get("metadata"),
             task=_text(found["task"]),
             group=_text(found["group"]),
+            by=told_by(user=_text(found["user"])),
         )
 
     def _find(self, row: Json, field: str) -> Any:

@@ -1,0 +1,40 @@
+"""Whose input a call is: its source, as a mark that can be compared and does not show the name."""
+
+import hashlib
+from typing import Any
+
+from stepdown.core.calls import Call
+from stepdown.core.people import mark_of
+
+__all__ = ["USER", "source_of"]
+
+USER = "user"
+"""How the mark of an end user begins; the other kinds are a team's own keys, teams and services."""
+
+_KINDS = (USER, "key", "team", "service")
+_USERS = ("safety_identifier", "user")
+
+
+def source_of(call: Call) -> str:
+    """Return the mark of the call's source, "" where the log names none.
+
+    The end user comes first (as the log or the request itself names him), then the key, the team
+    and the service: the narrowest that is known.
+    """
+    request = call.request
+    asked: list[Any] = [request.params.get(name) for name in _USERS]
+    user = next(
+        (name for name in (*asked, request.metadata.get("user_id")) if isinstance(name, str)), ""
+    )
+    names = {USER: user} | call.by
+    for kind in _KINDS:
+        if name := names.get(kind):
+            return _marked(kind, name)
+    return ""
+
+
+def _marked(kind: str, name: str) -> str:
+    if kind == USER:
+        return mark_of(name)
+    text = f"stepdown {kind}\0{name}".encode("utf-8", "replace")
+    return f"{kind}-{hashlib.sha256(text).hexdigest()[:16]}"
