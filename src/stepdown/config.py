@@ -12,6 +12,7 @@ import msgspec
 
 from stepdown.core.ports import Durability
 from stepdown.core.proofs import ContractKind
+from stepdown.core.redaction import Redaction
 from stepdown.core.tiering import TaskType, Thresholds
 from stepdown.errors import ConfigError, UsageError
 
@@ -154,6 +155,11 @@ class StoreConfig(_Section, frozen=True):
     when_full: Literal["shed", "refuse"] = "shed"
     redact: tuple[Kind, ...] = ("credentials",)
     regions: tuple[str, ...] = ()
+
+    @property
+    def redaction(self) -> Redaction:
+        """What is taken out of whatever is kept."""
+        return Redaction(self.redact, self.regions)
 
 
 class ServeConfig(_Section, frozen=True):

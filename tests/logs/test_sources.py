@@ -172,3 +172,28 @@ def test_a_failing_spool_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         spool(Failing(TEXT), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8), st.integers(1, 30))
+def test_every_line_of_a_spooled_stream_is_cleaned(tmp_path_factory, parts, size):
+    text = b"\n".join([b"{", *parts])
+    folder = tmp_path_factory.mktemp("spool")
+    seen = []
+
+    def clean(line):
+        seen.append(line)
+        return line.replace(b"a", b"bb")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "_CHUNK", size)
+        kept = spool(io.BytesIO(text), folder, clean)
+    assert drained(kept) == (text.replace(b"a", b"bb"), False)
+    assert [line.rstrip(b"\n") for line in seen] == text.split(b"\n")
+
+
+def test_a_stream_cut_off_is_spooled_as_one_that_is(tmp_path):
+    kept = spool(io.BytesIO(PACKED["gzip"][:-9]), tmp_path)
+    told, broken = drained(kept)
+    assert broken
+    assert TEXT.startswith(told)
+    assert told

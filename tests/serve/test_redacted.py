@@ -75,3 +75,67 @@ def test_p2_what_the_redactor_takes_long_for_is_kept_redacted_or_not_at_all(
     start()
     assert complete(body(written("openai"))).status == 200
     assert CREDENTIALS["openai"] not in json.dumps(world.lines())
+
+
+def test_a_student_is_asked_what_it_has_learnt_from(start, world, complete, body):
+    secret = CREDENTIALS["openai"]
+    world.student.known["my [redacted key]"] = ("key", 0.99)
+    world.student.known[f"my {secret}"] = ("raw", 0.99)
+    start()
+    reply = complete(body(f"my {secret}"))
+    assert reply.json()["choices"][0]["message"]["content"] == "key"
+    assert reply.decision() == ("answered", "confident")
+    (line,) = world.lines()
+    assert line["request"]["messages"][1]["content"] == "my [redacted key]"
+    assert line["response"]["choices"][0]["message"]["content"] == "key"
+
+
+def test_what_the_redacted_request_is_not_sure_of_goes_upstream(start, world, complete, body):
+    secret = CREDENTIALS["openai"]
+    world.student.known[f"my {secret}"] = ("raw", 0.99)
+    start()
+    reply = complete(body(f"my {secret}", stream=True))
+    assert reply.decision() == ("escalated", "novel")
+    assert b"from" in reply.body
+    assert len(world.lines()) == 1
+    # The upstream gets the caller's own words.
+    assert secret in json.dumps(world.upstream.seen[-1][3].decode())
+
+
+def test_nobody_is_told_a_placeholder(start, world, complete, body):
+    secret = CREDENTIALS["openai"]
+    world.student.known["my [redacted key]"] = ("it is [redacted key]", 0.99)
+    world.student.known[f"my {secret}"] = (f"it is {secret}", 0.99)
+    start()
+    reply = complete(body(f"my {secret}"))
+    assert reply.decision() == ("escalated", "low_confidence")
+    assert b"redacted" not in reply.body
+
+
+def test_a_task_whose_prompt_was_redacted_is_recognised(start, world, complete, body, ask):
+    secret = CREDENTIALS["openai"]
+    world.tasks = [world.make_task("intents", body(system="Use [redacted key]."))]
+    start()
+    reply = complete(body("hello", system=f"Use {secret}."))
+    assert reply.decision() == ("answered", "confident")
+    told = ask("POST", "/v1/route", body("hello", system=f"Use {secret}.")).json()
+    assert (told["decision"], told["task_name"]) == ("answered", "intents")
+
+
+def test_a_student_of_other_text_does_not_answer(start, world, complete, body):
+    start(redact=("credentials", "emails"))
+    reply = complete(body("hello"))
+    assert reply.decision() == ("escalated", "contract")
+    assert world.student.asked == 0
+
+
+def test_where_redaction_fails_the_answer_is_what_it_was(start, world, complete, body, monkeypatch):
+    def broken(self, line):
+        raise RecursionError
+
+    start()
+    monkeypatch.setattr(Redactor, "clean", broken)
+    reply = complete(body("hello"))
+    assert reply.json()["choices"][0]["message"]["content"] == "greet"
+    (line,) = world.lines()
+    assert line["request"] is None

@@ -17,6 +17,7 @@ from stepdown import plugins
 from stepdown.audit.prices import ATTODOLLARS, cost_of
 from stepdown.cli import steps
 from stepdown.cli.options import Session
+from stepdown.cli.privacy import cleaner
 from stepdown.config import TierConfig
 from stepdown.core.calls import Answer, Call, Request, Usage
 from stepdown.core.datasets import Dataset, Example
@@ -154,7 +155,8 @@ def _replies(
         path.touch(0o600)
         with path.open("ab", buffering=0) as file:
             file.write(b"\n")  # ends a line that a crash cut off
-            asking = _Asking(inquiry, model, file.write, progress)
+            clean = cleaner(session)
+            asking = _Asking(inquiry, model, lambda line: file.write(clean(line)), progress)
             kept |= asyncio.run(_ask_all(tier, key, requests, asking))
     found = [kept[row.id] for row in rows if row.id in kept]
     if not found:

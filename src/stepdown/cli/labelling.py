@@ -17,6 +17,7 @@ import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.cli.options import Session
+from stepdown.cli.privacy import cleaner
 from stepdown.cli.questions import Plan, Wanted, plan_of, question_of, text_of
 from stepdown.cli.teachers import Teacher, teacher_of
 from stepdown.cli.telling import Estimate, Paid, estimate_lines
@@ -56,7 +57,7 @@ def ask_teacher(
     """
     teacher = teacher_of(session, wanted.teacher)
     cap = _cap(teacher, wanted.max_usd)
-    ledger = Ledger(session.workspace.labels)
+    ledger = Ledger(session.workspace.labels, cleaner(session))
     try:
         terms = _terms(task, teacher)
         run = ledger.find(task.id, teacher.model, terms)

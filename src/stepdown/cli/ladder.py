@@ -21,6 +21,7 @@ from stepdown.core.contracts import contract_of
 from stepdown.core.datasets import Dataset, Example
 from stepdown.core.losses import Loss, loss_of
 from stepdown.core.ports import Family, Progress, Rehearsed, silent
+from stepdown.core.redaction import redacted_by
 from stepdown.core.tasks import Task, calls_month, teacher_usd
 from stepdown.students.backed import BACKED, Backed
 from stepdown.students.chain import CHAIN, Chain, join, rehearsed_of
@@ -106,7 +107,8 @@ def train_task(
         joined += [(one, behind(one, rows, hosted)) for one in found]
     worth = [_worth(one, examples, budget, task) for one in [*students, *(j[0] for j in joined)]]
     shares = confidence_shares([*worth, 0.0] if hosted else worth)
-    scale = Scale(session, task, rows, shares, prices, progress)
+    redacted = redacted_by(dataset.report.notes)
+    scale = Scale(session, task, rows, shares, prices, progress, redacted)
     other = weigh_hosted(scale, hosted) if hosted else None
     made = _publish(scale, _draft(task, dataset, shares), rungs, joined, other)
     at, table = take(scale, made, other, hosted)
@@ -272,6 +274,7 @@ def _publish(
 
     def publish(name: str, family: Saver, student: Any, training: dict[str, Any]) -> Made:
         noted = training | ({"cheaper": msgspec.to_builtins(cheaper)} if cheaper else {})
+        noted["redacted"] = scale.redacted
         golden = golden_outputs(family.name, student)
         own = {"training": noted, "share": scale.shares[len(made)], "golden": golden}
         folder, manifest = publish_student(parent, family, student, draft | own)

@@ -24,6 +24,7 @@ from stepdown.cli.stores import open_outbox, open_purse
 from stepdown.cli.workers import in_place
 from stepdown.config import Config, ServeConfig, TierConfig
 from stepdown.core.contracts import Contract
+from stepdown.core.redaction import DEFAULT
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Task, TaskIndex
 from stepdown.errors import ArtefactError, ConfigError, StepdownError
@@ -144,6 +145,12 @@ def _tell(settings: Settings, loaded: Loaded, address: str) -> None:
         say(f"{tasks.get(task, task)} goes upstream: {problem}")
     for task, note in loaded.notes.items():
         say(f"{tasks[task]}: {note}")
+    for task, live in loaded.routes.items():
+        if live.redacted != settings.redaction.name:
+            say(
+                f"{tasks[task]} goes upstream: its student learnt from text without "
+                f"{live.redacted}, and [store] redact is {settings.redaction.name}; train it again."
+            )
     if settings.admin is not None:
         say(f"Administration on http://{settings.admin.host}:{settings.admin.port}/admin/status.")
     if settings.routing.complexity is not None:
@@ -285,19 +292,20 @@ def _live(
     workspace: Workspace, task: Task, route: Route, mid: TierConfig | None
 ) -> tuple[LiveRoute, str]:
     """Return the route with its student ready, and a note where the model behind it is not."""
-    folder = workspace.students(route.task) / route.student
+    manifest = verify_student(workspace.students(route.task) / route.student)
     try:
-        contract = msgspec.convert(verify_student(folder).contract, Contract)
+        contract = msgspec.convert(manifest.contract, Contract)
     except msgspec.ValidationError as error:
         raise ArtefactError(
             f"Student {route.student} has no contract ({error}); train it again with "
             "`stepdown train`."
         ) from error
+    redacted = str(manifest.training.get("redacted", DEFAULT.name))
     student = open_student(workspace, task, route.student)
     if not isinstance(student, Backed):
-        return LiveRoute(route, student, contract), ""
+        return LiveRoute(route, student, contract, redacted=redacted), ""
     # The student alone loses no more than both together, so its part of the certificate stands.
-    alone = LiveRoute(route, student.first, contract, student.gate)
+    alone = LiveRoute(route, student.first, contract, student.gate, redacted=redacted)
     model = student.model
     if mid is None or (mid.model, mid.api) != (model.name, model.api):
         note = (

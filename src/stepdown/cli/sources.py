@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from stepdown import plugins
 from stepdown.audit import Counting
 from stepdown.cli.options import Session
+from stepdown.cli.privacy import screen_of
 from stepdown.cli.sharding import count_shards
 from stepdown.cli.stores import captured_calls, is_own, store_at
 from stepdown.core.audits import SourceCoverage
@@ -14,6 +15,7 @@ from stepdown.errors import LogError
 from stepdown.logs import read_calls, read_lines_of
 from stepdown.logs.plain import Plain
 from stepdown.logs.reading import Reading
+from stepdown.logs.screening import Screened
 from stepdown.logs.shards import shards_of
 from stepdown.workspace.columns import read_columns
 
@@ -59,7 +61,7 @@ def _stored(
     for source in sources:
         store = store_at(session, source)
         if store is not None:
-            yield from _kept(store, source, coverage)
+            yield from _kept(session, store, source, coverage)
             if not coverage[-1].calls:
                 raise LogError(
                     f"No call is kept in {source} yet; send some by `stepdown serve --collect`."
@@ -76,18 +78,24 @@ def _by_columns(
         if store_at(session, source) is not None:
             continue
         groups.setdefault(tuple(sorted(noted.get(source, {}).items())), []).append(source)
+    screen = screen_of(session)
     for columns, group in groups.items():
-        yield group, [Plain(dict(columns))] if columns else plugins.log_formats()
+        formats = [Plain(dict(columns))] if columns else plugins.log_formats()
+        yield group, [Screened(one, screen) for one in formats]
 
 
 def all_calls(session: Session, sources: Sequence[str], progress: Progress) -> Iterator[Call]:
     """Yield the calls of the logs, then those that the gateway has captured."""
     yield from _logged(session, sources, [], progress)
     if not any(is_own(session, source) for source in sources):
-        yield from _kept(captured_calls(session), "captured calls", [])
+        yield from _kept(session, captured_calls(session), "captured calls", [])
 
 
-def _kept(store: CallStore, name: str, coverage: list[SourceCoverage]) -> Iterator[Call]:
+def _kept(
+    session: Session, store: CallStore, name: str, coverage: list[SourceCoverage]
+) -> Iterator[Call]:
     """Yield the calls that a store holds."""
     lines = (Line(data, name, number) for number, data in enumerate(store.lines(), 1))
-    yield from read_lines_of(name, plugins.log_format("native"), lines, coverage)
+    # They were redacted when they were captured, perhaps of less than now.
+    reader = Screened(plugins.log_format("native"), screen_of(session, forgotten=False))
+    yield from read_lines_of(name, reader, lines, coverage)

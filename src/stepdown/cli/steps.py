@@ -18,6 +18,7 @@ from stepdown import __version__
 from stepdown.audit import AuditTerms, Counting, report_on
 from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session
+from stepdown.cli.privacy import cleaner
 from stepdown.cli.sources import all_calls, count_calls
 from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import Call
@@ -25,10 +26,11 @@ from stepdown.core.datasets import Dataset
 from stepdown.core.labels import Label
 from stepdown.core.ports import Progress, Student, silent
 from stepdown.core.proofs import CostRow, Proof
+from stepdown.core.redaction import redaction_note
 from stepdown.core.routes import Mode, Policy, Route
 from stepdown.core.tasks import Task, TaskIndex
 from stepdown.errors import ArtefactError, Refusal
-from stepdown.label import build_dataset, load_dataset, save_dataset
+from stepdown.label import build_dataset, load_dataset, noting, save_dataset
 from stepdown.label.guard import Guard
 from stepdown.logs import spool
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
@@ -76,7 +78,9 @@ def _sources(session: Session, logs: Sequence[str]) -> list[str]:
     found: list[str] = []
     for log in logs:
         if log == "-":
-            found.append(str(spool(sys.stdin.buffer, session.workspace.spool).resolve()))
+            found.append(
+                str(spool(sys.stdin.buffer, session.workspace.spool, cleaner(session)).resolve())
+            )
         else:
             found.append(str(Path(log).absolute()))
     return found
@@ -175,6 +179,7 @@ def _label(session: Session, task: Task, calls: Iterator[Call]) -> Dataset:
         labels=_paid_labels(session, task),
         guard=Guard(source_share=defaults.source_share, quarantine=defaults.quarantine),
     )
+    dataset = noting(dataset, redaction_note(session.config.store.redaction))
     path = session.workspace.folder(task.id) / f"dataset-{dataset.id}.jsonl"
     publish_file(path, save_dataset(dataset))
     return dataset

@@ -71,6 +71,7 @@ class Scale(msgspec.Struct, frozen=True):
     """What candidates are weighed on, how they share its confidence, and at which prices.
 
     `shares` has one for each candidate, in the order in which they are made, a hosted model last.
+    `redacted` names what was taken out of the rows.
     """
 
     session: Session
@@ -79,6 +80,7 @@ class Scale(msgspec.Struct, frozen=True):
     shares: Sequence[float]
     prices: Prices
     progress: Progress
+    redacted: str
 
     def weigh(self, student: Student, at: int) -> Weighed:
         """Weigh the candidate at that place as the next student of the task to be proved."""

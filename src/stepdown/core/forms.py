@@ -5,7 +5,10 @@ from collections.abc import Callable
 
 import msgspec
 
-__all__ = ["EDGE", "ESCAPED", "UPPER", "WORD", "Form", "form"]
+__all__ = ["EDGE", "ESCAPED", "PLACEHOLDER", "UPPER", "WORD", "Form", "form"]
+
+PLACEHOLDER = "[redacted "
+"""How what stands in place of something begins."""
 
 WORD = rb"[A-Za-z0-9_-]"
 ESCAPED = rb"|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})"

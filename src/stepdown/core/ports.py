@@ -42,6 +42,7 @@ __all__ = [
     "Provider",
     "Rehearsed",
     "Rehearsing",
+    "Screen",
     "Student",
     "Tally",
     "silent",
@@ -64,6 +65,10 @@ class Line(msgspec.Struct, frozen=True):
     data: bytes
     source: str
     number: int
+
+
+Screen = Callable[[bytes], bytes | None]
+"""screen(line) → the line without what may not be kept; None: none of it may be."""
 
 
 class LogFormat(Protocol):

@@ -12,15 +12,24 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stepdown.core.forms import EDGE, UPPER, WORD, Form, form
+from stepdown.core.calls import Answer
+from stepdown.core.forms import EDGE, PLACEHOLDER, UPPER, WORD, Form, form
 from stepdown.core.hints import Hints, hints_of
 from stepdown.core.people import with_marks
 from stepdown.core.personal import PERSONAL
 
-__all__ = ["DEFAULT", "KINDS", "PLACEHOLDER", "Redaction", "Redactor", "forms_of", "redactor"]
-
-PLACEHOLDER = "[redacted "
-"""How what stands in place of something begins."""
+__all__ = [
+    "DEFAULT",
+    "KINDS",
+    "PLACEHOLDER",
+    "Redaction",
+    "Redactor",
+    "forms_of",
+    "holds_placeholder",
+    "redacted_by",
+    "redaction_note",
+    "redactor",
+]
 
 KINDS = ("credentials", *PERSONAL)
 """What can be taken out, by the names that the configuration knows, in the order of the search."""
@@ -41,6 +50,24 @@ class Redaction(msgspec.Struct, frozen=True):
 
 
 DEFAULT = Redaction()
+_NOTE = "Taken out before it was learnt from: "
+
+
+def redaction_note(redaction: Redaction) -> tuple[str, ...]:
+    """Return what a dataset says of what was taken out of it, where that is not the usual."""
+    return () if redaction == DEFAULT else (f"{_NOTE}{redaction.name}.",)
+
+
+def redacted_by(notes: Sequence[str]) -> str:
+    """Return the name of what was taken out, from what a dataset says."""
+    told = [note[len(_NOTE) : -1] for note in notes if note.startswith(_NOTE)]
+    return told[0] if told else DEFAULT.name
+
+
+def holds_placeholder(answer: Answer) -> bool:
+    """Say whether an answer repeats what stands in place of something: no caller may get it."""
+    texts = (answer.text or "", *(call.arguments for call in answer.tool_calls))
+    return any(PLACEHOLDER in text for text in texts)
 
 
 def _behind_its_prefix(token: re.Match[bytes]) -> bytes:

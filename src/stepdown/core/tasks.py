@@ -6,13 +6,14 @@ message). A signature is exact on tools and output format and has one template f
 stands in the templates' holes is the task's *input*, all that a student sees.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from stepdown.core.anatomy import Anatomy
 from stepdown.core.calls import Request
+from stepdown.core.forms import PLACEHOLDER
 from stepdown.core.templates import ANYTHING, Template, match
 
 __all__ = [
@@ -196,6 +197,14 @@ def calls_month(task: Task) -> float | None:
     return task.calls / days * MONTH_DAYS if days >= 1.0 else None
 
 
+def _constants(task: Task) -> Iterator[str]:
+    """Yield what every request of a task has in it."""
+    for template in (task.signature.system, task.signature.history, task.signature.user):
+        yield from template.fragments
+    yield task.tools_json
+    yield task.output_format_json
+
+
 class TaskIndex:
     """Recognises a request's task: one dictionary look-up, then the few templates left.
 
@@ -204,6 +213,7 @@ class TaskIndex:
     """
 
     def __init__(self, tasks: Iterable[Task]) -> None:
+        tasks = list(tasks)
         self._exact: dict[tuple[str, str, str], list[Task]] = {}
         self._open: dict[tuple[str, str], list[Task]] = {}
         self._named: dict[str, list[Task]] = {}
@@ -217,6 +227,8 @@ class TaskIndex:
                 self._open[signature.tools, signature.output_format].append(task)
             for name in {task.id, task.name, task.hint or task.name}:
                 self._named.setdefault(name, []).append(task)
+        self.redacted = any(PLACEHOLDER in text for task in tasks for text in _constants(task))
+        """Whether a request has to be redacted before its task can be told."""
         self._tasks = sorted(
             {task.id: task for group in self._named.values() for task in group}.values(),
             key=lambda task: task.name,

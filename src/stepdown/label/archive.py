@@ -8,7 +8,7 @@ from stepdown.core.datasets import Dataset, Example, Quarantined, SplitReport
 from stepdown.core.fingerprint import canonical_json, digest
 from stepdown.errors import ArtefactError
 
-__all__ = ["load_dataset", "named", "save_dataset"]
+__all__ = ["load_dataset", "named", "noting", "save_dataset"]
 
 _VERSION = 2
 _ID_LENGTH = 12
@@ -60,6 +60,14 @@ def named(dataset: Dataset) -> Dataset:
     """Return the dataset under the name that its content gives it."""
     name = _identity(_header(dataset), _lines(dataset))
     return msgspec.structs.replace(dataset, id=name)
+
+
+def noting(dataset: Dataset, notes: tuple[str, ...]) -> Dataset:
+    """Return the dataset with more to be said of it, under its new name."""
+    if not notes:
+        return dataset
+    report = msgspec.structs.replace(dataset.report, notes=(*dataset.report.notes, *notes))
+    return named(msgspec.structs.replace(dataset, report=report))
 
 
 def save_dataset(dataset: Dataset) -> bytes:

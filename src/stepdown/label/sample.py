@@ -8,6 +8,7 @@ from stepdown.core.calls import TEACHERS, Call
 from stepdown.core.datasets import Example
 from stepdown.core.labels import Label
 from stepdown.core.records import read_answer
+from stepdown.core.redaction import holds_placeholder
 from stepdown.core.sources import source_of
 from stepdown.core.tasks import Task, texts
 from stepdown.label.soft import soft_labels
@@ -40,7 +41,9 @@ def examples_of(
         if given is None:
             continue
         answer = paid.answer if paid else call.answer
-        record = read_answer(answer, task.anatomy.shape)
+        # What was taken out of an answer can't be told: a student has to abstain there.
+        told = not holds_placeholder(answer)
+        record = read_answer(answer, task.anatomy.shape) if told else None
         likely = answer.first_tokens
         yield Example(
             id=call.id,

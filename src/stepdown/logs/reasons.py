@@ -8,6 +8,7 @@ __all__ = [
     "BROKEN_STREAM",
     "CUT_OFF",
     "ERROR_ANSWER",
+    "FORGOTTEN",
     "INVALID_UTF8",
     "JOINED",
     "MALFORMED_ANSWER",
@@ -15,6 +16,7 @@ __all__ = [
     "NOT_AN_OBJECT",
     "NOT_CHAT",
     "NOT_JSON",
+    "NOT_REDACTED",
     "NO_ANSWER",
     "NO_CONTENT",
     "NO_REQUEST",
@@ -32,12 +34,14 @@ JOINED = "half of a call"
 BROKEN_STREAM = "compressed data cut off or damaged"
 CUT_OFF = "line cut off"
 ERROR_ANSWER = "error instead of an answer"
+FORGOTTEN = "of somebody who was forgotten"
 INVALID_UTF8 = "invalid UTF-8"
 MALFORMED_ANSWER = "malformed answer"
 MALFORMED_REQUEST = "malformed request"
 NOT_AN_OBJECT = "not a JSON object"
 NOT_CHAT = "not a chat-completions call"
 NOT_JSON = "not JSON"
+NOT_REDACTED = "redaction failed"
 NO_ANSWER = "no answer"
 NO_CONTENT = "content was not logged"
 NO_REQUEST = "no request"

@@ -22,6 +22,7 @@ STDIN = "-"
 _CHUNK = 1 << 20
 _ZSTD_CHUNK = 1 << 11  # a hostile zstd block of 4 bytes unfolds to 128 KiB
 _ENOUGH = 1 << 18
+_LONGEST = 1 << 27  # more than is read of anything
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = tuple(bytes((0x50 + n,)) + b"\x2a\x4d\x18" for n in range(16))
@@ -79,34 +80,58 @@ def read_chunks(path: str, advance: Advance) -> Iterator[bytes]:
         ) from problem
 
 
-def spool(stream: BinaryIO, folder: Path) -> Path:
+def spool(stream: BinaryIO, folder: Path, clean: Callable[[bytes], bytes] = bytes) -> Path:
     """Copy a stream that can be read only once into `folder`, and return the copy's path.
 
-    The copy is named by its content, and zstd-compressed unless the stream is compressed already.
-    It appears whole or not at all.
+    Every line is cleaned. The copy is named by its content and zstd-compressed; it appears whole or
+    not at all. Where the stream was compressed and is cut off, the copy is cut off.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    first = stream.read(_CHUNK)
-    packed = first.startswith((_GZIP_MAGIC, _ZSTD_MAGIC, *_SKIPPABLE))
     content = hashlib.sha256()
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".spool-")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            raw = nullcontext(file)
-            packer = zstandard.ZstdCompressor()
-            with raw if packed else packer.stream_writer(file, closefd=False) as out:
-                while first:
-                    content.update(first)
-                    out.write(first)
-                    first = stream.read(_CHUNK)
+            packed = zstandard.ZstdCompressor().stream_writer(file, closefd=False)
+            try:
+                for line in _lines(_decompressed(stream, _nobody)):
+                    cleaned = clean(line)
+                    content.update(cleaned)
+                    packed.write(cleaned)
+                packed.close()
+            except BrokenStream:
+                packed.flush(zstandard.FLUSH_BLOCK)
             file.flush()
             os.fsync(file.fileno())
-        path = folder / f"stdin-{content.hexdigest()[:12]}{'.log' if packed else '.jsonl.zst'}"
+        path = folder / f"stdin-{content.hexdigest()[:12]}.jsonl.zst"
         os.replace(temporary, path)
     except BaseException:  # also on Ctrl-C no half copy may stay behind
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield lines with their ends; one that is too long to be read is cut."""
+    held = b""
+    parts: list[bytes] = []
+    try:
+        for chunk in chunks:
+            parts.append(chunk)
+            if b"\n" in chunk:
+                *whole, held = b"".join(parts).split(b"\n")
+                parts = [held]
+                for line in whole:
+                    yield line + b"\n"
+            elif sum(map(len, parts)) > _LONGEST:
+                parts = [b"".join(parts)[:_LONGEST]]
+    except BrokenStream:
+        yield b"".join(parts)
+        raise
+    yield b"".join(parts)
+
+
+def _nobody(count: int) -> None:
+    """Tell nobody of bytes that were read."""
 
 
 def _search(source: str) -> list[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stepdown.core.datasets import Example
 from stepdown.core.losses import CLOSE, Loss, exact_loss
 from stepdown.core.ports import Prediction, Progress, Student, silent
+from stepdown.core.redaction import holds_placeholder
 from stepdown.core.stats import NEVER
 
 __all__ = ["Outcome", "answer", "graded", "graded_by", "losses_of", "scores_and_wrong"]
@@ -72,7 +73,11 @@ def graded_by(outcome: Outcome, reference: Example, loss: Loss) -> Outcome:
 
 def _predict(student: Student, example: Example) -> Prediction:
     try:
-        return student.predict(example.input)
+        said = student.predict(example.input)
+        if said.answer is None or not holds_placeholder(said.answer):
+            return said
+        # Live, nobody is told what stands in place of what was taken out.
+        return msgspec.structs.replace(said, answer=None, abstained="it would tell a placeholder")
     except Exception as error:  # noqa: BLE001 — live, any exception of a student's escalates (R-10)
         reason = f"student error: {type(error).__name__}"
         return Prediction(record={}, answer=None, confidence=0.0, abstained=reason)

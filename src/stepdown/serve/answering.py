@@ -49,9 +49,19 @@ T = TypeVar("T")
 
 
 async def send_answer(
-    gateway: Gateway, turn: Turn, answer: Answer, usage: Usage | None, send: Send
-) -> None:
-    """Send an answer that is not the upstream's, streamed where that was asked for."""
+    gateway: Gateway,
+    turn: Turn,
+    answer: Answer,
+    usage: Usage | None,
+    send: Send,
+    *,
+    students: bool = False,
+) -> bool:
+    """Send an answer that is not the upstream's, streamed where that was asked for.
+
+    False: it is a student's, who has seen what the calls it learnt from did not have, so that
+    nothing was sent.
+    """
     request = turn.request
     assert request is not None
     if usage is None:
@@ -62,9 +72,14 @@ async def send_answer(
     body = completion_body(answer, stamp, usage)
     turn.usage, turn.completion = usage, body
     latency_ms = (time.monotonic() - turn.begun) * 1000
-    if not await may_answer(gateway, exchange_of(turn, latency_ms, body)):
+    said_of_it = exchange_of(turn, latency_ms, body)
+    # One search serves both: most lines have nothing to be taken out.
+    kept = gateway.capture.clean(said_of_it)
+    if students and kept is not said_of_it and not turn.redacted:
+        return False
+    if not await may_answer(gateway, kept, cleaned=True):
         await send_own(turn, send, UNCAPTURED)
-        return
+        return True
     headers = own_headers(turn)
     if turn.estimated:
         headers.append(_ESTIMATED)
@@ -78,6 +93,7 @@ async def send_answer(
         # What was captured is what a chat caller gets: it is not written twice.
         sent = body if dialect is CHAT else dialect.body(said)
         await send_reply(send, Reply(200, sent, [JSON]), headers)
+    return True
 
 
 async def ask_upstream(

@@ -68,6 +68,14 @@ async def answer_call(gateway: Gateway, turn: Turn, receive: Receive, send: Send
     except InputError as wrong:
         await send_own(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
         return
+    await _settled(gateway, turn, receive, send, bypassed)
+
+
+async def _settled(
+    gateway: Gateway, turn: Turn, receive: Receive, send: Send, bypassed: bool = False
+) -> None:
+    """Decide on a call that was read, and do it."""
+    assert turn.request is not None
     if bypassed:
         turn.decision, verdict = BYPASSED, None
     else:
@@ -88,8 +96,11 @@ async def _carry_out(
         await ask_upstream(gateway, turn, None, receive, send)
     elif verdict.answer is not None:
         turn.model = f"{OWN_MODELS}{turn.task_name}"
-        await send_answer(gateway, turn, verdict.answer, None, send)
-        _audit(gateway, turn, verdict)
+        if await send_answer(gateway, turn, verdict.answer, None, send, students=True):
+            _audit(gateway, turn, verdict)
+        else:
+            turn.redacted = True
+            await _settled(gateway, turn, receive, send)
     elif verdict.decision.tier == "mid":
         await _behind(gateway, turn, verdict, receive, send)
     elif verdict.task is None and verdict.decision.reason == "no_route":
@@ -105,7 +116,8 @@ async def route(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> N
         return
     try:
         turn.dialect = meant(body, turn.path.partition("?")[2])
-        request = await _parsed(gateway, turn.dialect.chat(body), bypassed=False)
+        turn.chat, turn.redacted = turn.dialect.chat(body), True
+        request = await _parsed(gateway, turn.chat, bypassed=False)
     except InputError as wrong:
         await send_own(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
         return
@@ -188,14 +200,33 @@ async def _decided(gateway: Gateway, turn: Turn, request: Request) -> Verdict | 
         detail = "The upstream has not accepted this key lately; it is asked first."
         verdict = Verdict(Decision("relayed", "forced", "frontier"), detail=detail)
     else:
+        seen = await _seen(gateway, turn, request)
         verdict = await decide(
-            loaded, request, turn.hint, _sticky(turn, request), gateway.students, gateway.shapes
+            loaded,
+            seen,
+            turn.hint,
+            _sticky(turn, request),
+            gateway.students,
+            gateway.shapes,
+            gateway.redaction,
         )
     turn.decision = verdict.decision
     turn.prediction = verdict.prediction
     if verdict.task is not None:
         turn.task_name = verdict.task.name
     return verdict
+
+
+async def _seen(gateway: Gateway, turn: Turn, request: Request) -> Request:
+    """Return the request as students learn to see it, where that has to be known already.
+
+    Else it is told by what is captured: there the same is searched for.
+    """
+    turn.redacted = turn.redacted or gateway.loaded.tasks.redacted
+    if not (turn.redacted and gateway.loaded.routes):
+        return request
+    body = gateway.capture.redacted(turn.chat)
+    return request if body == turn.chat else await _parsed(gateway, body, bypassed=False)
 
 
 def _hint(turn: Turn, request: Request) -> str | None:

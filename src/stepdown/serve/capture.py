@@ -60,7 +60,8 @@ class Turn(msgspec.Struct):
     estimate, and `beside` holds questions that were paid for though their answers were not given.
     `usage` and `completion` are what was answered, `upstream` the address that was asked last,
     `problem` a word for what went wrong, `first_byte` the moment of a stream's first, `sent` how
-    many bytes the caller got where somebody counts them.
+    many bytes the caller got where somebody counts them. With `redacted` a student is asked the
+    request as it is when it was redacted.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Turn(msgspec.Struct):
     sent: int = 0
     trace: Trace | None = None
     bill: Bill | None = None
+    redacted: bool = False
 
 
 class Capture:
@@ -125,14 +127,14 @@ class Capture:
         health = self.health()
         return not (getattr(health, "error", "") or getattr(health, "full", False))
 
-    async def keep(self, exchange: Exchange) -> bool:
+    async def keep(self, exchange: Exchange, *, cleaned: bool = False) -> bool:
         """Wait until an exchange is durable, or for as long as is allowed; says whether it is.
 
         The first in a turn of the loop is committed at once; what else comes in that turn shares
         one commit at its end, which costs each a third of one of its own.
         """
         loop = asyncio.get_running_loop()
-        exchange = self._clean(exchange)
+        exchange = exchange if cleaned else self.clean(exchange)
         if self._together is None:
             self._together = []
             loop.call_soon(self._commit_together)
@@ -180,19 +182,29 @@ class Capture:
 
     def keep_later(self, exchange: Exchange) -> None:
         """Submit an exchange that nobody waits for: its caller has left."""
-        self._outbox.submit(self._clean(exchange), _nobody)
+        self._outbox.submit(self.clean(exchange), _nobody)
 
-    def _clean(self, exchange: Exchange) -> Exchange:
-        """Return the exchange redacted; without any content where that fails."""
+    def redacted(self, body: bytes) -> bytes:
+        """Return a request as students learn to see it; as it is where that fails, since it is
+        for them alone."""
+        try:
+            return self._redactor.clean(body)
+        except Exception:  # noqa: BLE001 - nothing of this is kept, and the caller gets an answer
+            return body
+
+    def clean(self, exchange: Exchange) -> Exchange:
+        """Return the exchange redacted, itself where nothing was to be; without any content where
+        that fails."""
         try:
             line = self._redactor.clean(exchange.line)
-            if line is not exchange.line:
-                # Half a line would be neither redacted nor readable.
-                _whole.decode(line)
+            if line == exchange.line:
+                return exchange
+            # Half a line would be neither redacted nor readable.
+            _whole.decode(line)
         except Exception as problem:  # noqa: BLE001 - whatever fails, what was not cleaned is not kept
             self.withheld += 1
             return msgspec.structs.replace(exchange, line=_withheld(exchange, problem))
-        return exchange if line is exchange.line else msgspec.structs.replace(exchange, line=line)
+        return msgspec.structs.replace(exchange, line=line)
 
 
 def exchange_of(

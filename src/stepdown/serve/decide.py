@@ -12,6 +12,7 @@ import msgspec
 from stepdown.core.calls import Answer, Request
 from stepdown.core.contracts import answer_violation, violation
 from stepdown.core.ports import Prediction
+from stepdown.core.redaction import DEFAULT, holds_placeholder
 from stepdown.core.routes import Decision, DecisionKind, Reason
 from stepdown.core.tasks import Input, Task
 from stepdown.serve.live import LiveRoute, Loaded, same_words
@@ -43,9 +44,10 @@ async def decide(
     sticky: str,
     students: StudentRunner,
     shapes: Shapes,
+    redaction: str = DEFAULT.name,
 ) -> Verdict:
     """Decide on one request; `hint` is the task that the caller named, `sticky` places it in or
-    out of a canary."""
+    out of a canary, `redaction` is what students are shown without."""
     found = loaded.tasks.recognise(request, hint)
     if found is None:
         return _unrecognised(loaded, request, hint)
@@ -55,6 +57,12 @@ async def decide(
         return _upstream("escalated", "student_error", task, None, loaded.problems[task.id])
     if live is None or live.route.mode == "off":
         return _upstream("relayed", "no_route", task, None, "No student serves this task.")
+    if live.redacted != redaction:
+        why = (
+            f"The student learnt from text without {live.redacted}, and [store] redact is "
+            f"{redaction}; set it back, or label and train the task again."
+        )
+        return _upstream("escalated", "contract", task, live, why)
     broken = violation(live.contract, request)
     if broken is not None:
         return _upstream("escalated", broken[0], task, live, broken[1])
@@ -104,6 +112,9 @@ def _gated(
         return _unsure(reason, task, live, why, prediction)
     if prediction.confidence < live.threshold:
         why = f"Below the threshold of {live.threshold:.4f}."
+        return _unsure("low_confidence", task, live, why, prediction)
+    if holds_placeholder(answer):
+        why = "The answer would tell what stands in place of what was taken out."
         return _unsure("low_confidence", task, live, why, prediction)
     wrong = shapes.misfit(request, answer)
     if wrong is not None:

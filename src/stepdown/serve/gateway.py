@@ -77,6 +77,7 @@ class Gateway:
         self.students = StudentRunner(timeouts.student, limits.students_waiting)
         self.shapes = Shapes()
         clean = redactor(settings.redact, settings.secrets(), settings.regions)
+        self.redaction = settings.redaction.name
         self.capture = Capture(outbox, timeouts.commit, clean)
         self.watch = Watch(settings, clean.clean)
         self.load_problem = self.keys_problem = ""
@@ -238,6 +239,7 @@ class Gateway:
         self.upstream = (
             frontier[0].upstream if frontier else Upstream(None, settings.limits, settings.timeouts)
         )
+        self.redaction = settings.redaction.name
         self.capture.take_up(settings.timeouts.commit, clean)
         self.till.take_up(settings, found.price or self.till.price)
         if settings.answers_known_keys_only != (self._known_keys is not None):

@@ -10,6 +10,7 @@ import msgspec
 from stepdown.core.calls import Request
 from stepdown.core.contracts import Contract
 from stepdown.core.ports import Student
+from stepdown.core.redaction import DEFAULT
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Task, TaskIndex, texts
 from stepdown.wire.asking import Inquiry
@@ -22,6 +23,7 @@ class LiveRoute(msgspec.Struct, frozen=True):
 
     Where a hosted model stands behind the student, the student answers down to the confidence
     `gate`, and `behind` says how the model is asked for the rest; None where it can't be.
+    `redacted` names what was taken out of what it learnt from.
     """
 
     route: Route
@@ -29,6 +31,7 @@ class LiveRoute(msgspec.Struct, frozen=True):
     contract: Contract
     gate: float = 0.0
     behind: Inquiry | None = None
+    redacted: str = DEFAULT.name
 
     @property
     def threshold(self) -> float:

@@ -242,9 +242,9 @@ async def _whole(
     await send_reply(send, reply, headers_of(turn))
 
 
-async def may_answer(gateway: Gateway, exchange: Exchange) -> bool:
+async def may_answer(gateway: Gateway, exchange: Exchange, *, cleaned: bool = False) -> bool:
     """Capture an exchange, and say whether its answer may be given: always, or if it is durable."""
-    durable = await gateway.capture.keep(exchange)
+    durable = await gateway.capture.keep(exchange, cleaned=cleaned)
     return durable or not gateway.settings.refuses_uncaptured
 
 

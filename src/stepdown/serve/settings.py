@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from stepdown.core.ports import Complexity, Durability
+from stepdown.core.redaction import Redaction
 from stepdown.core.tiering import TaskType, Thresholds
 from stepdown.errors import UsageError
 from stepdown.serve.addresses import host_problem
@@ -201,6 +202,11 @@ class Settings(msgspec.Struct, frozen=True):
     access_log: str | None = None
     otlp_endpoint: str | None = None
     trace_share: float = 1.0
+
+    @property
+    def redaction(self) -> Redaction:
+        """What is taken out of what is captured."""
+        return Redaction(self.redact, self.regions)
 
     @property
     def frontier(self) -> Endpoint | None:

@@ -9,7 +9,7 @@ sent without an answer is known to be so. One process writes; readers open the f
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from stepdown.core.labels import (
     Stored,
 )
 from stepdown.errors import InputError, UsageError
+from stepdown.store.cleaning import cleaned
 from stepdown.store.reading import open_reader
 from stepdown.store.schema import connect, make_private, take_lock
 
@@ -99,15 +100,16 @@ _usage = msgspec.json.Decoder(Usage)
 
 
 class Ledger:
-    """The one writer of a workspace's `labels.db`.
+    """The one writer of a workspace's `labels.db`; `clean` takes out what may not be kept.
 
     Raises:
         UsageError: another process writes to the file, or it can't be opened.
         InputError: the file is no ledger, or of a newer version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clean: Callable[[bytes], bytes] = bytes) -> None:
         self.path = path
+        self._clean = clean
         self._spare = path.with_name(path.name + ".spare")
         self._lock = take_lock(path, "labelling run")
         try:
@@ -152,7 +154,9 @@ class Ledger:
         Raises:
             UsageError: the disk is full or broken; nothing was kept.
         """
-        self._written([change for step in steps for change in _changes(run, step)])
+        self._written(
+            [change for step in steps for change in _changes(run, cleaned(step, self._clean))]
+        )
 
     def kept(self, run: str) -> Iterator[Kept]:
         """Yield the run's items that are not parsed, in the order in which they were reserved."""

@@ -2,7 +2,7 @@
 
 ```
 calls.db · calls-<n>.db · labels.db · policy.json · keys.json · spend.db · columns.json
-savings.json · gateway-*.json
+savings.json · gateway-*.json · forgotten.json
 tasks/<id>/{task.json, dataset-<id>.jsonl, doubts-<id>.jsonl, gold.jsonl, students/, proofs/}
 ```
 """
@@ -56,6 +56,11 @@ class Workspace(msgspec.Struct, frozen=True):
     def columns(self) -> Path:
         """Which field of a log tells what, where that was said."""
         return self.root / "columns.json"
+
+    @property
+    def forgotten(self) -> Path:
+        """Who was forgotten, by mark."""
+        return self.root / "forgotten.json"
 
     @property
     def spending(self) -> Path:

@@ -1,0 +1,29 @@
+"""P-1, P-2 for paid labels: no secret is kept; what can't be cleaned has no content."""
+
+from stepdown.core.calls import Answer, Message, Request, ToolCall
+from stepdown.core.labels import Failed, Parsed, Reserved, Sent, Stored
+from stepdown.store.cleaning import cleaned
+
+STEPS = [
+    Stored("k", 1, b'{"text": "secret"}', 1.0),
+    Parsed("k", "answered", Answer("secret", (ToolCall("f", '{"a": "secret"}'),))),
+    Reserved("k", "synthetic-1", "synthetic", request=Request("m", (Message("user", "secret"),))),
+    Failed("k", 1, "said secret", None),
+    Sent("k", 1, 1.0),
+]
+
+
+def test_p1_no_step_keeps_what_is_taken_out():
+    for step in STEPS:
+        kept = cleaned(step, lambda line: line.replace(b"secret", b"[redacted key]"))
+        assert "secret" not in repr(kept)
+        assert type(kept) is type(step)
+
+
+def test_p2_what_cannot_be_cleaned_keeps_no_content():
+    def broken(line):
+        raise RecursionError
+
+    for step in STEPS:
+        assert "secret" not in repr(cleaned(step, broken))
+    assert "unreadable" in repr(cleaned(STEPS[1], broken))
