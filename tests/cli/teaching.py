@@ -37,7 +37,7 @@ class FakeTeacher:
         self.after = None
         self.answer = topic_of
         self.at_once = self.most_at_once = 0
-        self._tries = Counter()
+        self.tries = Counter()
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="teacher")
@@ -77,9 +77,9 @@ class FakeTeacher:
         body = await request.read()
         asked = json.loads(body)
         text = asked["messages"][-1]["content"]
-        self._tries[text] += 1
+        self.tries[text] += 1
         faults = self.script.get(text, self.script.get("*", ()))
-        fault = faults[self._tries[text] - 1] if self._tries[text] <= len(faults) else ""
+        fault = faults[self.tries[text] - 1] if self.tries[text] <= len(faults) else ""
         if fault and fault[0] in "345":
             status, _, wait = fault.partition(":")
             headers = {"retry-after": wait} if wait else {}

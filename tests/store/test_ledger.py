@@ -91,6 +91,8 @@ def test_what_failed_is_counted_by_what_it_may_have_cost(ledger):
     ]
     ledger.commit(run.id, steps)
     assert ledger.spend(run.id) == Spend(0, 1, 1, 1, 1, 30)
+    ledger.commit(run.id, [Sent("c", 2, 1.0, 10), Stored("c", 2, b"{}", 2.0, None, 7)])
+    assert ledger.spend(run.id) == Spend(7, 2, 1, 1, 1, 37, 7)
     ledger.commit(run.id, [Sent("a", 2, 1.0, None)])
     assert ledger.spend(run.id).at_most is None
 
@@ -111,6 +113,16 @@ def test_other_terms_are_another_run(ledger):
     ledger.commit(other.id, [reserved("k")])
     assert (ledger.done(first.id), ledger.done(other.id)) == (0, 1)
     assert ledger.spend(other.id) == Spend()
+    found = ledger.found("k")
+    assert found is not None
+    assert (found[0], found[1].raw, found[1].sends) == (other.id, b"{}", 1)
+    assert ledger.found("none") is None
+    assert (ledger.items(first.id), ledger.items(other.id)) == (set(), {"call-k"})
+    # It is read anew, by what the newer run takes for a label; within a run it is read once.
+    ledger.commit(other.id, [Parsed("k", "answered", Answer("x")), reserved("k")])
+    assert list(ledger.kept(other.id)) == []
+    ledger.commit(first.id, [reserved("k")])
+    assert [kept.raw for kept in ledger.kept(first.id)] == [b"{}"]
 
 
 def test_requests_that_no_log_has_are_kept(ledger):

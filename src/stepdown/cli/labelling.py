@@ -69,7 +69,7 @@ def ask_teacher(
             return estimate, None
         if plan.asked:
             _confirm(session, task, teacher, estimate, wanted)
-        elif not plan.had and not plan.held:
+        elif not plan.had and not plan.held and not plan.raw:
             raise Refusal(
                 f"{teacher.model} has answered all calls of {task.name} in the log; -n asks for as "
                 "many of them again, and `stepdown serve` collects new ones."
@@ -196,7 +196,7 @@ def _sit(
             async with teacher.connect() as complete:
                 return await asker.ask(questions, complete)
 
-    ledger.commit(run.id, [one.reserved for one, _ in plan.asked if not one.sends])
+    ledger.commit(run.id, [one.reserved for one, _ in (*plan.asked, *plan.raw)])
     ledger.commit(run.id, [_parsed(task, judge, *one) for one in plan.raw])
     try:
         return asyncio.run(ask())

@@ -16,7 +16,7 @@ from stepdown.core.ports import Progress
 from stepdown.core.tasks import Task, TaskIndex, input_text, texts
 from stepdown.label.asking import Question
 from stepdown.label.split import uniform
-from stepdown.store.ledger import Ledger, read_labels
+from stepdown.store.ledger import Ledger
 
 __all__ = ["Plan", "Wanted", "plan_of", "question_of", "text_of"]
 
@@ -69,9 +69,9 @@ def plan_of(
     target = wanted.count or max(_USUAL, plan.had + len(waiting))
     begun = begun[: max(0, target - plan.had)]
     more = max(0, target - plan.had - len(begun) - plan.held)
-    known = {one.item for one in read_labels(ledger.path, task.id) if one.teacher == teacher.model}
+    known = ledger.items(run.id) if run else set[str]()
     needed = {one.reserved.item for one in kept}
-    pool = _Pool(task, teacher.model, needed, known | needed, again=wanted.count is not None)
+    pool = _Pool(task, teacher.model, needed, known, again=wanted.count is not None)
     picks = pool.draw(session, more, progress)
     chosen = {one.reserved.key for one in begun}
     for one in kept:
@@ -82,9 +82,10 @@ def plan_of(
             plan.raw.append((one, request))
         elif one.reserved.key in chosen:
             plan.asked.append((one, request))
-    fresh = _reserved(teacher, picks, {one.reserved.key for one in kept})
-    plan.again = sum(one.reserved.why == "again" for one, _ in fresh)
-    plan.asked += fresh
+    fresh = list(_fresh(teacher, picks, ledger, run))
+    plan.raw += [one for one in fresh if one[0].raw is not None]
+    plan.asked += [one for one in fresh if one[0].raw is None]
+    plan.again = sum(one.reserved.why == "again" for one, _ in fresh if one.raw is None)
     plan.fewer = len(fresh) < more
     return plan
 
@@ -93,18 +94,21 @@ def _key(teacher: Teacher, request: Request, repeat: int) -> str:
     return teacher.question(teacher.body(request)[0], repeat)
 
 
-def _reserved(
-    teacher: Teacher, picks: Sequence[Pick], taken: AbstractSet[str]
-) -> list[tuple[Kept, Request]]:
-    """Return the picks as they are reserved, each question once."""
-    found: dict[str, tuple[Kept, Request]] = {}
+def _fresh(
+    teacher: Teacher, picks: Sequence[Pick], ledger: Ledger, run: LabelRun | None
+) -> Iterator[tuple[Kept, Request]]:
+    """Yield the picks as they are reserved, each question once; another run's answers are taken."""
+    seen: set[str] = set()
     for pick in picks:
         key = _key(teacher, pick.request, pick.repeat)
+        owner, before = ledger.found(key) or ("", Kept(Reserved(key, pick.item, pick.why)))
+        if key in seen or (run and owner == run.id):
+            continue
+        seen.add(key)
         kept = pick.request if pick.why == "synthetic" else None
         told = (pick.item, pick.why, pick.probability, pick.source, pick.repeat)
-        if key not in taken:
-            found.setdefault(key, (Kept(Reserved(key, *told, kept)), pick.request))
-    return list(found.values())
+        reserved = Reserved(key, *told, kept)
+        yield msgspec.structs.replace(before, reserved=reserved), pick.request
 
 
 def question_of(task: Task, teacher: Teacher, one: Kept, request: Request) -> Question:

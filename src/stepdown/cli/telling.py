@@ -103,13 +103,17 @@ def paid_table(paid: Paid) -> Table:
         ("left", sitting.left, "asked in vain; the same command asks them again"),
         ("held", paid.held, "outcome unknown; not asked again"),
         ("gone", paid.gone, "no longer in the log as they were asked"),
-        ("possible double payments", spend.unknown, "sent, and nobody knows what came of it"),
+        ("possible double payments", spend.unknown, _double(spend)),
         ("useless", spend.useless, "responses that are no answers, perhaps paid for"),
         ("unpriced", spend.unpriced, "answers whose price nobody knows"),
     ):
         if count:
             rows.append((name, count, what))
     return table("", (f"{paid.task}, asked of {paid.teacher}", ">Count", "What it is"), rows)
+
+
+def _double(spend: Spend) -> str:
+    return f"sent, and nobody knows what came of it: about {_money(spend.twice)}"
 
 
 def paid_lines(paid: Paid) -> Iterator[str]:
@@ -157,6 +161,7 @@ def paid_json(paid: Paid) -> dict[str, Any]:
             "attodollars": spend.known,
             "at_most_usd": _usd(spend.at_most),
             "possible_double_payments": spend.unknown,
+            "possible_double_payments_usd": _usd(spend.twice),
             "useless": spend.useless,
             "unpriced": spend.unpriced,
         },

@@ -3,8 +3,8 @@
 Money is in whole attodollars. Times are in seconds since the epoch.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -23,7 +23,6 @@ __all__ = [
     "Sent",
     "Spend",
     "Step",
-    "Steps",
     "Stored",
     "Why",
 ]
@@ -170,7 +169,8 @@ class Spend(msgspec.Struct, frozen=True):
 
     `unpriced` counts answers without a price, `unknown` questions that nobody knows the outcome of,
     each perhaps paid for a second time, and `useless` responses that are no answers. `at_most` adds
-    to `known` the most that all these can have cost, None where one of them has no bound.
+    to `known` the most that all these can have cost, None where one of them has no bound; `twice`
+    is what the unknown ones have cost if each was billed like the answer that came later.
     """
 
     known: int = 0
@@ -179,15 +179,4 @@ class Spend(msgspec.Struct, frozen=True):
     unknown: int = 0
     useless: int = 0
     at_most: int | None = 0
-
-
-class Steps(Protocol):
-    """What keeps the steps of a run."""
-
-    def commit(self, run: str, steps: Sequence[Step]) -> None:
-        """Put the steps on disk, all of them or none.
-
-        Raises:
-            StepdownError: it can't; nothing was kept.
-        """
-        ...
+    twice: int = 0

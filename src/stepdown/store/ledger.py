@@ -59,10 +59,11 @@ _SCHEMA = (
 )
 _NEW_RUN = "INSERT INTO runs (id, task, teacher, terms) VALUES (?, ?, ?, ?)"
 _RUNS = "SELECT id, terms FROM runs WHERE task = ? AND teacher = ? ORDER BY rowid DESC"
-# An item that an earlier run has asked already belongs to the newest run that wants it.
+# What an earlier run has asked already belongs to the newest run that wants it, and is read anew.
 _RESERVE = """INSERT INTO items (key, run, task, item, teacher, why, probability, source, repeat,
         request, state) SELECT ?, id, task, ?, teacher, ?, ?, ?, ?, ?, 'reserved' FROM runs
-    WHERE id = ? ON CONFLICT (key) DO UPDATE SET run = excluded.run"""
+    WHERE id = ? ON CONFLICT (key) DO UPDATE SET run = excluded.run,
+        state = CASE WHEN run <> excluded.run AND raw IS NOT NULL THEN 'stored' ELSE state END"""
 _SEND = """INSERT INTO sends (key, number, run, time, bound, batch, state)
     VALUES (?, ?, ?, ?, ?, ?, 'unknown') ON CONFLICT DO NOTHING"""
 _BATCH = """INSERT INTO batches (name, run, time, id, ended) VALUES (?, ?, ?, ?, ?)
@@ -82,11 +83,16 @@ _KEPT = """SELECT seq, key, item, why, probability, source, repeat, request, raw
         (SELECT batch FROM sends JOIN batches ON name = batch
             WHERE sends.key = items.key AND sends.state = 'unknown' AND NOT ended)
     FROM items WHERE run = ? AND seq > ? AND state <> 'parsed' ORDER BY seq LIMIT 500"""
+_FOUND = """SELECT run, key, item, why, probability, source, repeat, request, raw,
+        (SELECT count(*) FROM sends WHERE sends.key = items.key),
+        (SELECT count(*) FROM sends WHERE sends.key = items.key AND sends.state = 'unknown'),
+        (SELECT batch FROM sends JOIN batches ON name = batch
+            WHERE sends.key = items.key AND sends.state = 'unknown' AND NOT ended)
+    FROM items WHERE key = ?"""
+_ITEMS = "SELECT item FROM items WHERE run = ?"
 _DONE = "SELECT count(*) FROM items WHERE run = ? AND state IN ('stored', 'parsed')"
-_SPENT = """SELECT sends.state, sends.cost, sends.bound FROM sends
-    WHERE key IN (SELECT key FROM items WHERE task = ?) OR run IN
-        (SELECT id FROM runs WHERE task = ?)"""
-_SPENT_BY = "SELECT state, cost, bound FROM sends WHERE run = ?"
+_SPENT = """SELECT sends.state, sends.cost, bound, items.cost FROM sends LEFT JOIN items USING (key)
+    WHERE sends.run = ? OR sends.run IN (SELECT id FROM runs WHERE task = ?)"""
 _LABELS = """SELECT seq, key, task, item, teacher, why, outcome, answer, probability, source,
         repeat, usage, cost, time
     FROM items WHERE task = ? AND state = 'parsed' AND seq > ? ORDER BY seq LIMIT 500"""
@@ -166,13 +172,23 @@ class Ledger:
                 last = seq
                 yield _kept(row)
 
+    def found(self, key: str) -> tuple[str, Kept] | None:
+        """Return the run that a question belongs to, and what became of it; None: it is new."""
+        for run, *row in self._rows(_FOUND, (key,)):
+            return run, _kept(row)
+        return None
+
+    def items(self, run: str) -> set[str]:
+        """Return the items of a run."""
+        return {item for (item,) in self._rows(_ITEMS, (run,))}
+
     def done(self, run: str) -> int:
         """Return how many items of the run have a response that is stored."""
         return int(self._rows(_DONE, (run,))[0][0])
 
     def spend(self, run: str) -> Spend:
         """Return what the run has spent, in all its sittings."""
-        return _sum(self._rows(_SPENT_BY, (run,)))
+        return _sum(self._rows(_SPENT, (run, "")))
 
     def batches(self, task: str, teacher: str) -> list[Batched]:
         """Return the batches under way of a task and a teacher, oldest first."""
@@ -316,9 +332,9 @@ def _kept(row: Sequence[Any]) -> Kept:
 
 
 def _sum(rows: Sequence[tuple[Any, ...]]) -> Spend:
-    known = answers = unpriced = unknown = useless = 0
+    known = answers = unpriced = unknown = useless = twice = 0
     more: int | None = 0
-    for state, cost, bound in rows:
+    for state, cost, bound, later in rows:
         if state == "free":
             continue
         answers += state == "answered"
@@ -328,8 +344,10 @@ def _sum(rows: Sequence[tuple[Any, ...]]) -> Spend:
             known += int(cost)
             continue
         unpriced += state == "answered"
+        twice += int(later) if state == "unknown" and later is not None else 0
         more = None if more is None or bound is None else more + int(bound)
-    return Spend(known, answers, unpriced, unknown, useless, None if more is None else known + more)
+    at_most = None if more is None else known + more
+    return Spend(known, answers, unpriced, unknown, useless, at_most, twice)
 
 
 def read_labels(path: Path, task: str) -> Iterator[Label]:
@@ -367,7 +385,7 @@ def read_requests(path: Path, task: str) -> dict[str, Request]:
 
 def read_spend(path: Path, task: str) -> Spend:
     """Return what was spent on a task's labels, by whatever teacher."""
-    return _sum(_read(path, _SPENT, (task, task)))
+    return _sum(_read(path, _SPENT, ("", task)))
 
 
 def _read(path: Path, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
