@@ -70,8 +70,7 @@ def label(
 
 
 def _pay(session: Session, task: Task, wanted: Wanted) -> None:
-    with progress_bar() as progress:
-        estimate, paid = ask_teacher(session, task, wanted, progress)
+    estimate, paid = ask_teacher(session, task, wanted)
     again = session.typed(f"stepdown label {task.name} --teacher {wanted.teacher}")
     if paid is None:
         if session.json:

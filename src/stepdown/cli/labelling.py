@@ -30,7 +30,7 @@ from stepdown.core.tasks import Task
 from stepdown.errors import ConfigError, Refusal, UsageError
 from stepdown.label.asking import Asker, AskTerms, Judge, Sitting
 from stepdown.label.outcomes import judge_of
-from stepdown.render import DETAIL, say
+from stepdown.render import DETAIL, progress_bar, say
 from stepdown.store.ledger import Ledger
 from stepdown.wire.openai import parse_answer
 
@@ -45,9 +45,7 @@ _UNKNOWN_PRICE = (
 )
 
 
-def ask_teacher(
-    session: Session, task: Task, wanted: Wanted, progress: Progress
-) -> tuple[Estimate, Paid | None]:
+def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate, Paid | None]:
     """Estimate, and ask unless it is a dry run; the second is None where nothing was asked.
 
     Raises:
@@ -63,7 +61,8 @@ def ask_teacher(
         run = ledger.find(task.id, teacher.model, terms)
         if run is None:
             _tell_forked(ledger.last(task.id, teacher.model), terms)
-        plan = plan_of(session, (task, teacher, run), ledger, wanted, progress)
+        with progress_bar() as progress:
+            plan = plan_of(session, (task, teacher, run), ledger, wanted, progress)
         estimate = _estimate(task, teacher, plan, cap, wanted.concurrency)
         if wanted.dry_run:
             return estimate, None
@@ -76,7 +75,8 @@ def ask_teacher(
             )
         run = run or ledger.begin(task.id, teacher.model, terms)
         asking = _ask_terms(teacher, wanted, cap, ledger.spend(run.id))
-        sitting = _sit((task, teacher, run), ledger, plan, asking, progress)
+        with progress_bar() as progress:
+            sitting = _sit((task, teacher, run), ledger, plan, asking, progress)
         spend, labels = ledger.spend(run.id), ledger.done(run.id)
     finally:
         ledger.close()
