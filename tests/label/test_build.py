@@ -1,10 +1,12 @@
 """From logged calls to a dataset, or to a sentence that says how many are missing."""
 
+import msgspec
 import numpy as np
 import pytest
 
 from stepdown.core.anatomy import Anatomy, Field
 from stepdown.core.calls import Answer, Call, Message, Request
+from stepdown.core.labels import Label
 from stepdown.core.tasks import Signature, Task, Verdict
 from stepdown.errors import NotEnoughData
 from stepdown.label.build import build_dataset
@@ -77,3 +79,51 @@ def test_answers_of_another_shape_stay_as_unknown_rows():
     odd = Call("odd", Request("m", (Message("user", "quite another one"),)), Answer(), "m")
     dataset = build_dataset(TASK, [*calls(400), odd], budget=0.05)
     assert [example.known for example in dataset.examples if example.id == "odd"] == [False]
+
+
+def paid(item, answer, teacher="t", why="random", repeat=0):
+    return Label(
+        f"{item}{teacher}{repeat}", "t-1", item, teacher, why, "answered", Answer(answer),
+        probability=0.5 if why == "random" else None, repeat=repeat,
+    )  # fmt: skip
+
+
+CLOSED = msgspec.structs.replace(
+    TASK,
+    anatomy=Anatomy(
+        "text", (Field("", "choice", values=("Cards", "loans"), distinct=2),), 1, 1.0, 1.0
+    ),
+)
+
+
+def test_a_paid_label_stands_in_for_the_logged_one_and_says_where_it_came_from():
+    labels = {"c3": [paid("c3", "loans")], "c4": [paid("c4", "loans", why="novel")]}
+    dataset = build_dataset(CLOSED, calls(800), budget=0.05, labels=labels)
+    rows = {example.id: example for example in dataset.examples}
+    assert rows["c4"].record == {"": "loans"}
+    assert (rows["c4"].origin, rows["c4"].split) == ("chosen", "train")
+    if "c3" in rows:
+        assert (rows["c3"].origin, rows["c3"].probability) == ("random", 0.5)
+
+
+def test_what_is_disputed_or_no_label_stays_where_it_is_held_out_and_counts_as_wrong():
+    names = [f"c{at}" for at in range(0, 800, 2)]
+    odd = {
+        name: [paid(name, "I'm sorry, I can't help with that.", why="again")] for name in names[::4]
+    }
+    odd |= {n: [paid(n, "loans", why="again"), paid(n, "Cards", "u", "again")] for n in names[1::4]}
+    before = build_dataset(CLOSED, calls(800), budget=0.05)
+    after = build_dataset(CLOSED, calls(800), budget=0.05, labels=odd)
+    # The same rows are held out as without a label: none was left out for being hard.
+    split = {example.id: example.split for example in before.examples}
+    assert {example.id: example.split for example in after.examples} == split
+    unknown = [example for example in after.examples if not example.known]
+    assert {example.id for example in unknown} == set(odd)
+    held = sum(example.split != "train" for example in unknown if example.id in names[1::4])
+    assert held > 10
+    assert any(
+        "100 rows with paid answers have no label (they contradict each other)" in note
+        and f"of {held} held-out ones any answer counts as wrong" in note
+        for note in after.report.notes
+    )
+    assert any("(refused)" in note for note in after.report.notes)

@@ -102,7 +102,7 @@ def judge(text, answer):
 
 
 def settle(call, *labels):
-    ballot = Ballot({"c": labels} if labels else {}, lambda: judge)
+    ballot = Ballot({"c": labels} if labels else {}, judge)
     return ballot.settle(call, "t"), ballot.outcomes
 
 

@@ -185,13 +185,16 @@ def _label(session: Session, task: Task, calls: Iterator[Call]) -> Dataset:
     return dataset
 
 
-def _paid_labels(session: Session, task: Task) -> dict[str, Label]:
-    """Return the paid labels by item; of several for one the newest."""
-    return {
-        one.item: one
+def _paid_labels(session: Session, task: Task) -> dict[str, list[Label]]:
+    """Return the paid labels by item; of one teacher's answers to one question the newest."""
+    newest = {
+        (one.item, one.teacher, one.repeat): one
         for one in read_labels(session.workspace.labels, task.id)
-        if one.outcome == "answered" and not one.repeat
     }
+    found: dict[str, list[Label]] = {}
+    for one in newest.values():
+        found.setdefault(one.item, []).append(one)
+    return found
 
 
 def label_task(session: Session, task: Task, progress: Progress = silent) -> Dataset:

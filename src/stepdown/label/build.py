@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
@@ -18,9 +18,11 @@ from stepdown.label.archive import named
 from stepdown.label.check import check_split
 from stepdown.label.corrections import corrected, correction_note
 from stepdown.label.guard import GUARD, Guard, guarded, noted
+from stepdown.label.outcomes import judge_of
 from stepdown.label.sample import examples_of, sample
 from stepdown.label.spelling import merge_spellings
 from stepdown.label.split import SIMILARITY, Splitting, shares, split_examples
+from stepdown.label.votes import Ballot
 
 __all__ = ["build_dataset"]
 
@@ -36,7 +38,7 @@ def build_dataset(
     budget: float = 0.02,
     confidence: float = 0.95,
     gold: Mapping[str, Gold] = MappingProxyType({}),
-    labels: Mapping[str, Label] = MappingProxyType({}),
+    labels: Mapping[str, Sequence[Label]] = MappingProxyType({}),
     guard: Guard = GUARD,
 ) -> Dataset:
     """Make the dataset of `task`: the teacher's logged answers, split with nothing on two sides.
@@ -45,14 +47,15 @@ def build_dataset(
     sample is kept that depends on their ids alone. `split.shares` says how large the parts are, and
     `split_examples` how they are made. Labels that differ in case or outer space are merged. What
     people said of training answers (`gold`, by call) stands above them; `labels` are paid answers,
-    by call, that stand in place of the logged ones. `guard` says what is done against rows that
-    somebody planted.
+    by call, whose majority stands in place of the logged one (`votes.settled`). `guard` says what
+    is done against rows that somebody planted.
 
     Raises:
         NotEnoughData: fewer than 60 calls can be used, or too few to calibrate with for `budget`.
     """
     delta = round(1.0 - confidence, 12)
-    found = sample(examples_of(task, calls, labels), guard.rows, _BYTE_CAP)
+    ballot = Ballot(labels, judge_of(task) if labels else None)
+    found = sample(examples_of(task, calls, ballot), guard.rows, _BYTE_CAP)
     usable = sum(example.known for example in found)
     needed = rows_needed(budget, delta)
     least = max(_LEAST, math.ceil(needed / _CALIBRATION_SHARE))
@@ -65,8 +68,10 @@ def build_dataset(
     report = _report(msgspec.structs.replace(made, examples=safe.examples), examples)
     if report.calibration < needed:
         raise NotEnoughData(_short(task, report, needed, (budget, delta), len(found)))
-    report = noted(report, correction_note(made.examples, final), safe)
-    return named(Dataset("", task.id, safe.examples, report, merged, safe.quarantined))
+    told = (*ballot.notes(safe.examples), *correction_note(made.examples, final))
+    return named(
+        Dataset("", task.id, safe.examples, noted(report, told, safe), merged, safe.quarantined)
+    )
 
 
 def _report(made: Splitting, examples: list[Example]) -> SplitReport:

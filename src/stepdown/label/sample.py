@@ -1,50 +1,61 @@
 """A bounded sample of a stream of calls that does not depend on their order."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator
 
-from stepdown.core.calls import TEACHERS, Call
+from stepdown.core.calls import TEACHERS, Call, Request
 from stepdown.core.datasets import Example
-from stepdown.core.labels import Label
+from stepdown.core.fingerprint import uniform
 from stepdown.core.records import read_answer
 from stepdown.core.redaction import holds_placeholder
 from stepdown.core.sources import source_of
-from stepdown.core.tasks import Task, texts
+from stepdown.core.tasks import Input, Task, input_text, texts
+from stepdown.label.heldout import origin_of
 from stepdown.label.soft import soft_labels
-from stepdown.label.split import uniform
+from stepdown.label.votes import Ballot
 
-__all__ = ["examples_of", "sample"]
+__all__ = ["examples_of", "input_of", "sample"]
+
+
+def input_of(task: Task, request: Request) -> Input | None:
+    """Return the task's input in a request; None where it is not one of the task's."""
+    signature = task.signature
+    if (request.tools.hash, request.output_format.hash) != (
+        signature.tools,
+        signature.output_format,
+    ):
+        return None
+    return signature.match(*texts(request))
 
 
 def examples_of(
-    task: Task, calls: Iterable[Call], labels: Mapping[str, Label] = MappingProxyType({})
+    task: Task, calls: Iterable[Call], ballot: Ballot | None = None
 ) -> Iterator[Example]:
     """Yield each call of the task that a teacher answered, as an example without a split.
 
-    A paid label of a call, by its id, stands in place of what was logged. Answers of a student or
-    of the model behind it teach nothing: without a label they are left out.
+    Where labels of a call were paid for, what the `ballot` makes of them stands in place of what
+    was logged. Answers of a student or of the model behind it teach nothing: without a label they
+    are left out.
     """
-    signature = task.signature
     closed = _labels(task)
+    ballot = ballot or Ballot({}, None)
     for call in calls:
-        request = call.request
-        paid = labels.get(call.id)
-        if paid is None and call.tier not in TEACHERS:
+        paid = ballot.labels(call.id)
+        if not paid and call.tier not in TEACHERS:
             continue
-        if (request.tools.hash, request.output_format.hash) != (
-            signature.tools,
-            signature.output_format,
-        ):
-            continue
-        given = signature.match(*texts(request))
+        given = input_of(task, call.request)
         if given is None:
             continue
-        answer = paid.answer if paid else call.answer
+        settled = ballot.settle(call, input_text(given)) if paid else None
+        if settled is None:
+            answer, record = call.answer, read_answer(call.answer, task.anatomy.shape)
+        else:
+            answer = settled.answer
+            record = settled.worth.record if settled.worth.outcome == "answered" else None
         # What was taken out of an answer can't be told: a student has to abstain there.
-        told = not holds_placeholder(answer)
-        record = read_answer(answer, task.anatomy.shape) if told else None
+        record = None if holds_placeholder(answer) else record
         likely = answer.first_tokens
+        origin, probability = origin_of(paid)
         yield Example(
             id=call.id,
             input=given,
@@ -53,6 +64,8 @@ def examples_of(
             group=call.group or "",
             time=call.time,
             soft=soft_labels(likely, closed) if likely and record is not None else {},
+            origin=origin,
+            probability=probability,
             source=source_of(call),
         )
 

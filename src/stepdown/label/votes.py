@@ -1,18 +1,27 @@
 """Several answers to one item: the one that most agree on, or none (decision 0018)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from stepdown.core.calls import TEACHERS, Answer, Call
-from stepdown.core.labels import Label
+from stepdown.core.datasets import Example
+from stepdown.core.labels import Label, Outcome
 from stepdown.core.records import same_record, same_value
 from stepdown.label.outcomes import Judge, Worth
 
 __all__ = ["Ballot", "Vote", "settled"]
 
 _NO_OPINION = ("refused", "unreadable", "off_schema")
+_NAMES: dict[Outcome, str] = {
+    "disputed": "they contradict each other",
+    "refused": "refused",
+    "other_label": "another label",
+    "off_schema": "against the schema",
+    "ungrounded": "not from the input",
+    "unreadable": "cut off, or of another shape",
+}
 
 
 class Vote(msgspec.Struct, frozen=True):
@@ -71,34 +80,46 @@ def _with(path: str, record: Mapping[str, Any], records: Sequence[Mapping[str, A
 
 
 class Ballot:
-    """What the paid labels of a task say of its calls.
+    """What the paid labels of a task, by call, say of its calls.
 
-    `outcomes` has what became of each call that was settled by votes and is no label.
+    `outcomes` has what became of each call that was settled and has no label.
     """
 
-    def __init__(self, labels: Mapping[str, Sequence[Label]], judge: Callable[[], Judge]) -> None:
+    def __init__(self, labels: Mapping[str, Sequence[Label]], judge: Judge | None) -> None:
         self._labels = labels
-        self._judge = judge() if labels else None
+        self._judge = judge
         self._teachers = {label.teacher for several in labels.values() for label in several}
-        self.outcomes: dict[str, str] = {}
+        self.outcomes: dict[str, Outcome] = {}
+
+    def labels(self, call: str) -> Sequence[Label]:
+        """Return the paid labels of the call of that id."""
+        return self._labels.get(call, ())
 
     def settle(self, call: Call, text: str) -> Vote | None:
         """Return the answer that stands for the call; None where nothing was paid for.
 
         The logged answer has a voice where it is a paid teacher's: that of another model gives way.
         """
-        paid = self._labels.get(call.id, ())
+        paid = self.labels(call.id)
         if not paid or self._judge is None:
             return None
-        votes = [self._vote(label.teacher, text, label.answer) for label in paid]
+        votes = [Vote(one.teacher, self._judge(text, one.answer), one.answer) for one in paid]
         model = next((m for m in (call.model, call.request.model) if m in self._teachers), None)
         if model is not None and call.tier in TEACHERS:
-            votes.insert(0, self._vote(model, text, call.answer))
+            votes.insert(0, Vote(model, self._judge(text, call.answer), call.answer))
         found = settled(votes)
         if found.worth.outcome != "answered":
             self.outcomes[call.id] = found.worth.outcome
         return found
 
-    def _vote(self, teacher: str, text: str, answer: Answer) -> Vote:
-        assert self._judge is not None
-        return Vote(teacher, self._judge(text, answer), answer)
+    def notes(self, examples: Sequence[Example]) -> Iterator[str]:
+        """Say how many of the split examples have no label, and what that means for each part."""
+        for outcome in dict.fromkeys(sorted(self.outcomes.values())):
+            rows = [e for e in examples if self.outcomes.get(e.id) == outcome]
+            held = sum(e.split != "train" for e in rows)
+            if rows:
+                yield (
+                    f"{len(rows):,} rows with paid answers have no label ({_NAMES[outcome]}): "
+                    f"{len(rows) - held:,} teach no answer, and of {held:,} held-out ones any "
+                    "answer counts as wrong."
+                )
