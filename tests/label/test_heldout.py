@@ -31,13 +31,14 @@ def rows_of(seed, count, reach, *, log=0.3, chosen=0.5, group="", times=True):
         name = f"s{seed}-{at}"
         given = (Segment("user", text(random)),)
         example = Example(name, given, {"": "x"}, time=float(at) if times else None)
+        toss = coin(given)
         if group:
             example = msgspec.structs.replace(example, group=f"{group}{random.integers(40)}")
         if random.random() < log:
             made.append(example)
-        elif coin(name) <= reach:
+        elif toss <= reach:
             made.append(msgspec.structs.replace(example, origin="random", probability=reach))
-        elif coin(name) >= KEPT_APART and random.random() < chosen:
+        elif toss >= KEPT_APART and random.random() < chosen:
             made.append(msgspec.structs.replace(example, origin="chosen"))
     return made
 
@@ -76,23 +77,24 @@ def test_the_log_and_the_random_part_are_held_out_alike():
     # Half of the task's inputs were in the log: half of what is held out has to be.
     assert 0.4 <= held["log"] / held.total() <= 0.6
     assert held["log"] < 0.25 * there["log"]
-    assert all(coin(row.id) <= 0.2 for row in made.examples if row.split != "train")
+    assert all(coin(row.input) <= 0.2 for row in made.examples if row.split != "train")
 
 
 def test_a_repeat_of_the_log_tosses_one_coin():
     random = np.random.default_rng(2)
     given = [(Segment("user", text(random)),) for _ in range(400)]
     log = [Example(f"l{at}-{n}", given[at], {"": "x"}) for at in range(400) for n in range(6)]
+    others = [(Segment("user", text(random)),) for at in range(4000)]
     asked = [
-        Example(f"r{at}", (Segment("user", text(random)),), {"": "x"}, origin="random")
-        for at in range(4000)
-        if coin(f"r{at}") <= 0.05
+        Example(f"r{at}", other, {"": "x"}, origin="random")
+        for at, other in enumerate(others)
+        if coin(other) <= 0.05
     ]
     clusters = [at for at in range(400) for _ in range(6)] + [400 + n for n in range(len(asked))]
     found = drawn([*log, *asked], clusters, 10)
     able = {row.id for row, fit in zip(log, found.able, strict=False) if fit}
     assert {name.partition("-")[0] for name in able} == {
-        f"l{at}" for at in range(400) if coin(f"l{at}-0") <= 0.05
+        f"l{at}" for at in range(400) if coin(given[at]) <= 0.05
     }
 
 
@@ -103,7 +105,7 @@ def test_a_small_random_part_leaves_the_log_to_certify():
     held = [row for row in made.examples if row.split != "train"]
     assert {row.origin for row in held} == {"log"}
     # Something was chosen, perhaps in place of another model's answer: only what is kept apart.
-    assert all(coin(row.id) < KEPT_APART for row in held)
+    assert all(coin(row.input) < KEPT_APART for row in held)
     assert len(held) > 200
 
 

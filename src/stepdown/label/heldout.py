@@ -1,6 +1,6 @@
 """Who may be held out: rows that were drawn without a look at them (docs/decisions/0017-drawn.md).
 
-A hash of its id keeps every input apart or not, before anything is known of it. Inputs that are
+A hash of its text keeps every input apart or not, before anything is known of it. Inputs that are
 kept apart are only ever asked at random, in the order of their hashes; what is chosen comes from
 the others. So all rows whose hash is at most that of the last one asked, of the log as well, are
 one random sample of the task's inputs, whatever was chosen beside them.
@@ -14,6 +14,8 @@ import msgspec
 from stepdown.core.datasets import Example, Origin
 from stepdown.core.fingerprint import uniform
 from stepdown.core.labels import Label
+from stepdown.core.tasks import Input, input_text
+from stepdown.label.similarity import normalised
 
 __all__ = ["KEPT_APART", "Drawn", "Frame", "coin", "drawn", "origin_of"]
 
@@ -34,9 +36,9 @@ class Drawn(msgspec.Struct, frozen=True):
     clusters: int
 
 
-def coin(item: str) -> float:
+def coin(given: Input) -> float:
     """Return the number in [0, 1) that decides whether and when an input is asked at random."""
-    return uniform(f"apart {item}")
+    return uniform(f"apart {normalised(input_text(given))}")
 
 
 def origin_of(labels: Iterable[Label]) -> tuple[Origin, float | None]:
@@ -62,16 +64,16 @@ def drawn(examples: Sequence[Example], clusters: Sequence[int], wanted: int) -> 
     origins = {example.origin for example in examples}
     if origins <= {"log"}:
         return Drawn("all", (True,) * len(examples), len(set(clusters)))
-    firsts: dict[int, str] = {}
-    for example, cluster in zip(examples, clusters, strict=True):
-        firsts.setdefault(cluster, example.id)
-    coins = {cluster: coin(name) for cluster, name in firsts.items()}
-    asked = [coin(example.id) for example in examples if example.origin == "random"]
+    own = [coin(example.input) for example in examples]
+    coins: dict[int, float] = {}
+    for value, cluster in zip(own, clusters, strict=True):
+        coins.setdefault(cluster, value)
+    asked = [value for value, e in zip(own, examples, strict=True) if e.origin == "random"]
     reach = max((value for value in asked if value < KEPT_APART), default=-1.0)
     whole = tuple(
-        (example.origin == "random" and coin(example.id) <= reach)
+        (example.origin == "random" and value <= reach)
         or (example.origin == "log" and coins[cluster] <= reach)
-        for example, cluster in zip(examples, clusters, strict=True)
+        for example, value, cluster in zip(examples, own, clusters, strict=True)
     )
     # What was chosen may have had an answer of another model in the log: then the rest of the log
     # is no random part of it any more, but what is kept apart of it still is.

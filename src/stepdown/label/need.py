@@ -1,0 +1,52 @@
+"""How many answers a certificate takes, before any is paid for."""
+
+import math
+
+import msgspec
+
+from stepdown.core.datasets import Dataset
+from stepdown.core.stats import rows_needed
+from stepdown.label.heldout import KEPT_APART
+from stepdown.label.pool import Pool
+
+__all__ = ["Need", "need_of"]
+
+_ERRORS = 3
+_CERTIFY = 0.8
+_KEPT = 0.9
+_LEAST, _MOST = 300, 3000
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What a certificate takes: `least` calibration rows without an error, `rows` with three.
+
+    There are `have`. `random` inputs asked at random bring the rest, and `count` questions are the
+    usual number: what is chosen beside them trains.
+    """
+
+    least: int
+    rows: int
+    have: int
+    random: int
+    count: int
+
+    def gained(self, asked: int) -> int:
+        """Return about how many calibration rows that many inputs asked at random bring."""
+        return math.floor(asked * _CERTIFY * _KEPT)
+
+
+def need_of(pool: Pool, dataset: Dataset | None, budget: float, delta: float) -> Need:
+    """Return what a certificate within `budget` takes, and what of it is there.
+
+    Of the inputs that may be held out a fifth tests, and about a tenth is like one that trains.
+    """
+    rows = rows_needed(budget, delta, _ERRORS)
+    if dataset is not None:
+        have = dataset.report.calibration
+    else:
+        asked = sum(one.asked for one in pool.apart)
+        logged = sum(one.coin < KEPT_APART for one in pool.answered)
+        have = math.floor((asked + logged) * _CERTIFY * _KEPT)
+    random = math.ceil(max(0, rows - have) / (_CERTIFY * _KEPT))
+    count = min(max(_LEAST, math.ceil(random / KEPT_APART)), _MOST)
+    return Need(rows_needed(budget, delta), rows, have, random, count)
