@@ -31,6 +31,8 @@ def _from_number(value: float) -> float | None:
 
 
 def _parse_text(text: str) -> float | None:
+    if text.isdecimal():
+        return _from_number(float(text))
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

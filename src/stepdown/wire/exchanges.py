@@ -59,6 +59,8 @@ class Said(msgspec.Struct, frozen=True):
 def unwrapped(raw: bytes | msgspec.Raw) -> bytes:
     """Return the JSON that a string of JSON holds (an object or a list), else `raw` as it is."""
     data = bytes(raw).strip()
+    if data[:1] == b"{":
+        return data
     for _ in range(_TWICE):
         if not data.startswith(b'"'):
             break

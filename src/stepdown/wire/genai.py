@@ -57,8 +57,8 @@ def request_body(attributes: Mapping[str, Any], events: Events = ()) -> Json | N
         return None
     body: Json = {"model": attributes.get("gen_ai.request.model") or "", "messages": messages}
     for name, field in _PARAMETERS.items():
-        if attributes.get(name) is not None:
-            body[field] = attributes[name]
+        if (value := attributes.get(name)) is not None:
+            body[field] = value
     tools = _tools(parsed(attributes.get("gen_ai.tool.definitions")))
     tools = tools or _legacy_tools(attributes)
     if tools:
@@ -74,7 +74,7 @@ def request_body(attributes: Mapping[str, Any], events: Events = ()) -> Json | N
 def answer_message(attributes: Mapping[str, Any], events: Events = ()) -> Json | None:
     """Return the assistant message that the span is answered by, or None without content."""
     attributes = _with_details(attributes, events)
-    found = list(_messages(attributes.get("gen_ai.output.messages")))
+    found = _messages(attributes.get("gen_ai.output.messages"))
     if not found:
         choices = [told for name, told in events if name == _CHOICE]
         found = [_choice(choice) for choice in choices[:1]]
@@ -102,15 +102,12 @@ def _with_details(attributes: Mapping[str, Any], events: Events) -> Mapping[str,
     return attributes
 
 
-def _instructions(value: Any) -> Iterable[Json]:
+def _instructions(value: Any) -> list[Json]:
     given = parsed(value)
-    if isinstance(given, str) and given:
-        yield {"role": "system", "content": given}
-    elif isinstance(given, list):
+    if isinstance(given, list):
         texts = [_text(part) for part in cast("list[Any]", given)]
-        joined = "\n".join(text for text in texts if text)
-        if joined:
-            yield {"role": "system", "content": joined}
+        given = "\n".join(text for text in texts if text)
+    return [{"role": "system", "content": given}] if isinstance(given, str) and given else []
 
 
 def _text(part: Any) -> str:
@@ -120,19 +117,21 @@ def _text(part: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _messages(value: Any) -> Iterable[Json]:
+def _messages(value: Any) -> list[Json]:
     given = parsed(value)
+    turns: list[Json] = []
     for message in cast("list[Any]", given) if isinstance(given, list) else ():
         if isinstance(message, dict):
-            yield from _turns(cast("Json", message))
+            turns += _turns(cast("Json", message))
+    return turns
 
 
-def _turns(message: Json) -> Iterable[Json]:
-    """Yield a turn's chat messages; answers of tools are messages of their own."""
+def _turns(message: Json) -> list[Json]:
+    """Return a turn's chat messages; answers of tools are messages of their own."""
     parts = message.get("parts")
     if not isinstance(parts, list):
-        yield message
-        return
+        return [message]
+    turns: list[Json] = []
     content: list[Json] = []
     calls: list[Json] = []
     for part in cast("list[Json]", parts):
@@ -143,12 +142,13 @@ def _turns(message: Json) -> Iterable[Json]:
             calls.append(_call(part))
         elif kind == "tool_call_response":
             told = part.get("response", part.get("result"))
-            yield {"role": "tool", "tool_call_id": part.get("id"), "content": _plain(told)}
+            turns.append({"role": "tool", "tool_call_id": part.get("id"), "content": _plain(told)})
         elif kind not in _SPARE:
             # A picture, a file, …: no student reads it, and the contract has to see that.
             content.append({"type": str(kind)})
     if content or calls:
-        yield _message(message.get("role"), content, calls)
+        turns.append(_message(message.get("role"), content, calls))
+    return turns
 
 
 def _message(role: Any, content: list[Json], calls: list[Json]) -> Json:
@@ -236,7 +236,9 @@ def _tools(given: Any) -> list[Json]:
 
 
 def _legacy_tools(attributes: Mapping[str, Any]) -> list[Json]:
-    listed = numbered(attributes, "llm.request.functions")
+    listed: list[Json] = []
+    if "llm.request.functions.0.name" in attributes:
+        listed = numbered(attributes, "llm.request.functions")
     return [
         {"type": "function", "function": {**tool, "parameters": parsed(tool.get("parameters"))}}
         for tool in listed
