@@ -13,6 +13,7 @@ import msgspec
 
 from stepdown import plugins
 from stepdown.cli import steps
+from stepdown.cli.beside import rungs_beside
 from stepdown.cli.hosted import Hosted
 from stepdown.cli.options import Session
 from stepdown.cli.weighing import Behind, Made, Other, Scale, Step, behind, take, weigh_hosted
@@ -87,17 +88,35 @@ def train_task(
     Raises:
         Refusal: no family could be trained.
     """
+    budget = session.terms(task.name).error_budget
+    examples = dataset.part("train")
+    families = _families(session, task, family, examples)
+    against = _against(task, _prices(session, task), named=bool(family))
+    with rungs_beside(session, task, families, examples, against) as tried:
+        rungs = climb(
+            task,
+            dataset,
+            families,
+            lambda one: estimate(rehearsed_of(one), examples, budget, loss_of(task.anatomy)),
+            against,
+            progress,
+            tried,
+        )
+        return _taken(session, task, dataset, rungs, progress, hosted)
+
+
+def _taken(
+    session: Session,
+    task: Task,
+    dataset: Dataset,
+    rungs: Sequence[Rung],
+    progress: Progress,
+    hosted: Hosted | None,
+) -> Trained:
+    """Join the rungs, publish and weigh all, and take one."""
     prices = _prices(session, task)
     budget = session.terms(task.name).error_budget
     examples = dataset.part("train")
-    rungs = climb(
-        task,
-        dataset,
-        _families(session, task, family, examples),
-        lambda student: estimate(rehearsed_of(student), examples, budget, loss_of(task.anatomy)),
-        _against(task, prices, named=bool(family)),
-        progress,
-    )
     students = [rung.student for rung in rungs if rung.student is not None]
     chains = _chains(students, examples, budget)
     rows = dataset.part("calibration")

@@ -11,9 +11,10 @@ from stepdown.cli.options import MAP_HELP, Session, common, print_json
 from stepdown.core import display
 from stepdown.core.audits import AuditReport
 from stepdown.core.datasets import Dataset
-from stepdown.core.ports import Progress
+from stepdown.core.ports import Progress, silent
 from stepdown.core.proofs import Proof
 from stepdown.core.tasks import Task
+from stepdown.engines.local import Local
 from stepdown.errors import Refusal
 from stepdown.logs.plain import mapped
 from stepdown.render import next_step, progress_bar, reading_lines, say, show, table
@@ -45,29 +46,52 @@ def run_tasks(
     """
     chosen = [task for task in report.tasks if task.verdict.decision == "distil"]
     outcomes = {task.id: _outcome(task, "not tried", _advice(task)) for task in report.tasks}
-    for task, dataset in steps.label_tasks(session, chosen, progress):
-        try:
-            outcomes[task.id] = _climb(session, task, dataset, family, _named(task, progress))
-        except Refusal as error:
-            outcomes[task.id] = _outcome(task, "refused", str(error))
+    # One task alone has its rungs and rows side by side instead.
+    apart = len(chosen) > 1 and session.engine.workers > 0
+    engine = session.engine if apart else Local()
+    inner = msgspec.structs.replace(session, engine=Local()) if apart else session
+    jobs = (
+        _Job(inner, task, dataset, family, silent if apart else _named(task, progress))
+        for task, dataset in steps.label_tasks(session, chosen, progress)
+    )
+    for done, outcome in enumerate(engine.map(climb_task, jobs, ahead=1), 1):
+        if apart:
+            progress("tasks", done, len(chosen))
+        outcomes[outcome.task] = _promoted(session, outcome)
     return list(outcomes.values())
 
 
-def _climb(
-    session: Session,
-    task: Task,
-    dataset: Dataset | Refusal,
-    family: str | None,
-    progress: Progress,
-) -> Outcome:
-    if isinstance(dataset, Refusal):
-        raise dataset
-    train_task(session, task, dataset, family, progress)
-    proof = steps.certify(session, task, progress)
-    if not proof.passed:
-        return _outcome(task, "not certified", proof.summary, proof)
-    steps.promote(session, task)
-    return _outcome(task, "promoted", proof.summary, proof)
+class _Job(msgspec.Struct, frozen=True):
+    """One task to train and to prove."""
+
+    session: Session
+    task: Task
+    dataset: Dataset | Refusal
+    family: str | None
+    progress: Progress
+
+
+def climb_task(job: _Job) -> Outcome:
+    """Train and prove one task's student, or say what stood in the way."""
+    session, task = job.session, job.task
+    try:
+        if isinstance(job.dataset, Refusal):
+            raise job.dataset
+        train_task(session, task, job.dataset, job.family, job.progress)
+        proof = steps.certify(session, task, job.progress)
+    except Refusal as error:
+        return _outcome(task, "refused", str(error))
+    return _outcome(task, "not certified", proof.summary, proof)
+
+
+def _promoted(session: Session, outcome: Outcome) -> Outcome:
+    if outcome.proof is None or not outcome.proof.passed:
+        return outcome
+    try:
+        steps.promote(session, session.workspace.task(outcome.task))
+    except Refusal as error:
+        return msgspec.structs.replace(outcome, result="refused", why=str(error), proof=None)
+    return msgspec.structs.replace(outcome, result="promoted")
 
 
 def _named(task: Task, progress: Progress) -> Progress:

@@ -1,11 +1,12 @@
-"""An audit by several workers: they read and count shards of the logs, this process puts together.
+"""Logs read by several workers: they count or sort shards, this process puts them together.
 
 The report is the same to the byte as that of one process. What a worker can't know is done here:
 ids seen before, calls that fit no task known, shards under way when a new task is found.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import msgspec
 
@@ -13,14 +14,20 @@ from stepdown.audit import Counting, Known, Part, count
 from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.ports import Engine
+from stepdown.core.tasks import TaskIndex
 from stepdown.logs.reading import Reading
 from stepdown.logs.shards import Shard, account, read_shard
 
-__all__ = ["Cut", "count_shards"]
+__all__ = ["Cut", "count_shards", "sort_calls", "sort_shards"]
+
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 
 Cut = tuple[Shard | Iterator[Call], SourceCoverage]
 
 _MOSTLY = 0.5
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -28,6 +35,14 @@ class Job(msgspec.Struct, frozen=True):
 
     shard: Shard
     known: Known
+
+
+class SortJob(msgspec.Struct, frozen=True):
+    """A shard whose calls to sort into tasks."""
+
+    shard: Shard
+    index: TaskIndex
+    wanted: frozenset[str]
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -52,22 +67,78 @@ def count_shards(engine: Engine, cuts: Iterable[Cut], reading: Reading, counting
         _count_here(cut, reading, counting)
         if _learnt(cut, counting):
             break
+    work = _worked(engine, count_shard, waiting, lambda shard: Job(shard, counting.known()))
+    for cut, entry, found in work:
+        if found is None or not isinstance(cut, Shard):
+            _count_here((cut, entry), reading, counting)
+        else:
+            _take(cut, entry, found, reading, counting)
+
+
+def sort_calls(
+    calls: Iterable[Call], index: TaskIndex, wanted: frozenset[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield those of the calls that are of a task wanted, as MessagePack, each with its task."""
+    for call in calls:
+        task = _task_of(call, index)
+        if task in wanted:
+            yield task, _encode(call)
+
+
+def sort_shard(job: SortJob) -> list[tuple[str, str, bytes]]:
+    """Return a shard's calls: id, task and MessagePack; that is empty where none wants it."""
+    return [
+        (call.id, task, _encode(call) if task in job.wanted else b"")
+        for call in read_shard(job.shard).calls
+        for task in (_task_of(call, job.index),)
+    ]
+
+
+def sort_shards(
+    engine: Engine,
+    cuts: Iterable[Cut],
+    reading: Reading,
+    index: TaskIndex,
+    wanted: frozenset[str],
+) -> Iterator[tuple[str, bytes]]:
+    """Do as `sort_calls` does, by the engine's workers."""
+    work = _worked(engine, sort_shard, iter(cuts), lambda shard: SortJob(shard, index, wanted))
+    for cut, entry, found in work:
+        if not isinstance(cut, Shard):
+            yield from sort_calls(cut, index, wanted)
+        for name, task, data in found or ():
+            if reading.new(name, entry) and data:
+                yield task, data
+
+
+def _task_of(call: Call, index: TaskIndex) -> str:
+    found = index.recognise(call.request, call.task)
+    return found[0].id if found else ""
+
+
+def _worked(
+    engine: Engine,
+    work: Callable[[Given], Found],
+    cuts: Iterator[Cut],
+    job: Callable[[Shard], Given],
+) -> Iterator[tuple[Shard | Iterator[Call], SourceCoverage, Found | None]]:
+    """Yield each shard, in order, with what a worker found in it; None with what is no shard."""
     held: deque[tuple[Shard, SourceCoverage]] = deque()
     after: list[Cut] = []
 
-    def jobs() -> Iterator[Job]:
-        for shard, entry in waiting:
-            if not isinstance(shard, Shard):
+    def jobs() -> Iterator[Given]:
+        for cut, entry in cuts:
+            if not isinstance(cut, Shard):
                 # Formats that join lines come last.
-                after.append((shard, entry))
+                after.append((cut, entry))
                 return
-            held.append((shard, entry))
-            yield Job(shard, counting.known())
+            held.append((cut, entry))
+            yield job(cut)
 
-    for found in engine.map(count_shard, jobs()):
-        _take(*held.popleft(), found, reading, counting)
-    for cut in (*after, *waiting):
-        _count_here(cut, reading, counting)
+    for found in engine.map(work, jobs()):
+        yield (*held.popleft(), found)
+    for cut, entry in (*after, *cuts):
+        yield cut, entry, None
 
 
 def _learnt(cut: Cut, counting: Counting) -> bool:

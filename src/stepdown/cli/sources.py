@@ -6,11 +6,12 @@ from stepdown import plugins
 from stepdown.audit import Counting
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import screen_of
-from stepdown.cli.sharding import count_shards
+from stepdown.cli.sharding import count_shards, sort_calls, sort_shards
 from stepdown.cli.stores import captured_calls, is_own, store_at
 from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.ports import CallStore, Line, LogFormat, Progress
+from stepdown.core.tasks import TaskIndex
 from stepdown.errors import LogError
 from stepdown.logs import read_calls, read_lines_of
 from stepdown.logs.plain import Plain
@@ -19,7 +20,7 @@ from stepdown.logs.screening import Screened
 from stepdown.logs.shards import shards_of
 from stepdown.workspace.columns import read_columns
 
-__all__ = ["all_calls", "count_calls"]
+__all__ = ["all_calls", "calls_of_tasks", "count_calls"]
 
 
 def count_calls(
@@ -84,9 +85,30 @@ def _by_columns(
         yield group, [Screened(one, screen) for one in formats]
 
 
+def calls_of_tasks(
+    session: Session, sources: Sequence[str], wanted: frozenset[str], progress: Progress
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the calls of the tasks wanted, as MessagePack, each with its task; see `all_calls`."""
+    index = TaskIndex(session.workspace.tasks())
+    if not session.engine.workers:
+        yield from sort_calls(all_calls(session, sources, progress), index, wanted)
+        return
+    yield from sort_calls(_stored(session, sources, []), index, wanted)
+    for group, formats in _by_columns(session, sources):
+        reading = Reading([])
+        cuts = shards_of(reading, group, formats, progress)
+        yield from sort_shards(session.engine, cuts, reading, index, wanted)
+        reading.finish()
+    yield from sort_calls(_captured(session, sources), index, wanted)
+
+
 def all_calls(session: Session, sources: Sequence[str], progress: Progress) -> Iterator[Call]:
     """Yield the calls of the logs, then those that the gateway has captured."""
     yield from _logged(session, sources, [], progress)
+    yield from _captured(session, sources)
+
+
+def _captured(session: Session, sources: Sequence[str]) -> Iterator[Call]:
     if not any(is_own(session, source) for source in sources):
         yield from _kept(session, captured_calls(session), "captured calls", [])
 

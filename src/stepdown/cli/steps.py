@@ -16,10 +16,11 @@ import msgspec
 
 from stepdown import __version__
 from stepdown.audit import AuditTerms, Counting, report_on
+from stepdown.cli.beside import answering
 from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner
-from stepdown.cli.sources import all_calls, count_calls
+from stepdown.cli.sources import all_calls, calls_of_tasks, count_calls
 from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.datasets import Dataset
@@ -28,7 +29,7 @@ from stepdown.core.ports import Progress, Student, silent
 from stepdown.core.proofs import CostRow, Proof
 from stepdown.core.redaction import redaction_note
 from stepdown.core.routes import Mode, Policy, Route
-from stepdown.core.tasks import Task, TaskIndex
+from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError, Refusal
 from stepdown.label import build_dataset, load_dataset, noting, save_dataset
 from stepdown.label.guard import Guard
@@ -144,15 +145,9 @@ def _distribute(
     session: Session, tasks: Sequence[Task], shards: Mapping[str, IO[bytes]], progress: Progress
 ) -> None:
     """Write each call of the tasks' logs into its task's shard."""
-    index = TaskIndex(session.workspace.tasks())
     sources = sorted({source for task in tasks for source in task.sources})
-    encode = msgspec.msgpack.Encoder().encode
-    for call in all_calls(session, sources, progress):
-        found = index.recognise(call.request, call.task)
-        if found is None or found[0].id not in shards:
-            continue
-        data = encode(call)
-        file = shards[found[0].id]
+    for task, data in calls_of_tasks(session, sources, frozenset(shards), progress):
+        file = shards[task]
         file.write(len(data).to_bytes(4, "big"))
         file.write(data)
 
@@ -314,9 +309,9 @@ def certify(
             (manifest.candidates, manifest.share),
             manifest.training,
         ),
-        student_id=manifest.id,
         student_bytes=manifest.size_bytes,
         progress=progress,
+        answer=answering(session, task, student),
     )
     folder = workspace.proofs(task.id)
     publish_file(folder / f"{proof.id}.json", save_proof(proof))

@@ -141,12 +141,15 @@ class Reading:
 
     def kept(self, calls: Iterable[Call], entry: SourceCoverage) -> Iterator[Call]:
         """Yield those of the calls whose id is new."""
-        for call in calls:
-            if _is_new(call.id, entry, self._known):
-                entry.calls += 1
-                yield call
-            else:
-                entry.duplicates += 1
+        return (call for call in calls if self.new(call.id, entry))
+
+    def new(self, name: str, entry: SourceCoverage) -> bool:
+        """Count a call of that id; say whether it is the first."""
+        if _is_new(name, entry, self._known):
+            entry.calls += 1
+            return True
+        entry.duplicates += 1
+        return False
 
     def accept(self, ids: Sequence[str], entry: SourceCoverage) -> bool:
         """Take calls of these ids as they are, where each is new; say whether they were taken."""

@@ -1,7 +1,7 @@
 """A student's answers to examples, judged: accepted with which score, and right or wrong."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -13,7 +13,7 @@ from stepdown.core.ports import Prediction, Progress, Student, silent
 from stepdown.core.redaction import holds_placeholder
 from stepdown.core.stats import NEVER
 
-__all__ = ["Outcome", "answer", "graded", "graded_by", "losses_of", "scores_and_wrong"]
+__all__ = ["Answering", "Outcome", "answer", "graded", "graded_by", "losses_of", "scores_and_wrong"]
 
 _EVERY = 50
 
@@ -36,6 +36,10 @@ class Outcome(msgspec.Struct, frozen=True):
     def abstained(self) -> bool:
         """Say whether this answer could never be served, whatever the threshold."""
         return self.score == NEVER
+
+
+Answering = Callable[[Student, Sequence[Example], Progress, str, Loss], "list[Outcome]"]
+"""answering(student, examples, progress, stage, loss) → an outcome of each; see `answer`."""
 
 
 def answer(

@@ -20,7 +20,7 @@ from stepdown.prove.gold import against_gold, by_gold, qualities_by_gold
 from stepdown.prove.latency import measure_latency
 from stepdown.prove.measure import measure
 from stepdown.prove.novelty import gated
-from stepdown.prove.outcomes import Outcome, answer, graded_by
+from stepdown.prove.outcomes import Answering, Outcome, answer, graded_by
 from stepdown.prove.sealed import SealedTest
 
 __all__ = ["NOT_COVERED", "prove"]
@@ -45,16 +45,16 @@ def prove(
     student: Student,
     terms: ProofTerms,
     *,
-    student_id: str = "",
     student_bytes: int = 0,
     progress: Progress = silent,
+    answer: Answering = answer,
 ) -> Proof:
     """Return the proof of `student` on `task`; "not certified" is a proof too.
 
     Training rows are not looked at, calibration rows choose the threshold, test rows are opened
     once and only measured. Passed means: a threshold was found that answers calibration rows, the
     teacher's own consistency allows the budget, and the test part does not contradict it (the lower
-    end of its 95 % interval is within the budget).
+    end of its 95 % interval is within the budget). `answer` has the student answer rows.
 
     Raises:
         ArtefactError: the dataset is another task's.
@@ -89,7 +89,7 @@ def prove(
             id="",
             task=task.id,
             task_name=task.name,
-            student=student_id or student.id,
+            student=student.id,
             family=student.family,
             dataset=dataset.id,
             passed=passed,

@@ -15,7 +15,7 @@ from stepdown.core.tasks import Task
 from stepdown.errors import NotEnoughData, Refusal, Unavailable
 from stepdown.train.estimate import Estimate
 
-__all__ = ["Rung", "climb", "labels_a_class"]
+__all__ = ["Against", "Rung", "attempt", "climb", "labels_a_class"]
 
 
 class Rung(msgspec.Struct, frozen=True):
@@ -50,8 +50,11 @@ def climb(
     judge: Judge,
     against: Against,
     progress: Progress = silent,
+    tried: Callable[[Family], Rung] | None = None,
 ) -> list[Rung]:
     """Train the families in order, and return every rung with its student or its reason.
+
+    `tried` is asked for each one's rung where they are trained elsewhere.
 
     A rung that lacks data, weights, memory or an extra is skipped, and so is one with a reason
     `against` it, after what `judge` made of those before: the decision sees training rows alone.
@@ -66,7 +69,10 @@ def climb(
         if reason:
             rungs.append(Rung(family.name, len(examples), family.parameters, skipped=reason))
             continue
-        rungs.append(_try(task, examples, family, judge, progress))
+        rung = tried(family) if tried else attempt(task, examples, family, progress)
+        if rung.student is not None:
+            rung = msgspec.structs.replace(rung, estimate=judge(rung.student))
+        rungs.append(rung)
     if not any(rung.student for rung in rungs):
         reasons = " ".join(f"{rung.family}: {rung.skipped}" for rung in rungs)
         raise Refusal(f"No student could be trained for {task.name}. {reasons}")
@@ -87,9 +93,10 @@ def labels_a_class(anatomy: Anatomy, examples: Sequence[Example]) -> float:
     return len(values) / max(len({canonical_json(value) for value in values}), 1)
 
 
-def _try(
-    task: Task, examples: Sequence[Example], family: Family, judge: Judge, progress: Progress
+def attempt(
+    task: Task, examples: Sequence[Example], family: Family, progress: Progress = silent
 ) -> Rung:
+    """Train one family, or say why it can't be."""
     began, spent = time.monotonic(), _cpu_seconds()
     try:
         student = family.train(task, examples, _named(family.name, progress))
@@ -110,7 +117,6 @@ def _try(
         time.monotonic() - began,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         cpu_seconds=_cpu_seconds() - spent,
-        estimate=judge(student),
     )
 
 
