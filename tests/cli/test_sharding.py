@@ -81,7 +81,7 @@ def line(pick, number):
 def write(folder, seed, count=420):
     pick = random.Random(seed)
     lines = [line(pick, number) for number in range(count)]
-    for at in pick.sample(range(count), 8):
+    for at in pick.sample(range(1, count), 8):
         lines[at] = pick.choice(["", "{", '{"request": 1}', "  ", lines[at][:50]])
     path = folder / "log.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")
