@@ -60,6 +60,7 @@ PROMISES = {
     "S-15": "a hostile upstream is cut off",
     "S-16": "money is reserved before it is spent: no cap is ever exceeded",
     "S-18": "planted calls: no user has more than his share, and triggers are found",
+    "S-19": "inputs that talk to the teacher: no label out of the set, flips are quarantined",
     "S-21": "nothing listens but what is documented",
     "O-8": "every guard fires over HTTP when a file switches it on, and not when it is off",
 }

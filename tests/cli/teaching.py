@@ -137,10 +137,11 @@ def _response(request, fault, completion):
     return web.json_response(completion)
 
 
-def write_config(folder, teacher, more=PRICED):
-    """Write a stepdown.toml that names the teacher."""
+def write_config(folder, teacher, more=PRICED, second=0):
+    """Write a stepdown.toml that names the teacher, and the share of second questions."""
     path = folder / "stepdown.toml"
-    path.write_text(f'[teacher]\nbase_url = "{teacher.url}"\n{more}', encoding="utf-8")
+    own = f'[teacher]\nbase_url = "{teacher.url}"\n{more}'
+    path.write_text(f"{own}[defaults]\nsecond_questions = {second}\n", encoding="utf-8")
     return path
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepdown.core.calls import Answer, Call, Message, Request
-from stepdown.core.labels import Label
+from stepdown.core.labels import SECOND, Label
 from stepdown.core.records import same_record
 from stepdown.label.outcomes import Worth
 from stepdown.label.votes import Ballot, Vote, settled
@@ -120,3 +120,23 @@ def test_the_teachers_own_logged_answer_has_its_voice():
     assert found.worth.record == {"": "x"}
     assert outcomes == {}
     assert found.answer.text == "x"
+
+
+def test_s19_nobody_outvotes_the_answer_to_the_question_in_other_words():
+    def judge(text, answer):
+        return Worth("answered", {"": answer.text})
+
+    def paid(name, text, repeat):
+        answer = Answer(text)
+        return Label("k", "t", "c", name, "random", "answered", answer, repeat=repeat)
+
+    call = Call("c", Request("m", (Message("user", "x"),)), Answer("z"), "other")
+    said = [paid("a", "x", 0), paid("a", "x", 1), paid("b", "x", 0)]
+    for second, outcome in (("x", "answered"), ("y", "disputed")):
+        ballot = Ballot({"c": [*said, paid("a", second, SECOND)]}, judge)
+        found = ballot.settle(call, "x")
+        assert found is not None
+        assert found.worth.outcome == outcome
+    alone = Ballot({"c": [paid("a", "x", SECOND)]}, judge).settle(call, "x")
+    assert alone is not None
+    assert alone.worth.outcome == "disputed"

@@ -19,6 +19,7 @@ from stepdown.audit.prices import ATTODOLLARS
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner
 from stepdown.cli.questions import Plan, Wanted, plan_of, question_of, text_of
+from stepdown.cli.seconds import add_seconds, compared, reserve
 from stepdown.cli.teachers import Teacher, teacher_of
 from stepdown.cli.telling import Estimate, Paid, estimate_lines
 from stepdown.core import display
@@ -31,7 +32,7 @@ from stepdown.errors import ConfigError, Refusal, UsageError
 from stepdown.label.asking import Asker, AskTerms, Judge, Sitting
 from stepdown.label.outcomes import judge_of
 from stepdown.render import DETAIL, progress_bar, say
-from stepdown.store.ledger import Ledger
+from stepdown.store.ledger import Ledger, read_labels
 from stepdown.wire.openai import parse_answer
 
 __all__ = ["BY_HAND", "ask_teacher"]
@@ -63,6 +64,8 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
             _tell_forked(ledger.last(task.id, teacher.model), terms)
         with progress_bar() as progress:
             plan = plan_of(session, (task, teacher, run), ledger, wanted, progress)
+        share = session.config.defaults.second_questions
+        add_seconds((task, teacher, terms), ledger, plan, share, wanted.hold)
         estimate = _estimate(task, teacher, plan, cap, wanted.concurrency)
         if wanted.dry_run:
             return estimate, None
@@ -80,8 +83,9 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
         spend, labels = ledger.spend(run.id), ledger.done(run.id)
     finally:
         ledger.close()
+    both = compared(task, read_labels(session.workspace.labels, task.id), teacher.model)
     paid = Paid(task.name, teacher.model, run.id, labels, sitting, spend, plan.held, plan.gone)
-    return estimate, msgspec.structs.replace(paid, fewer=plan.fewer)
+    return estimate, msgspec.structs.replace(paid, fewer=plan.fewer, twice=both)
 
 
 def _cap(teacher: Teacher, max_usd: float | None) -> int | None:
@@ -129,7 +133,8 @@ def _estimate(
         expected = min(expected, most)
     took = task.latency_p50_ms
     seconds = None if took is None else len(sizes) * took / 1000.0 / concurrency
-    return Estimate(plan.had, len(sizes), plan.again, read, written, expected, most, seconds)
+    told = Estimate(plan.had, len(sizes), plan.again, read, written, expected, most, seconds)
+    return msgspec.structs.replace(told, second=plan.second, suspicious=plan.suspicious)
 
 
 def _confirm(
@@ -196,7 +201,7 @@ def _sit(
             async with teacher.connect() as complete:
                 return await asker.ask(questions, complete)
 
-    ledger.commit(run.id, [one.reserved for one, _ in (*plan.asked, *plan.raw)])
+    reserve(ledger, run, plan)
     ledger.commit(run.id, [_parsed(task, judge, *one) for one in plan.raw])
     try:
         return asyncio.run(ask())

@@ -17,8 +17,9 @@ from stepdown.core.tasks import Task, TaskIndex, input_text, texts
 from stepdown.label.asking import Question
 from stepdown.label.split import uniform
 from stepdown.store.ledger import Ledger
+from stepdown.wire.second_template import input_in
 
-__all__ = ["Plan", "Wanted", "plan_of", "question_of", "text_of"]
+__all__ = ["Plan", "Wanted", "key_of", "plan_of", "question_of", "text_of"]
 
 _USUAL = 500
 """How many answers are asked for where nothing is said."""
@@ -40,13 +41,16 @@ class Plan(msgspec.Struct):
 
     `raw` are answers that are stored and not yet read. `held` questions have an outcome that nobody
     knows, `gone` are no longer in the log as they were asked, `again` were answered by the teacher
-    in the log. `fewer` says that there was less to ask than was wanted.
+    in the log, and `second` ones are asked again in our words, of which `suspicious` are since the
+    input looks like an attack. `fewer` says that there was less to ask than was wanted.
     """
 
     had: int
     asked: list[tuple[Kept, Request]] = []
     raw: list[tuple[Kept, Request]] = []
     again: int = 0
+    second: int = 0
+    suspicious: int = 0
     held: int = 0
     gone: int = 0
     fewer: bool = False
@@ -76,7 +80,7 @@ def plan_of(
     chosen = {one.reserved.key for one in begun}
     for one in kept:
         request = one.reserved.request or pool.requests.get(one.reserved.item)
-        if request is None or _key(teacher, request, one.reserved.repeat) != one.reserved.key:
+        if request is None or key_of(teacher, request, one.reserved.repeat) != one.reserved.key:
             plan.gone += 1
         elif one.raw is not None:
             plan.raw.append((one, request))
@@ -90,7 +94,8 @@ def plan_of(
     return plan
 
 
-def _key(teacher: Teacher, request: Request, repeat: int) -> str:
+def key_of(teacher: Teacher, request: Request, repeat: int) -> str:
+    """Return the key of a question to the teacher."""
     return teacher.question(teacher.body(request)[0], repeat)
 
 
@@ -100,7 +105,7 @@ def _fresh(
     """Yield the picks as they are reserved, each question once; another run's answers are taken."""
     seen: set[str] = set()
     for pick in picks:
-        key = _key(teacher, pick.request, pick.repeat)
+        key = key_of(teacher, pick.request, pick.repeat)
         owner, before = ledger.found(key) or ("", Kept(Reserved(key, pick.item, pick.why)))
         if key in seen or (run and owner == run.id):
             continue
@@ -118,8 +123,8 @@ def question_of(task: Task, teacher: Teacher, one: Kept, request: Request) -> Qu
 
 
 def text_of(task: Task, request: Request) -> str:
-    """Return the task's input in a request."""
-    return input_text(task.signature.match(*texts(request)) or ())
+    """Return the task's input in a request, be it in the log's words or in ours."""
+    return input_text(task.signature.match(*texts(request)) or input_in(request) or ())
 
 
 class _Pool:

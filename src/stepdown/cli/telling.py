@@ -36,7 +36,8 @@ _OUTCOMES = {
 class Estimate(msgspec.Struct, frozen=True):
     """What asking will take: money in attodollars, time in seconds; None is unknown.
 
-    `had` answers are there already. Of the `items`, the teacher has answered `again` in the log.
+    `had` answers are there already. Of the `items`, the teacher has answered `again` in the log;
+    `second` ask the same in our own words, `suspicious` since the input looks like an attack.
     """
 
     had: int
@@ -47,12 +48,15 @@ class Estimate(msgspec.Struct, frozen=True):
     expected: int | None
     at_most: int | None
     seconds: float | None
+    second: int = 0
+    suspicious: int = 0
 
 
 class Paid(msgspec.Struct, frozen=True):
     """What a sitting brought; `labels` and `spend` are the run's, in all its sittings.
 
-    `held`, `gone` and `fewer` are as in `Plan`.
+    `held`, `gone` and `fewer` are as in `Plan`. `twice` says how many items have an answer to the
+    second question too, and how many of these another one.
     """
 
     task: str
@@ -64,6 +68,7 @@ class Paid(msgspec.Struct, frozen=True):
     held: int = 0
     gone: int = 0
     fewer: bool = False
+    twice: tuple[int, int] = (0, 0)
 
 
 def _usd(amount: int | None) -> float | None:
@@ -81,6 +86,11 @@ def estimate_lines(task: str, teacher: str, estimate: Estimate) -> Iterator[str]
     if estimate.again:
         again = display.plural(estimate.again, "question")
         yield f"The teacher has answered {again} of them in the log: they are asked again."
+    if estimate.second:
+        yield (
+            f"{display.plural(estimate.second, 'question')} of them ask the same in other words, "
+            f"{display.count(estimate.suspicious)} since the input looks like an attack."
+        )
     yield (
         f"About {display.count(estimate.input_tokens)} tokens to read and "
         f"{display.count(estimate.output_tokens)} to write: about {_money(estimate.expected)}, at "
@@ -124,6 +134,12 @@ def paid_lines(paid: Paid) -> Iterator[str]:
         f"{display.plural(paid.labels, 'answer')} so far for {_money(spend.known)}{most}, in all "
         "sittings of this run."
     )
+    both, differ = paid.twice
+    if both:
+        yield (
+            f"{display.plural(both, 'item')} were asked about in other words too; the answers to "
+            f"{display.count(differ)} of them differ: they are disputed, and teach nothing."
+        )
     if paid.sitting.capped:
         yield (
             "The cap is reached: the next question could cost more than is left of it"
@@ -155,6 +171,8 @@ def paid_json(paid: Paid) -> dict[str, Any]:
         "left": sitting.left,
         "held": paid.held,
         "gone": paid.gone,
+        "asked_twice": paid.twice[0],
+        "disputed": paid.twice[1],
         "stopped": sitting.stopped,
         "spend": {
             "usd": _usd(spend.known),

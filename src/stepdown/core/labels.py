@@ -11,6 +11,7 @@ import msgspec
 from stepdown.core.calls import Answer, Request, Usage
 
 __all__ = [
+    "SECOND",
     "Batched",
     "Failed",
     "Kept",
@@ -29,6 +30,9 @@ __all__ = [
 
 Why = Literal["random", "uncertain", "novel", "rare", "again", "synthetic"]
 """Why an item was asked; "again": repeats and second teachers."""
+
+SECOND = -1
+"""The `repeat` of a question that was asked in our own words (`wire.second_template`)."""
 
 Outcome = Literal[
     "answered", "refused", "other_label", "off_schema", "ungrounded", "unreadable", "disputed"

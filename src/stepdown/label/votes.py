@@ -7,7 +7,7 @@ import msgspec
 
 from stepdown.core.calls import TEACHERS, Answer, Call
 from stepdown.core.datasets import Example
-from stepdown.core.labels import Label, Outcome
+from stepdown.core.labels import SECOND, Label, Outcome
 from stepdown.core.records import same_record, same_value
 from stepdown.label.outcomes import Judge, Worth
 
@@ -103,14 +103,24 @@ class Ballot:
         paid = self.labels(call.id)
         if not paid or self._judge is None:
             return None
-        votes = [Vote(one.teacher, self._judge(text, one.answer), one.answer) for one in paid]
+        votes = [self._vote(one, text) for one in paid if one.repeat != SECOND]
         model = next((m for m in (call.model, call.request.model) if m in self._teachers), None)
         if model is not None and call.tier in TEACHERS:
             votes.insert(0, Vote(model, self._judge(text, call.answer), call.answer))
-        found = settled(votes)
+        found = settled(votes) if votes else Vote("", Worth("disputed"))
+        # The same question in our own words is no vote but a check: nobody outvotes it.
+        checks = [self._vote(one, text) for one in paid if one.repeat == SECOND]
+        if not all(_agree(found.worth, check.worth) for check in checks):
+            found = Vote(
+                "", Worth("disputed", why="In other words the question has another answer.")
+            )
         if found.worth.outcome != "answered":
             self.outcomes[call.id] = found.worth.outcome
         return found
+
+    def _vote(self, label: Label, text: str) -> Vote:
+        assert self._judge is not None
+        return Vote(label.teacher, self._judge(text, label.answer), label.answer)
 
     def notes(self, examples: Sequence[Example]) -> Iterator[str]:
         """Say how many of the split examples have no label, and what that means for each part."""

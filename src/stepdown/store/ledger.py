@@ -96,7 +96,7 @@ _SPENT = """SELECT sends.state, sends.cost, bound, items.cost FROM sends LEFT JO
 _LABELS = """SELECT seq, key, task, item, teacher, why, outcome, answer, probability, source,
         repeat, usage, cost, time
     FROM items WHERE task = ? AND state = 'parsed' AND seq > ? ORDER BY seq LIMIT 500"""
-_REQUESTS = "SELECT item, request FROM items WHERE task = ? AND request IS NOT NULL"
+_REQUESTS = "SELECT item, request FROM items WHERE task = ? AND why = 'synthetic'"
 
 _PAID = {None: "unknown", False: "free", True: "useless"}
 _SPARE_BYTES = 4 * 1024 * 1024
