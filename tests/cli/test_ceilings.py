@@ -2,7 +2,12 @@
 
 from tests.cli.story import call
 
+from stepdown.cli.ceilings import asked_ceiling
+from stepdown.core.anatomy import Anatomy, Field
+from stepdown.core.calls import Answer, Call, Message, Request
 from stepdown.core.ceilings import ceiling_of
+from stepdown.core.labels import Label
+from stepdown.core.tasks import Signature, Task, Verdict
 from stepdown.workspace import Workspace
 from stepdown.workspace.ceilings import publish_ceiling
 
@@ -24,3 +29,39 @@ def test_training_is_refused_until_a_larger_budget_is_stated(space, capsys):
     out = capsys.readouterr().out
     assert "teacher agrees with itself" in out
     assert "100 items by gpt-5.2, asked 2 times each" in " ".join(out.split())
+
+
+def answered(item, answer, repeat=0, why="again"):
+    return Label(f"{item}-{repeat}", "t", item, "m", why, "answered", Answer(answer), repeat=repeat)
+
+
+def logged(item, answer, model="m", tier=""):
+    return Call(item, Request(model, (Message("user", item),)), Answer(answer), model, tier=tier)
+
+
+def test_the_logs_answer_counts_where_it_is_the_teachers():
+    anatomy = Anatomy("text", (Field("", "choice", values=("a", "b"), distinct=2),), 1, 1.0, 1.0)
+    task = Task("t", "t", Signature(), anatomy, Verdict("distil"))
+    labels = {
+        "same": [answered("same", "a")],
+        "other": [answered("other", "b")],
+        "refused": [answered("refused", "I'm sorry, I can't help with that.")],
+        "others": [answered("others", "a")],
+        "twice": [answered("twice", "a", 0), answered("twice", "A ", 1)],
+        # What was chosen is hard, or odd: it says nothing of the others.
+        "chosen": [answered("chosen", "a", why="uncertain"), answered("chosen", "b", 1)],
+    }
+    calls = [
+        logged("same", "a"),
+        logged("same", "b"),
+        logged("other", "a"),
+        logged("refused", "a"),
+        logged("others", "b", "x"),
+        logged("twice", "b", tier="small"),
+        logged("chosen", "a"),
+    ]
+    made = asked_ceiling(task, calls, labels, "now")
+    assert (made.items, made.teacher, made.made_at) == (4, "m", "now")
+    assert made.agreement.count == 2
+    assert asked_ceiling(task, calls, {}, "now") is None
+    assert asked_ceiling(task, calls, {"chosen": labels["chosen"]}, "now") is None

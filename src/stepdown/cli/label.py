@@ -6,6 +6,15 @@ from typing import Any
 import click
 
 from stepdown.cli import steps
+from stepdown.cli.asides import (
+    REPEATS_HELP,
+    Asides,
+    asides_of,
+    ask_others,
+    ask_repeats,
+    say_asides,
+)
+from stepdown.cli.ceilings import refuse_too_tight
 from stepdown.cli.labelling import BY_HAND, ask_teacher
 from stepdown.cli.options import Session, common, print_json
 from stepdown.cli.questions import Wanted
@@ -31,6 +40,10 @@ __all__ = ["label"]
     show_default=True,
     help="Questions under way at once.",
 )
+@click.option("--repeats", type=click.IntRange(0, 9), default=0, help=REPEATS_HELP)
+@click.option(
+    "--also-teacher", "also", multiple=True, metavar="M2", help="Who is asked the same; may repeat."
+)
 @click.option("--hold-unknown", "hold", is_flag=True, help="Ask nothing that may be paid twice.")
 @click.option("--dry-run", is_flag=True, help="Estimate, and ask nothing.")
 @click.option("--review", "reviewing", is_flag=True, help="Judge answers: doubted, or -n random.")
@@ -46,6 +59,8 @@ def label(
     teacher: str | None,
     reviewing: bool,
     html: Path | None,
+    repeats: int,
+    also: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Split TASK's answered calls into train, calibration and test with nothing on two sides.
@@ -57,11 +72,14 @@ def label(
         review(session, found, options["count"], html)
         return
     if teacher is not None:
-        _pay(session, found, Wanted(teacher, **options))
+        _pay(session, found, Wanted(teacher, **options), asides_of(teacher, repeats, also))
         return
     given = {name for name, value in options.items() if value}
-    if given - {"concurrency"}:
-        raise UsageError("--max-usd, -n, --hold-unknown and --dry-run go with --teacher M; add it.")
+    if given - {"concurrency"} or repeats or also:
+        raise UsageError(
+            "--max-usd, -n, --repeats, --also-teacher, --hold-unknown and --dry-run go with "
+            "--teacher M; add it."
+        )
     with progress_bar() as progress:
         dataset = steps.label_task(session, found, progress)
     if session.json:
@@ -69,20 +87,28 @@ def label(
     _tell(session, found, dataset)
 
 
-def _pay(session: Session, task: Task, wanted: Wanted) -> None:
+def _pay(session: Session, task: Task, wanted: Wanted, asides: Asides) -> None:
+    refuse_too_tight(session, task)
+    before = ask_repeats(session, task, wanted, asides)
+    wanted = asides.joined(wanted)
     estimate, paid = ask_teacher(session, task, wanted)
+    if paid is not None and not paid.sitting.stopped:
+        before += ask_others(session, task, wanted, asides)
     again = session.typed(f"stepdown label {task.name} --teacher {wanted.teacher}")
     if paid is None:
         if session.json:
             print_json(estimate_json(task.name, wanted.teacher, estimate))
         for line in estimate_lines(task.name, wanted.teacher, estimate):
             say(line)
+        say_asides(asides, estimate)
         next_step(f"{again} --max-usd X")
         return
     ended = paid.sitting.stopped and not paid.sitting.capped
     dataset, why = (None, paid.sitting.stopped) if ended else _dataset(session, task)
     if session.json:
-        print_json(paid_json(paid) | (_split(task, dataset) if dataset else {"dataset": None}))
+        beside = {"asked_again": [paid_json(one) for one in before]} if before else {}
+        found = _split(task, dataset) if dataset else {"dataset": None}
+        print_json(paid_json(paid) | beside | found)
     else:
         show(paid_table(paid))
     for line in paid_lines(paid):

@@ -8,7 +8,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -16,6 +16,7 @@ import click
 import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS
+from stepdown.cli.again import ALONE
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner
 from stepdown.cli.questions import Plan, Wanted, plan_of, question_of, text_of
@@ -58,13 +59,14 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
     cap = _cap(teacher, wanted.max_usd)
     ledger = Ledger(session.workspace.labels, cleaner(session))
     try:
-        terms = _terms(task, teacher)
+        terms = _terms(task, teacher) | wanted.again.terms
         run = ledger.find(task.id, teacher.model, terms)
         if run is None:
             _tell_forked(ledger.last(task.id, teacher.model), terms)
         with progress_bar() as progress:
             plan = plan_of(session, (task, teacher, run), ledger, wanted, progress)
-        share = session.config.defaults.second_questions
+        # What is asked again is asked in the same words: in others it would be another question.
+        share = session.config.defaults.second_questions if wanted.again == ALONE else 0.0
         add_seconds((task, teacher, terms), ledger, plan, share, wanted.hold)
         estimate = _estimate(task, teacher, plan, cap, wanted.concurrency)
         if wanted.dry_run:
@@ -77,7 +79,8 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
                 "many of them again, and `stepdown serve` collects new ones."
             )
         run = run or ledger.begin(task.id, teacher.model, terms)
-        asking = _ask_terms(teacher, wanted, cap, ledger.spend(run.id))
+        spends = [ledger.spend(run.id), *_spent_beside(session, task, ledger, wanted)]
+        asking = _ask_terms(teacher, wanted, cap, spends)
         with progress_bar() as progress:
             sitting = _sit((task, teacher, run), ledger, plan, asking, progress)
         spend, labels = ledger.spend(run.id), ledger.done(run.id)
@@ -109,8 +112,9 @@ def _terms(task: Task, teacher: Teacher) -> dict[str, str]:
 
 
 def _tell_forked(before: LabelRun | None, terms: Mapping[str, str]) -> None:
-    if before is not None:
-        other = " and ".join(name for name in terms if before.terms.get(name) != terms[name])
+    known: Mapping[str, str] = {} if before is None else before.terms
+    other = " and ".join(name for name in terms if name in known and known[name] != terms[name])
+    if other:
         say(f"The {other} is not what it was before: this is a new run, not mixed with that one.")
 
 
@@ -153,15 +157,27 @@ def _confirm(
         )
 
 
-def _ask_terms(teacher: Teacher, wanted: Wanted, cap: int | None, spend: Spend) -> AskTerms:
-    if cap is not None and spend.at_most is None:
+def _spent_beside(session: Session, task: Task, ledger: Ledger, wanted: Wanted) -> Iterator[Spend]:
+    """Yield what the other runs of the command have spent: one cap holds for all of them."""
+    for name, again in wanted.others:
+        teacher = teacher_of(session, name)
+        run = ledger.find(task.id, teacher.model, _terms(task, teacher) | again.terms)
+        if run is not None:
+            yield ledger.spend(run.id)
+
+
+def _ask_terms(
+    teacher: Teacher, wanted: Wanted, cap: int | None, spends: Sequence[Spend]
+) -> AskTerms:
+    known = [spend.at_most for spend in spends if spend.at_most is not None]
+    if cap is not None and len(known) < len(spends):
         why = "what this run has spent before can't be held against --max-usd"
         raise Refusal(_UNKNOWN_PRICE.format(model=teacher.model, why=why))
     own = teacher.terms
     return AskTerms(
         wanted.concurrency,
         cap,
-        spend.at_most or 0,
+        sum(known),
         (own.requests_per_minute, own.tokens_per_minute),
         own.answer_seconds,
         wanted.hold,

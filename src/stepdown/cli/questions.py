@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from stepdown.cli import steps
+from stepdown.cli.again import ALONE, Again, again_picks
 from stepdown.cli.options import Session
 from stepdown.cli.teachers import Teacher
 from stepdown.core.calls import TEACHERS, Call, Request
@@ -26,7 +27,7 @@ _USUAL = 500
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What the command was asked for."""
+    """What the command was asked for; `others` are the runs that share its cap."""
 
     teacher: str
     count: int | None = None
@@ -34,6 +35,8 @@ class Wanted(msgspec.Struct, frozen=True):
     concurrency: int = 8
     hold: bool = False
     dry_run: bool = False
+    again: Again = ALONE
+    others: tuple[tuple[str, Again], ...] = ()
 
 
 class Plan(msgspec.Struct):
@@ -66,6 +69,9 @@ def plan_of(
     """Return what there is to ask; nothing is written."""
     task, teacher, run = at
     kept = list(ledger.kept(run.id)) if run else []
+    if wanted.again != ALONE:
+        picks = again_picks(session, task, teacher.model, wanted.again, progress)
+        return _planned(teacher, ledger, kept, picks, hold=wanted.hold)
     plan = Plan(ledger.done(run.id) if run else 0)
     waiting = [one for one in kept if one.raw is None]
     begun = [one for one in waiting if not (wanted.hold and one.unknown)]
@@ -91,6 +97,27 @@ def plan_of(
     plan.asked += [one for one in fresh if one[0].raw is None]
     plan.again = sum(one.reserved.why == "again" for one, _ in fresh if one.raw is None)
     plan.fewer = len(fresh) < more
+    return plan
+
+
+def _planned(
+    teacher: Teacher, ledger: Ledger, kept: Sequence[Kept], picks: Sequence[Pick], *, hold: bool
+) -> Plan:
+    """Return what of these picks there is to ask; what any run has an answer to is there."""
+    unread = {one.reserved.key: one for one in kept if one.raw is not None}
+    plan = Plan(0)
+    for pick in picks:
+        key = key_of(teacher, pick.request, pick.repeat)
+        told = (pick.item, pick.why, pick.probability, pick.source, pick.repeat)
+        before = (ledger.found(key) or ("", Kept(Reserved(key, *told))))[1]
+        if key in unread:
+            plan.raw.append((before, pick.request))
+        elif before.raw is not None:
+            plan.had += 1
+        elif hold and before.unknown:
+            plan.held += 1
+        else:
+            plan.asked.append((before, pick.request))
     return plan
 
 

@@ -6,7 +6,7 @@ Commands, `run` and `demo` are made of these; nothing here prints.
 import contextlib
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,7 @@ import msgspec
 from stepdown import __version__
 from stepdown.audit import AuditTerms, Counting, report_on
 from stepdown.cli.beside import answering
+from stepdown.cli.ceilings import asked_ceiling
 from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner
@@ -39,7 +40,7 @@ from stepdown.store.ledger import read_labels
 from stepdown.web import proof_page
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import Manifest, verify_student
-from stepdown.workspace.ceilings import read_ceiling
+from stepdown.workspace.ceilings import publish_ceiling, read_ceiling
 from stepdown.workspace.columns import note_columns
 from stepdown.workspace.files import publish_file
 from stepdown.workspace.gold import read_gold
@@ -55,6 +56,7 @@ __all__ = [
     "current_student",
     "label_task",
     "label_tasks",
+    "measure_ceiling",
     "now",
     "open_student",
     "promote",
@@ -135,8 +137,10 @@ def label_tasks(
         shards = {task.id: stack.enter_context(tempfile.TemporaryFile()) for task in tasks}
         _distribute(session, tasks, shards, progress)
         for task in tasks:
+            labels = _paid_labels(session, task)
+            _publish_ceiling(session, task, _calls_in(shards[task.id]), labels)
             try:
-                yield task, _label(session, task, _calls_in(shards[task.id]))
+                yield task, _label(session, task, _calls_in(shards[task.id]), labels)
             except Refusal as error:
                 yield task, error
 
@@ -159,7 +163,9 @@ def _calls_in(shard: IO[bytes]) -> Iterator[Call]:
         yield decode(shard.read(int.from_bytes(size, "big")))
 
 
-def _label(session: Session, task: Task, calls: Iterator[Call]) -> Dataset:
+def _label(
+    session: Session, task: Task, calls: Iterator[Call], labels: Mapping[str, Sequence[Label]]
+) -> Dataset:
     terms = session.terms(task.name)
     # One student alone, proved for the first time, is the least that a certificate takes.
     delta = proof_terms(session, task, 1).delta
@@ -171,13 +177,27 @@ def _label(session: Session, task: Task, calls: Iterator[Call]) -> Dataset:
         budget=terms.error_budget,
         confidence=1.0 - delta,
         gold=gold,
-        labels=_paid_labels(session, task),
+        labels=labels,
         guard=Guard(source_share=defaults.source_share, quarantine=defaults.quarantine),
     )
     dataset = noting(dataset, redaction_note(session.config.store.redaction))
     path = session.workspace.folder(task.id) / f"dataset-{dataset.id}.jsonl"
     publish_file(path, save_dataset(dataset))
     return dataset
+
+
+def measure_ceiling(session: Session, task: Task, progress: Progress = silent) -> None:
+    """Publish how often a teacher that was asked again agrees with itself; see `asked_ceiling`."""
+    calls = all_calls(session, task.sources, progress)
+    _publish_ceiling(session, task, calls, _paid_labels(session, task))
+
+
+def _publish_ceiling(
+    session: Session, task: Task, calls: Iterable[Call], labels: Mapping[str, Sequence[Label]]
+) -> None:
+    found = asked_ceiling(task, calls, labels, now())
+    if found is not None:
+        publish_ceiling(session.workspace.folder(task.id) / "ceiling.json", found)
 
 
 def _paid_labels(session: Session, task: Task) -> dict[str, list[Label]]:

@@ -1,0 +1,93 @@
+"""Asking again: the same teacher to see how often it agrees with itself, others to have a vote.
+
+Each is a run of its own in the ledger, so that a stopped one goes on, under one cap with the rest.
+"""
+
+import heapq
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from stepdown.cli import steps
+from stepdown.cli.options import Session
+from stepdown.core.calls import TEACHERS, Call, Request
+from stepdown.core.fingerprint import uniform
+from stepdown.core.labels import Label, Pick
+from stepdown.core.ports import Progress
+from stepdown.core.tasks import Task, TaskIndex
+from stepdown.store.ledger import read_labels, read_requests
+
+__all__ = ["ALONE", "REPEATED", "Again", "again_picks"]
+
+REPEATED = 100
+"""How many items are asked again: their agreement is known to within about 5 points."""
+
+
+class Again(msgspec.Struct, frozen=True):
+    """What is asked a second time: a sample until each has `repeats` more answers, or the items
+    that the teacher called `beside` was asked."""
+
+    repeats: int = 0
+    beside: str = ""
+
+    @property
+    def terms(self) -> dict[str, str]:
+        """What tells its run from others; {} for an ordinary one."""
+        if self.beside:
+            return {"asked beside": self.beside}
+        return {"asked again": str(REPEATED)} if self.repeats else {}
+
+
+ALONE = Again()
+
+
+def again_picks(
+    session: Session, task: Task, model: str, again: Again, progress: Progress
+) -> list[Pick]:
+    """Return what to ask of `model` a second time; what it has answered already is known by key."""
+    calls = _calls(session, task, progress)
+    if again.beside:
+        return list(_beside(session, task, again.beside, calls))
+    return _repeats(calls, model, again.repeats)
+
+
+def _calls(session: Session, task: Task, progress: Progress) -> Iterator[Call]:
+    index = TaskIndex(session.workspace.tasks())
+    for call in steps.all_calls(session, task.sources, progress):
+        found = index.recognise(call.request, call.task)
+        if found is not None and found[0].id == task.id:
+            yield call
+
+
+def _repeats(calls: Iterator[Call], model: str, repeats: int) -> list[Pick]:
+    """Return the sample's questions; the log's answer is one, where it is this teacher's."""
+    total = 0
+
+    def answered() -> Iterator[tuple[float, str, Call]]:
+        nonlocal total
+        for call in calls:
+            if call.tier in TEACHERS:
+                total += 1
+                yield uniform(f"again {call.id}"), call.id, call
+
+    drawn = heapq.nsmallest(REPEATED, answered(), key=lambda one: one[:2])
+    share = min(1.0, REPEATED / max(total, 1))
+    return [
+        Pick(item, call.request, "again", share, repeat=number)
+        for _, item, call in drawn
+        for number in range(model in (call.model, call.request.model), repeats + 1)
+    ]
+
+
+def _beside(session: Session, task: Task, teacher: str, calls: Iterator[Call]) -> Iterator[Pick]:
+    path = session.workspace.labels
+    asked: Mapping[str, Label] = {
+        one.item: one
+        for one in read_labels(path, task.id)
+        if one.teacher == teacher and one.why != "again"
+    }
+    kept = read_requests(path, task.id)
+    requests: dict[str, Request] = {item: kept[item] for item in kept if item in asked}
+    requests |= {call.id: call.request for call in calls if call.id in asked}
+    for item, request in requests.items():
+        yield Pick(item, request, "again", asked[item].probability, asked[item].source)

@@ -1,0 +1,105 @@
+"""What `stepdown label --teacher` asks beside its main questions: repeats, and other teachers."""
+
+import click
+import msgspec
+
+from stepdown.audit.prices import ATTODOLLARS
+from stepdown.cli import steps
+from stepdown.cli.again import ALONE, REPEATED, Again
+from stepdown.cli.ceilings import refuse_too_tight
+from stepdown.cli.labelling import BY_HAND, ask_teacher
+from stepdown.cli.options import Session
+from stepdown.cli.questions import Wanted
+from stepdown.cli.telling import Estimate, Paid, estimate_lines, paid_lines, paid_table
+from stepdown.core import display
+from stepdown.core.tasks import Task
+from stepdown.errors import Refusal
+from stepdown.render import progress_bar, say, show
+
+__all__ = ["REPEATS_HELP", "Asides", "asides_of", "ask_others", "ask_repeats", "say_asides"]
+
+REPEATS_HELP = f"Ask {REPEATED} items until each has K more answers: does M agree with itself?"
+
+
+class Asides(msgspec.Struct, frozen=True):
+    """The runs of a command: its teacher's, and what is asked beside that."""
+
+    runs: tuple[tuple[str, Again], ...]
+
+    @property
+    def repeats(self) -> int:
+        """How often the sample is asked again."""
+        return max(again.repeats for _, again in self.runs)
+
+    @property
+    def others(self) -> list[str]:
+        """The other teachers."""
+        return [name for name, again in self.runs if again.beside]
+
+    def joined(self, wanted: Wanted, at: int = 0) -> Wanted:
+        """Return what is wanted in the run at that place, under one cap with the others."""
+        name, again = self.runs[at]
+        others = tuple(run for place, run in enumerate(self.runs) if place != at)
+        return msgspec.structs.replace(wanted, teacher=name, again=again, others=others)
+
+
+def asides_of(teacher: str, repeats: int, also: tuple[str, ...]) -> Asides:
+    """Return the runs: the main one first, then the repeats, then the others."""
+    runs = [(teacher, ALONE)]
+    runs += [(teacher, Again(repeats=repeats))] if repeats else []
+    runs += [(name, Again(beside=teacher)) for name in dict.fromkeys(also) if name != teacher]
+    return Asides(tuple(runs))
+
+
+def ask_repeats(session: Session, task: Task, wanted: Wanted, asides: Asides) -> list[Paid]:
+    """Ask the sample again before anything else: what it rules out need not be paid for.
+
+    Raises:
+        Refusal: the teacher disagrees with itself more than the budget allows.
+    """
+    if not asides.repeats:
+        return []
+    paid = _ask(session, task, asides.joined(wanted, 1))
+    if paid:
+        with progress_bar() as progress:
+            steps.measure_ceiling(session, task, progress)
+        refuse_too_tight(session, task)
+    return paid
+
+
+def ask_others(session: Session, task: Task, wanted: Wanted, asides: Asides) -> list[Paid]:
+    """Ask each other teacher what the first was asked."""
+    first = len(asides.runs) - len(asides.others)
+    places = range(first, len(asides.runs))
+    return [one for at in places for one in _ask(session, task, asides.joined(wanted, at))]
+
+
+def _ask(session: Session, task: Task, wanted: Wanted) -> list[Paid]:
+    estimate, paid = ask_teacher(session, task, wanted)
+    if paid is None:
+        for line in estimate_lines(task.name, wanted.teacher, estimate):
+            say(line)
+        return []
+    if not session.json:
+        show(paid_table(paid))
+    for line in paid_lines(paid):
+        say(line)
+    if paid.sitting.stopped == BY_HAND:
+        raise click.exceptions.Exit(130)
+    if paid.sitting.stopped:
+        why = paid.sitting.stopped.rstrip(".")
+        raise Refusal(f"Not all was asked ({why}); the same command goes on where this ended.")
+    return [paid]
+
+
+def say_asides(asides: Asides, estimate: Estimate) -> None:
+    """Say what would be asked beside the main questions, and what it would cost."""
+    if not asides.repeats:
+        each = estimate.expected / estimate.items if estimate.expected and estimate.items else None
+        usd = None if each is None else display.money(REPEATED * each / ATTODOLLARS)
+        say(
+            f"How often the teacher agrees with itself is not asked; --repeats 1 would, with about "
+            f"{REPEATED} questions more: {usd or 'an unknown price'}."
+        )
+    for name in asides.others:
+        say(f"{name} is asked the same {display.plural(estimate.items, 'question')}, at its price.")

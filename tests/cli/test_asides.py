@@ -1,0 +1,114 @@
+"""`--repeats` and `--also-teacher`: what is asked again, under one cap, and what comes of it."""
+
+import pytest
+from tests.cli.story import TOPICS, call
+from tests.cli.teaching import WRITTEN, topic_of
+from tests.cli.test_labelling import Desk, audited, desk, teacher
+
+from stepdown.audit.prices import ATTODOLLARS
+from stepdown.cli.again import ALONE, Again
+from stepdown.cli.asides import asides_of
+from stepdown.workspace.ceilings import read_ceiling
+
+__all__ = ["audited", "desk", "teacher"]
+
+
+def ceiling(desk: Desk):
+    return read_ceiling(desk.workspace / "tasks" / desk.task["id"] / "ceiling.json")
+
+
+class Fickle:
+    """Answers every fifth message differently each time that it is asked."""
+
+    def __init__(self, every=5):
+        self.every = every
+        self.asked = {}
+
+    def __call__(self, text):
+        at = self.asked[text] = self.asked.get(text, -1) + 1
+        if int(text.split()[-1]) % self.every:
+            return topic_of(text)
+        return sorted(TOPICS)[at % len(TOPICS)]
+
+
+def test_the_runs_of_a_command():
+    runs = asides_of("m", 2, ("n", "m", "n")).runs
+    assert runs == (("m", ALONE), ("m", Again(repeats=2)), ("n", Again(beside="m")))
+    assert asides_of("m", 0, ()).runs == (("m", ALONE),)
+
+
+def test_a_teacher_that_agrees_with_itself_has_a_ceiling(desk, teacher):
+    told = desk("--max-usd", "9", "-n", "50", "--repeats", "1", "--budget", "0.05")
+    assert desk.status == 0
+    (again,) = told["asked_again"]
+    # The log's answers are another model's: it takes two of this one's.
+    assert again["calls"] == 200
+    made = ceiling(desk)
+    assert (made.items, made.asked, made.teacher) == (100, 2, "big")
+    assert made.agreement.estimate == 1.0
+    spent = again["spend"]["attodollars"] + told["spend"]["attodollars"]
+    assert spent == teacher.billed
+    more = desk("--max-usd", "9", "-n", "50", "--repeats", "1", "--budget", "0.05")
+    assert (more["calls"], more["asked_again"][0]["calls"]) == (0, 0)
+    third = desk("--max-usd", "9", "-n", "50", "--repeats", "2", "--budget", "0.05")
+    assert third["asked_again"][0]["calls"] == 100
+    assert ceiling(desk).asked == 3
+
+
+def test_a_budget_below_the_disagreement_is_refused_before_the_rest_is_paid(desk, teacher):
+    teacher.answer = Fickle()
+    told = desk("--max-usd", "9", "-n", "50", "--repeats", "1", "--budget", "0.02")
+    assert desk.status == 1
+    assert "disagrees with itself in at least" in told["error"]["message"]
+    assert len(teacher.bill) == 200
+    assert 0.6 < ceiling(desk).agreement.estimate < 0.95
+    # It is known now: nothing more is asked until a larger budget is stated.
+    desk("--max-usd", "9", "-n", "50", "--budget", "0.02")
+    assert (desk.status, len(teacher.bill)) == (1, 200)
+    desk("--max-usd", "9", "-n", "50", "--budget", "0.4")
+    assert desk.status == 0
+    # Some of the 50 were among the sample: their answers are there.
+    assert 200 < len(teacher.bill) < 250
+
+
+def test_two_teachers_vote_and_what_they_dispute_teaches_nothing(desk, teacher):
+    teacher.answer = Fickle()
+    told = desk("--max-usd", "9", "-n", "120", "--also-teacher", "other", "--budget", "0.05")
+    assert desk.status == 0
+    assert [one["teacher"] for one in told["asked_again"]] == ["other"]
+    assert told["asked_again"][0]["calls"] == 120
+    labels = desk.labels()
+    assert len(labels) == 240
+    assert {one.teacher for one in labels} == {"big", "other"}
+    assert any("they contradict each other" in note for note in told["split"]["notes"])
+    again = desk("--max-usd", "9", "-n", "120", "--also-teacher", "other", "--budget", "0.05")
+    assert (again["calls"], again["asked_again"][0]["calls"]) == (0, 0)
+
+
+def test_one_cap_holds_for_all_runs_of_a_command(desk, teacher):
+    desk("--max-usd", "9", "-n", "1", "--repeats", "1", "--budget", "0.05")
+    spent, asked = teacher.billed, len(teacher.bill)
+    most = max(cost for _, cost in teacher.bill)
+    # What a question may cost at most stays free under the cap; beside it there is room for ten.
+    bound = 4096 * WRITTEN + most
+    cap = (spent + bound + 10 * most) / ATTODOLLARS
+    options = ("-n", "120", "--repeats", "1", "--also-teacher", "other", "--budget", "0.05")
+    for _ in range(2):
+        desk("--max-usd", repr(cap), *options)
+        assert "The cap is reached" in desk.said
+        assert teacher.billed <= cap * ATTODOLLARS
+    assert 5 < len(teacher.bill) - asked < 40
+
+
+def test_what_it_would_cost_is_said(desk, teacher):
+    desk("--dry-run", "-n", "50", "--also-teacher", "other")
+    assert "--repeats 1 would, with about 100 questions more: $" in desk.said
+    assert "other is asked the same 50 questions" in desk.said
+    desk("--dry-run", "-n", "50", "--repeats", "2")
+    assert "300 questions to big" in desk.said
+    assert teacher.bill == []
+
+
+@pytest.mark.parametrize("options", [("--repeats", "1"), ("--also-teacher", "x")])
+def test_they_go_with_a_teacher(desk, options):
+    assert call("label", desk.task["name"], "--workspace", desk.workspace, *options) == 2
