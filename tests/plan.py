@@ -36,6 +36,7 @@ PROMISES = {
     "L-3": "labelling killed at any fsync: one stored label, and never one without its bytes",
     "L-4": "a teacher that fails in any way: counted, three tries at most, the cap kept",
     "L-5": "labelling under changed terms is another run, never mixed",
+    "L-6": "a batch whose creation was killed is found again: never a second one",
     "L-7": "workers and driver of a Ray cluster killed: the same result, and nothing left",
     "M-1": "an artefact with one byte changed is refused before it is parsed",
     "M-3": "no artefact, however made, runs code",

@@ -19,7 +19,8 @@ from stepdown.providers.anthropic import PROVIDER as ANTHROPIC
 from stepdown.providers.openai_compatible import PROVIDER as OPENAI
 from stepdown.store.ledger import Ledger, read_labels, read_spend
 
-MOST, USED = Usage(200, 20), Usage(100, 10)
+MOST = Usage(200, 20)
+TERMS = {"address": "a"}
 BOTH = pytest.mark.parametrize("provider", [OPENAI, ANTHROPIC], ids=["openai", "anthropic"])
 CREATE = {OPENAI: "POST /v1/batches", ANTHROPIC: "POST /v1/messages/batches"}
 LOOK = {OPENAI: "GET /v1/batches/{id}", ANTHROPIC: "GET /v1/messages/batches/{id}"}
@@ -52,7 +53,7 @@ class Desk:
         """One sitting; `during` has the batcher in its hands meanwhile, on another thread."""
         ledger = Ledger(self.path)
         try:
-            run = ledger.find("t", "m", {}) or ledger.begin("t", "m", {})
+            run = ledger.find("t", "m", TERMS) or ledger.begin("t", "m", TERMS)
             known = {one.reserved.key: one for one in ledger.kept(run.id)}
             keys = [f"{word}-{n}" for n, word in enumerate(words)]
             ledger.commit(run.id, [Reserved(key, key, "random") for key in keys])
@@ -65,7 +66,7 @@ class Desk:
             assert known.keys() <= set(keys) or not known
             books = Books(
                 lambda steps: ledger.commit(run.id, steps),
-                lambda: ledger.batches("t", "m"),
+                lambda: ledger.batches("t", "m", "a"),
                 ledger.sent_in,
             )
             spent = ledger.spend(run.id).at_most or 0
@@ -82,7 +83,7 @@ class Desk:
             except asyncio.CancelledError:
                 return batcher.sitting
             finally:
-                self.open = ledger.batches("t", "m")
+                self.open = ledger.batches("t", "m", "a")
         finally:
             ledger.close()
 

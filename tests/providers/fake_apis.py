@@ -30,6 +30,7 @@ class Fake:
     """What both APIs remember; `script` is what a test changes."""
 
     def __init__(self):
+        self.answer = last_word
         self.files = {}
         self.batches = []  # newest first
         self.message_batches = []
@@ -45,20 +46,24 @@ class Fake:
             "batches": len(self.batches),
             "message_batches": len(self.message_batches),
             "items": self.items,
+            "waiting": self.waiting,
         }
 
 
-def said_to(text):
-    """Return (status, word) for the last word of a text."""
-    word = text.split()[-1].strip('."')
-    return {"bad": 400, "busy": 429}.get(word, 200), word
+def last_word(text):
+    return text.split()[-1].strip('."')
 
 
-def chat(body):
+def said_to(text, answer):
+    """Return (status, answer) for a text."""
+    return {"bad": 400, "busy": 429}.get(last_word(text), 200), answer(text)
+
+
+def chat(body, answer=last_word):
     """Answer a chat request: (status, body)."""
     if not body.get("messages"):
         return 400, {"error": {"message": "no messages", "type": "invalid_request_error"}}
-    status, word = said_to(body["messages"][-1]["content"])
+    status, word = said_to(body["messages"][-1]["content"], answer)
     if status != 200:
         return status, {"error": {"message": word, "type": "invalid_request_error", "code": None}}
     message = {"role": "assistant", "content": word, "refusal": None}
@@ -78,7 +83,7 @@ def anthropic_error(status, kind, message):
     return status, {"type": "error", "error": {"type": kind, "message": message}}
 
 
-def message(body):
+def message(body, answer=last_word):
     """Answer a messages request: (status, body)."""
     strange = set(body).difference(KNOWN)
     if strange or not isinstance(body.get("max_tokens"), int) or not body.get("messages"):
@@ -87,7 +92,7 @@ def message(body):
     text = (
         content if isinstance(content, str) else content[-1].get("text") or content[-1]["content"]
     )
-    status, word = said_to(text)
+    status, word = said_to(text, answer)
     if status != 200:
         kind = "invalid_request_error" if status == 400 else "rate_limit_error"
         return anthropic_error(status, kind, word)
@@ -179,7 +184,7 @@ def finished(fake, batch, lines):
             wrong.append(head | {"response": None, "error": error})
             continue
         fake.items.append(line["custom_id"])
-        status, body = chat(line["body"])
+        status, body = chat(line["body"], fake.answer)
         reply = {"status_code": status, "request_id": f"req_{number}", "body": body}
         (good if status == 200 else wrong).append(head | {"response": reply, "error": None})
     batch["request_counts"] = {"total": len(lines), "completed": len(good), "failed": len(wrong)}
@@ -234,7 +239,7 @@ def message_polled(fake, batch, root):
             result = {"type": "canceled" if fake.script["end"] == "cancelled" else "expired"}
         else:
             fake.items.append(one["custom_id"])
-            status, body = message(one["params"])
+            status, body = message(one["params"], fake.answer)
             result = {"type": "succeeded", "message": body}
             if status != 200:
                 result = {"type": "errored", "error": body}
@@ -258,13 +263,13 @@ class Endpoints:
     async def chat(self, request):
         body = await request.json()
         self.fake.asked.append(body)
-        status, said = chat(body)
+        status, said = chat(body, self.fake.answer)
         return web.json_response(said, status=status, headers={"retry-after": "7"})
 
     async def message(self, request):
         body = await request.json()
         self.fake.asked.append(body)
-        status, said = message(body)
+        status, said = message(body, self.fake.answer)
         return web.json_response(said, status=status, headers={"retry-after": "7"})
 
     async def upload(self, request):
@@ -432,7 +437,12 @@ def fake_apis():
 
 
 async def _serve():
-    _, root = await started(Fake())
+    fake = Fake()
+    if "story" in sys.argv:
+        from tests.cli.teaching import topic_of
+
+        fake.answer = topic_of
+    _, root = await started(fake)
     sys.stdout.write(f"{root}\n")
     sys.stdout.flush()
     await asyncio.Event().wait()

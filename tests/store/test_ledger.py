@@ -58,11 +58,12 @@ def test_a_stored_answer_is_not_stored_again(ledger):
 
 def test_a_batch_is_under_way_from_before_it_is_created_until_it_has_ended(ledger):
     run = ledger.begin("t1", "gpt", TERMS)
-    batch = Batched("name", 5.0)
+    batch, address = Batched("name", 5.0), TERMS["address"]
     sent = [Sent(key, 1, 5.0, 10, "name") for key in "ab"]
     ledger.commit(run.id, [*map(reserved, "abc"), batch, *sent, Sent("c", 1, 5.0, 10)])
-    assert ledger.batches("t1", "gpt") == [batch]
-    assert ledger.batches("t1", "other") == ledger.batches("t2", "gpt") == []
+    assert ledger.batches("t1", "gpt", address) == [batch]
+    assert ledger.batches("t1", "other", address) == ledger.batches("t2", "gpt", address) == []
+    assert ledger.batches("t1", "gpt", "http://other/v1") == []
     assert ledger.sent_in("name") == {"a": (1, 10), "b": (1, 10)}
     assert {one.reserved.key: one.batch for one in ledger.kept(run.id)} == {
         "a": "name",
@@ -71,11 +72,11 @@ def test_a_batch_is_under_way_from_before_it_is_created_until_it_has_ended(ledge
     }
     heard = Batched("name", 5.0, "batch_1")
     ledger.commit(run.id, [heard, Stored("a", 1, b"{}", 6.0)])
-    assert ledger.batches("t1", "gpt") == [heard]
+    assert ledger.batches("t1", "gpt", address) == [heard]
     assert ledger.sent_in("name") == {"b": (1, 10)}
     ended = [Failed("b", 1, "not run", paid=False), Batched("name", 5.0, "batch_1", ended=True)]
     ledger.commit(run.id, ended)
-    assert (ledger.batches("t1", "gpt"), ledger.sent_in("name")) == ([], {})
+    assert (ledger.batches("t1", "gpt", address), ledger.sent_in("name")) == ([], {})
     assert all(one.batch == "" for one in ledger.kept(run.id))
 
 

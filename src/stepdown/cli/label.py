@@ -44,6 +44,7 @@ __all__ = ["label"]
 @click.option(
     "--also-teacher", "also", multiple=True, metavar="M2", help="Who is asked the same; may repeat."
 )
+@click.option("--batch", is_flag=True, help="By the API's batches: cheaper, within a day.")
 @click.option("--hold-unknown", "hold", is_flag=True, help="Ask nothing that may be paid twice.")
 @click.option("--dry-run", is_flag=True, help="Estimate, and ask nothing.")
 @click.option("--review", "reviewing", is_flag=True, help="Judge answers: doubted, or -n random.")
@@ -77,8 +78,8 @@ def label(
     given = {name for name, value in options.items() if value}
     if given - {"concurrency"} or repeats or also:
         raise UsageError(
-            "--max-usd, -n, --repeats, --also-teacher, --hold-unknown and --dry-run go with "
-            "--teacher M; add it."
+            "--max-usd, -n, --batch, --repeats, --also-teacher, --hold-unknown and --dry-run go "
+            "with --teacher M; add it."
         )
     with progress_bar() as progress:
         dataset = steps.label_task(session, found, progress)
@@ -94,7 +95,8 @@ def _pay(session: Session, task: Task, wanted: Wanted, asides: Asides) -> None:
     estimate, paid = ask_teacher(session, task, wanted)
     if paid is not None and not paid.sitting.stopped:
         before += ask_others(session, task, wanted, asides)
-    again = session.typed(f"stepdown label {task.name} --teacher {wanted.teacher}")
+    batch = " --batch" if wanted.batch else ""
+    again = session.typed(f"stepdown label {task.name} --teacher {wanted.teacher}{batch}")
     if paid is None:
         if session.json:
             print_json(estimate_json(task.name, wanted.teacher, estimate))

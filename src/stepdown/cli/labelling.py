@@ -8,8 +8,8 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import click
@@ -17,6 +17,7 @@ import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.cli.again import ALONE
+from stepdown.cli.batches import LEFT_RUNNING, batcher_of
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner
 from stepdown.cli.questions import Plan, Wanted, plan_of, question_of, text_of
@@ -31,6 +32,7 @@ from stepdown.core.ports import Progress
 from stepdown.core.tasks import Task
 from stepdown.errors import ConfigError, Refusal, UsageError
 from stepdown.label.asking import Asker, AskTerms, Judge, Sitting
+from stepdown.label.batching import Batcher
 from stepdown.label.outcomes import judge_of
 from stepdown.render import DETAIL, progress_bar, say
 from stepdown.store.ledger import Ledger, read_labels
@@ -39,7 +41,9 @@ from stepdown.wire.openai import parse_answer
 __all__ = ["BY_HAND", "ask_teacher"]
 
 BY_HAND = "It was stopped by hand; what is paid for is kept."
+_WAITING = "Waiting for the answers that are under way; Ctrl-C again leaves them."
 _BYTES_A_TOKEN = 4
+_DAY_S = 86_400.0
 _FULL = "The disk is full; what is paid for is kept: make room and type the same command again."
 _UNKNOWN_PRICE = (
     "Nobody knows what {model} charges, so {why}; set usd_per_million_input and "
@@ -55,7 +59,7 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
         ConfigError: the teacher has no address, its key is not set, or its price is not known.
         Refusal: there is nothing to ask, or the user does not want to.
     """
-    teacher = teacher_of(session, wanted.teacher)
+    teacher = teacher_of(session, wanted.teacher, batch=wanted.batch)
     cap = _cap(teacher, wanted.max_usd)
     ledger = Ledger(session.workspace.labels, cleaner(session))
     try:
@@ -68,7 +72,7 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
         # What is asked again is asked in the same words: in others it would be another question.
         share = session.config.defaults.second_questions if wanted.again == ALONE else 0.0
         add_seconds((task, teacher, terms), ledger, plan, share, wanted.hold)
-        estimate = _estimate(task, teacher, plan, cap, wanted.concurrency)
+        estimate = _estimate(task, teacher, plan, cap, wanted)
         if wanted.dry_run:
             return estimate, None
         if plan.asked:
@@ -82,7 +86,7 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
         spends = [ledger.spend(run.id), *_spent_beside(session, task, ledger, wanted)]
         asking = _ask_terms(teacher, wanted, cap, spends)
         with progress_bar() as progress:
-            sitting = _sit((task, teacher, run), ledger, plan, asking, progress)
+            sitting = _sit((task, teacher, run), ledger, plan, asking, wanted.batch, progress)
         spend, labels = ledger.spend(run.id), ledger.done(run.id)
     finally:
         ledger.close()
@@ -119,10 +123,10 @@ def _tell_forked(before: LabelRun | None, terms: Mapping[str, str]) -> None:
 
 
 def _estimate(
-    task: Task, teacher: Teacher, plan: Plan, cap: int | None, concurrency: int
+    task: Task, teacher: Teacher, plan: Plan, cap: int | None, wanted: Wanted
 ) -> Estimate:
     now = time.time()
-    sizes = [teacher.body(request) for _, request in plan.asked]
+    sizes = [teacher.body(request) for one, request in plan.asked if not one.batch]
     bounds = [teacher.price(most, now) for _, most in sizes]
     most = None if None in bounds else sum(bound or 0 for bound in bounds)
     if cap is not None and most is not None:
@@ -136,7 +140,8 @@ def _estimate(
     if expected is not None and most is not None:
         expected = min(expected, most)
     took = task.latency_p50_ms
-    seconds = None if took is None else len(sizes) * took / 1000.0 / concurrency
+    seconds = None if took is None else len(sizes) * took / 1000.0 / wanted.concurrency
+    seconds = _DAY_S if wanted.batch else seconds
     told = Estimate(plan.had, len(sizes), plan.again, read, written, expected, most, seconds)
     return msgspec.structs.replace(told, second=plan.second, suspicious=plan.suspicious)
 
@@ -189,6 +194,7 @@ def _sit(
     ledger: Ledger,
     plan: Plan,
     terms: AskTerms,
+    batch: bool,
     progress: Progress,
 ) -> Sitting:
     """Reserve what is new, read what was stored, and ask."""
@@ -211,11 +217,14 @@ def _sit(
             if ledger.cramped:
                 loop.call_soon_threadsafe(asker.stop, _FULL)
 
-        asker = Asker(commit, terms, teacher.price, judge, tell)
         questions = (question_of(task, teacher, *one) for one in plan.asked)
-        with _interruptible(asker):
-            async with teacher.connect() as complete:
-                return await asker.ask(questions, complete)
+        if batch:
+            asker = batcher_of((task, teacher, ledger), commit, terms, judge, tell, progress)
+            async with _interruptible(asker, LEFT_RUNNING), teacher.batches() as batches:
+                return await asker.ask(questions, batches)
+        asker = Asker(commit, terms, teacher.price, judge, tell)
+        async with _interruptible(asker, _WAITING), teacher.connect() as complete:
+            return await asker.ask(questions, complete)
 
     reserve(ledger, run, plan)
     ledger.commit(run.id, [_parsed(task, judge, *one) for one in plan.raw])
@@ -230,8 +239,8 @@ def _parsed(task: Task, judge: Judge, one: Kept, request: Request) -> Parsed:
     return Parsed(one.reserved.key, judge(text_of(task, request), answer), answer)
 
 
-@contextmanager
-def _interruptible(asker: Asker) -> Generator[None]:
+@asynccontextmanager
+async def _interruptible(asker: Asker | Batcher, told: str) -> AsyncGenerator[None]:
     """Let the first Ctrl-C wait for what is under way; the second one leaves it."""
     loop, own = asyncio.get_running_loop(), asyncio.current_task()
 
@@ -239,7 +248,7 @@ def _interruptible(asker: Asker) -> Generator[None]:
         if asker.sitting.stopped and own is not None:
             own.cancel()
         asker.stop(BY_HAND)
-        say("Waiting for the answers that are under way; Ctrl-C again leaves them.")
+        say(told)
 
     signals = (signal.SIGINT, signal.SIGTERM)
     for which in signals:

@@ -9,6 +9,7 @@ import msgspec
 
 from stepdown.cli import steps
 from stepdown.cli.again import ALONE, Again, again_picks
+from stepdown.cli.batches import check_batches
 from stepdown.cli.options import Session
 from stepdown.cli.teachers import Teacher
 from stepdown.core.calls import TEACHERS, Call, Request
@@ -35,6 +36,7 @@ class Wanted(msgspec.Struct, frozen=True):
     concurrency: int = 8
     hold: bool = False
     dry_run: bool = False
+    batch: bool = False
     again: Again = ALONE
     others: tuple[tuple[str, Again], ...] = ()
 
@@ -66,8 +68,13 @@ def plan_of(
     wanted: Wanted,
     progress: Progress,
 ) -> Plan:
-    """Return what there is to ask; nothing is written."""
+    """Return what there is to ask; nothing is written.
+
+    Raises:
+        UsageError: a batch that is under way is not wanted.
+    """
     task, teacher, run = at
+    check_batches(ledger, task, teacher, wanted=wanted.batch)
     kept = list(ledger.kept(run.id)) if run else []
     if wanted.again != ALONE:
         picks = again_picks(session, task, teacher.model, wanted.again, progress)

@@ -2,6 +2,9 @@
 
 import os
 from contextlib import AbstractAsyncContextManager
+from fractions import Fraction
+from math import ceil
+from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,7 +15,7 @@ from stepdown.cli.options import Session
 from stepdown.config import TeacherConfig
 from stepdown.core.calls import Answer, Call, Request, Usage
 from stepdown.core.fingerprint import canonical_json, digest
-from stepdown.core.ports import Complete
+from stepdown.core.ports import Batches, BatchProvider, Complete, Provider
 from stepdown.errors import ConfigError
 from stepdown.wire.asking import taught
 
@@ -26,16 +29,24 @@ _NOTHING, _NO_ANSWER = Request("", ()), Answer()
 
 
 class Teacher(msgspec.Struct, frozen=True):
-    """A model behind an API whose answers are paid for."""
+    """A model behind an API whose answers are paid for, at a `share` of their price."""
 
     model: str
     address: str
     key: str | None
     terms: TeacherConfig
+    share: Fraction = Fraction(1)
 
     def connect(self) -> AbstractAsyncContextManager[Complete]:
         """Give what completes requests; see `core.ports.Provider`."""
-        return plugins.provider(_PROVIDERS[self.terms.api]).connect(self.address, self.key)
+        return self._provider().connect(self.address, self.key)
+
+    def batches(self) -> AbstractAsyncContextManager[Batches]:
+        """Give the API's batches."""
+        return cast("BatchProvider", self._provider()).batches(self.address, self.key)
+
+    def _provider(self) -> Provider:
+        return plugins.provider(_PROVIDERS[self.terms.api])
 
     def body(self, request: Request) -> tuple[bytes, Usage]:
         """Return what is sent for a logged request, and the most tokens that it can take."""
@@ -49,6 +60,10 @@ class Teacher(msgspec.Struct, frozen=True):
 
     def price(self, usage: Usage, time: float) -> int | None:
         """Return attodollars: as configured, else by the kept price list; None: unknown."""
+        whole = self._listed(usage, time)
+        return None if whole is None else ceil(whole * self.share)
+
+    def _listed(self, usage: Usage, time: float) -> int | None:
         read, written = self.terms.usd_per_million_input, self.terms.usd_per_million_output
         if read is not None and written is not None:
             each = (round(usd * ATTODOLLARS / 1_000_000) for usd in (read, written))
@@ -59,8 +74,10 @@ class Teacher(msgspec.Struct, frozen=True):
         return cost_of(Call("", _NOTHING, _NO_ANSWER, self.model, time, usage=usage))
 
 
-def teacher_of(session: Session, name: str) -> Teacher:
+def teacher_of(session: Session, name: str, *, batch: bool = False) -> Teacher:
     """Return the teacher of that name: `[teachers.NAME]`, else `[teacher]` with that model.
+
+    With `batch` it is at the price of its API's batches.
 
     Raises:
         ConfigError: it has no address, or its key is not set.
@@ -81,4 +98,6 @@ def teacher_of(session: Session, name: str) -> Teacher:
     key = os.environ.get(variable) if variable else None
     if variable and not key:
         raise ConfigError(f"{where} takes its key from {variable}, which is not set; set it.")
-    return Teacher(terms.model or name, address.rstrip("/"), key, terms)
+    provider = plugins.provider(_PROVIDERS[terms.api])
+    share = cast("BatchProvider", provider).batch_share if batch else Fraction(1)
+    return Teacher(terms.model or name, address.rstrip("/"), key, terms, share)

@@ -101,7 +101,9 @@ def estimate_lines(task: str, teacher: str, estimate: Estimate) -> Iterator[str]
 def _time(seconds: float | None) -> str:
     if seconds is None:
         return "an unknown time"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
 def paid_table(paid: Paid) -> Table:

@@ -158,7 +158,8 @@ class Kept(msgspec.Struct, frozen=True):
     """An item of a run as the ledger has it: what was reserved, and what became of it.
 
     `sends` counts the times that it was sent, `unknown` those whose outcome nobody knows. `raw` is
-    a response that is stored and not yet parsed. `batch` is the batch under way that it is in.
+    a response that is stored and not yet parsed. `batch` is the batch under way that it is in: that
+    outcome will be known.
     """
 
     reserved: Reserved

@@ -53,8 +53,7 @@ _SCHEMA = (
         time REAL NOT NULL, bound TEXT, state TEXT NOT NULL, why TEXT NOT NULL DEFAULT '',
         cost TEXT, batch TEXT NOT NULL, PRIMARY KEY (key, number)) WITHOUT ROWID""",
     "CREATE INDEX sends_of_batch ON sends (batch) WHERE batch <> ''",
-    """CREATE TABLE batches (name TEXT PRIMARY KEY, run TEXT NOT NULL, time REAL NOT NULL,
-        id TEXT NOT NULL, ended INTEGER NOT NULL)""",
+    "CREATE TABLE batches (name TEXT PRIMARY KEY, run TEXT, time REAL, id TEXT, ended INTEGER)",
     f"PRAGMA user_version = {_VERSION}",
 )
 _NEW_RUN = "INSERT INTO runs (id, task, teacher, terms) VALUES (?, ?, ?, ?)"
@@ -68,8 +67,8 @@ _SEND = """INSERT INTO sends (key, number, run, time, bound, batch, state)
     VALUES (?, ?, ?, ?, ?, ?, 'unknown') ON CONFLICT DO NOTHING"""
 _BATCH = """INSERT INTO batches (name, run, time, id, ended) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (name) DO UPDATE SET id = excluded.id, ended = excluded.ended"""
-_BATCHES = """SELECT name, time, id FROM batches WHERE NOT ended
-    AND run IN (SELECT id FROM runs WHERE task = ? AND teacher = ?) ORDER BY time, name"""
+_BATCHES = """SELECT name, time, batches.id FROM batches JOIN runs ON runs.id = run WHERE NOT ended
+    AND task = ? AND teacher = ? AND json_extract(terms, '$.address') = ? ORDER BY time, name"""
 _SENT_IN = "SELECT key, number, bound FROM sends WHERE batch = ? AND state = 'unknown'"
 _MARK = "UPDATE items SET state = 'sent' WHERE key = ? AND state = 'reserved'"
 _STORE = """UPDATE items SET state = 'stored', raw = ?, usage = ?, cost = ?, time = ?
@@ -190,9 +189,9 @@ class Ledger:
         """Return what the run has spent, in all its sittings."""
         return _sum(self._rows(_SPENT, (run, "")))
 
-    def batches(self, task: str, teacher: str) -> list[Batched]:
-        """Return the batches under way of a task and a teacher, oldest first."""
-        return [Batched(*row) for row in self._rows(_BATCHES, (task, teacher))]
+    def batches(self, task: str, teacher: str, address: str) -> list[Batched]:
+        """Return a task's batches that are under way at a teacher's address, oldest first."""
+        return [Batched(*row) for row in self._rows(_BATCHES, (task, teacher, address))]
 
     def sent_in(self, batch: str) -> dict[str, tuple[int, int | None]]:
         """Return the questions of a batch whose outcome is not known yet: number and bound."""
@@ -328,7 +327,7 @@ def _kept(row: Sequence[Any]) -> Kept:
     key, item, why, probability, source, repeat, request, raw, sends, unknown, batch = row
     asked = msgspec.msgpack.decode(request, type=Request) if request else None
     reserved = Reserved(key, item, why, probability, source, repeat, asked)
-    return Kept(reserved, sends, unknown, raw, batch or "")
+    return Kept(reserved, sends, unknown - bool(batch), raw, batch or "")
 
 
 def _sum(rows: Sequence[tuple[Any, ...]]) -> Spend:
