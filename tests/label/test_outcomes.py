@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepdown.core.anatomy import Anatomy, Field
-from stepdown.core.calls import Answer, OutputFormat, Tool, ToolCall
+from stepdown.core.calls import Answer, Call, OutputFormat, Request, Tool, ToolCall
 from stepdown.core.fingerprint import canonical_json
 from stepdown.core.records import read_answer, same_record
 from stepdown.core.tasks import Signature, Task, Verdict
-from stepdown.label.outcomes import judge_of, refuses
+from stepdown.label.outcomes import judge_of, refuses, widened
 
 
 def task(shape, *fields, tools=(), schema=None):
@@ -125,10 +125,19 @@ def test_items_of_a_list_are_looked_at_one_by_one():
 
 
 def test_a_rare_label_of_the_log_is_none_of_another():
-    seen = [{"": "travel"}, {"": "travel"}, {"": "typo"}]
-    judge = judge_of(LABELS, seen)
-    assert judge("", Answer("Travel")).record == {"": "travel"}
+    def logged(answer, tier=""):
+        return Call("c", Request("m", ()), Answer(answer), "m", tier=tier)
+
+    answers = ["travel", "Travel ", "typo", "CARDS"]
+    calls = [*map(logged, answers), logged("ours", "small"), logged("ours", "small")]
+    wide = widened(LABELS, calls)
+    judge = judge_of(wide)
+    assert judge("", Answer("TRAVEL")).record == {"": "travel"}
+    assert judge("", Answer("cards")).record == {"": "Cards"}
     assert judge("", Answer("typo")).outcome == "other_label"
+    assert judge("", Answer("ours")).outcome == "other_label"
+    assert wide.anatomy.fields[0].values == ("Cards", "loans", "travel")
+    assert widened(wide, calls) == wide
 
 
 def test_prose_may_say_sorry_and_more_values_than_are_kept_close_no_set():

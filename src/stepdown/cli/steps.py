@@ -34,6 +34,7 @@ from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError, Refusal
 from stepdown.label import build_dataset, load_dataset, noting, save_dataset
 from stepdown.label.guard import Guard
+from stepdown.label.outcomes import widened
 from stepdown.logs import spool
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
 from stepdown.store.ledger import read_labels
@@ -138,9 +139,10 @@ def label_tasks(
         _distribute(session, tasks, shards, progress)
         for task in tasks:
             labels = _paid_labels(session, task)
-            _publish_ceiling(session, task, _calls_in(shards[task.id]), labels)
+            wide = widened(task, _calls_in(shards[task.id])) if labels else task
+            _publish_ceiling(session, wide, _calls_in(shards[task.id]), labels)
             try:
-                yield task, _label(session, task, _calls_in(shards[task.id]), labels)
+                yield task, _label(session, wide, _calls_in(shards[task.id]), labels)
             except Refusal as error:
                 yield task, error
 

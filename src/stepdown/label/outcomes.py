@@ -5,6 +5,7 @@ a closed set only case and outer space are set right. docs/labelling.md says wha
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -13,13 +14,13 @@ import msgspec
 
 from stepdown.core.align import align
 from stepdown.core.anatomy import Field
-from stepdown.core.calls import Answer, OutputFormat, Tool
+from stepdown.core.calls import TEACHERS, Answer, Call, OutputFormat, Tool
 from stepdown.core.labels import Outcome
 from stepdown.core.records import read_answer, tool_calls, unflatten
 from stepdown.core.tasks import Task
 from stepdown.label.similarity import normalised
 
-__all__ = ["Judge", "RecordJudge", "Worth", "judge_of", "record_judge_of", "refuses"]
+__all__ = ["Judge", "RecordJudge", "Worth", "judge_of", "record_judge_of", "refuses", "widened"]
 
 
 class Worth(msgspec.Struct, frozen=True):
@@ -59,14 +60,14 @@ def refuses(text: str) -> bool:
     return bool(_REFUSING.match(text[:400].replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
 
 
-def judge_of(task: Task, seen: Iterable[Mapping[str, Any]] = ()) -> Judge:
+def judge_of(task: Task) -> Judge:
     """Return what judges the answers to a task's inputs.
 
     In order: a refusal that the provider marks; an answer cut off or of another shape; what
     `record_judge_of` finds. Where that finds a fault in an answer that declines in words, it is a
     refusal.
     """
-    judge_record = record_judge_of(task, seen)
+    judge_record = record_judge_of(task)
     closed = _answers_are_closed(task)
 
     def judge(text: str, answer: Answer) -> Worth:
@@ -83,15 +84,14 @@ def judge_of(task: Task, seen: Iterable[Mapping[str, Any]] = ()) -> Judge:
     return judge
 
 
-def record_judge_of(task: Task, seen: Iterable[Mapping[str, Any]] = ()) -> RecordJudge:
+def record_judge_of(task: Task) -> RecordJudge:
     """Return what judges records as answers to a task's inputs.
 
     In order: the declared schema, or a field missing that always was there; a label outside its
-    closed set; a copied or derived value that does not stand in the input. A closed set has the
-    values that the audit's sample had, and those that at least two of the records `seen` have: a
-    rare label need not have been in the sample.
+    closed set, which has the values that the audit found; a copied or derived value that does not
+    stand in the input.
     """
-    closed = _closed_sets(task, seen)
+    closed = _closed_sets(task)
     schema_fault = _schema_fault_of(task)
     copied = [
         field
@@ -123,23 +123,45 @@ def _answers_are_closed(task: Task) -> bool:
     return task.anatomy.shape == "json"
 
 
-def _closed_sets(task: Task, seen: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def widened(task: Task, calls: Iterable[Call]) -> Task:
+    """Return the task with the labels that at least two of its logged answers have.
+
+    The audit looks at a sample: a rare label need not be in it.
+    """
+    closed = _closed_sets(task)
+    found: Counter[tuple[str, str]] = Counter()
+    spelt: dict[tuple[str, str], Any] = {}
+    for call in calls:
+        record = read_answer(call.answer, task.anatomy.shape) if call.tier in TEACHERS else None
+        for path in closed if record else ():
+            for value in _values((record or {}).get(path)):
+                found[path, _key(value)] += 1
+                spelt.setdefault((path, _key(value)), value)
+    more: dict[str, list[Any]] = {}
+    for (path, key), count in found.most_common():
+        if count > 1 and key not in closed[path]:
+            more.setdefault(path, []).append(spelt[path, key])
+    fields = tuple(
+        msgspec.structs.replace(
+            field, values=(*field.values, *new), distinct=field.distinct + len(new)
+        )
+        if (new := more.get(field.path))
+        else field
+        for field in task.anatomy.fields
+    )
+    return msgspec.structs.replace(
+        task, anatomy=msgspec.structs.replace(task.anatomy, fields=fields)
+    )
+
+
+def _closed_sets(task: Task) -> dict[str, dict[str, Any]]:
     """Return for each choice field its values by what they are compared by."""
-    closed = {
+    return {
         field.path: {_key(value): value for value in reversed(field.values)}
         for field in task.anatomy.fields
         # Of more values than are kept none can be called another.
         if field.kind == "choice" and field.values and field.distinct <= len(field.values)
     }
-    once: set[tuple[str, str]] = set()
-    for record in seen:
-        for path, known in closed.items():
-            for value in _values(record.get(path)):
-                key = _key(value)
-                if key not in known and (path, key) in once:
-                    known[key] = value
-                once.add((path, key))
-    return closed
 
 
 def _values(value: Any) -> list[Any]:
