@@ -148,7 +148,7 @@ class StoreConfig(_Section, frozen=True):
     happens when no more can be captured: `shed` answers on and counts what is missing, `refuse`
     answers 503. `redact` is what is taken out of whatever stepdown keeps (docs/privacy.md), and
     `regions` are the countries, as codes such as DE, whose national phone numbers and ids are known
-    to it.
+    to it. Captured calls are kept for `keep_days`; without it for good.
     """
 
     url: str = "sqlite"
@@ -158,6 +158,7 @@ class StoreConfig(_Section, frozen=True):
     when_full: Literal["shed", "refuse"] = "shed"
     redact: tuple[Kind, ...] = ("credentials",)
     regions: tuple[str, ...] = ()
+    keep_days: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
     @property
     def redaction(self) -> Redaction:

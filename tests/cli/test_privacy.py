@@ -35,7 +35,7 @@ def test_a_screen_passes_over_who_was_forgotten(tmp_path):
     mine = session(tmp_path)
     line = json.dumps({"request": {"user": "ann", "text": SECRET}}).encode()
     assert SECRET.encode() not in (screen_of(mine)(line) or b"")
-    note_forgotten(mine.workspace.forgotten, mark_of("ann"), 1.0)
+    note_forgotten(mine.workspace.forgotten, {mark_of("ann"): 1.0})
     assert screen_of(mine)(line) is None
     assert screen_of(mine)(line.replace(b"ann", b"bob")) is not None
 

@@ -38,6 +38,8 @@ COMMANDS = {
     "routing": _Entry(
         "routing", "routing", "Fit how hard calls of no known task are, and say if it helps."
     ),
+    "forget": _Entry("forget", "forget", "Take out all that is held of somebody, or for too long."),
+    "export": _Entry("export", "export", "Write out the calls that are held, of all or of one."),
     "status": _Entry("status", "status", "Tasks, students, proofs, routes and captured calls."),
     "models": _Entry(
         "models", "models", "The students of this workspace and the families there are."

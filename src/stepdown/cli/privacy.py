@@ -50,5 +50,5 @@ def screen_of(session: Session, *, forgotten: bool = True) -> Screening:
         ConfigError, Unavailable: as `cleaner`.
     """
     cleaner(session)
-    gone = read_forgotten(session.workspace.forgotten) if forgotten else ()
+    gone = read_forgotten(session.workspace.forgotten).people if forgotten else ()
     return Screening(session.config.store.redaction, frozenset(gone))

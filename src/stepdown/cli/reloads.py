@@ -15,7 +15,7 @@ __all__ = ["reloader"]
 
 _FIXED = {
     "serve": ("host", "port", "workers"),
-    "store": ("url", "url_env", "durability"),
+    "store": ("url", "url_env", "durability", "keep_days"),
 }
 """What a running gateway can't change, by table: its socket, its processes, its outbox."""
 

@@ -17,6 +17,7 @@ from stepdown.cli.collecting import (
 )
 from stepdown.cli.desk import desk_of, plane_of
 from stepdown.cli.endpoints import chain_of, cheaper_of, endpoint_of, secret, with_score
+from stepdown.cli.keeping import keeper_of
 from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session, common
 from stepdown.cli.reloads import reloader
@@ -103,6 +104,7 @@ def _run(
     notes: list[Path] = []
     purse = open_purse(session)
     desk = desk_of(session, purse, soon=settings.keys_required)
+    keeper = keeper_of(session, outbox)
 
     def ready(address: str) -> None:
         if settings.worker is None:
@@ -121,6 +123,7 @@ def _run(
     finally:
         for note in notes:
             note.unlink(missing_ok=True)
+        keeper.close()
         purse.close()
         outbox.close()
 

@@ -49,9 +49,10 @@ def _logged(
     sources: Sequence[str],
     coverage: list[SourceCoverage],
     progress: Progress,
+    forgotten: bool = True,
 ) -> Iterator[Call]:
     yield from _stored(session, sources, coverage)
-    for group, formats in _by_columns(session, sources):
+    for group, formats in _by_columns(session, sources, forgotten):
         yield from read_calls(group, formats, coverage, progress)
 
 
@@ -70,7 +71,7 @@ def _stored(
 
 
 def _by_columns(
-    session: Session, sources: Sequence[str]
+    session: Session, sources: Sequence[str], forgotten: bool = True
 ) -> Iterator[tuple[list[str], list[LogFormat]]]:
     """Yield logs that are read alike, each by its own columns where those are noted."""
     noted = read_columns(session.workspace.columns)
@@ -79,7 +80,7 @@ def _by_columns(
         if store_at(session, source) is not None:
             continue
         groups.setdefault(tuple(sorted(noted.get(source, {}).items())), []).append(source)
-    screen = screen_of(session)
+    screen = screen_of(session, forgotten=forgotten)
     for columns, group in groups.items():
         formats = [Plain(dict(columns))] if columns else plugins.log_formats()
         yield group, [Screened(one, screen) for one in formats]
@@ -102,9 +103,14 @@ def calls_of_tasks(
     yield from sort_calls(_captured(session, sources), index, wanted)
 
 
-def all_calls(session: Session, sources: Sequence[str], progress: Progress) -> Iterator[Call]:
-    """Yield the calls of the logs, then those that the gateway has captured."""
-    yield from _logged(session, sources, [], progress)
+def all_calls(
+    session: Session, sources: Sequence[str], progress: Progress, *, forgotten: bool = True
+) -> Iterator[Call]:
+    """Yield the calls of the logs, then those that the gateway has captured.
+
+    Unless `forgotten` is False, what logs have of people who were forgotten is passed over.
+    """
+    yield from _logged(session, sources, [], progress, forgotten)
     yield from _captured(session, sources)
 
 

@@ -13,12 +13,14 @@ from stepdown.cli.savings import Savings, savings_of
 from stepdown.cli.scores import tell_score
 from stepdown.cli.stores import captured_calls, database_url
 from stepdown.core import display
+from stepdown.core.display import plural
 from stepdown.core.ports import Tally
 from stepdown.core.routes import Route
 from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError, Refusal
 from stepdown.render import next_step, progress_bar, say, show, table
 from stepdown.workspace.artefacts import verify_student
+from stepdown.workspace.forgotten import read_forgotten
 from stepdown.workspace.policies import read_policy
 
 __all__ = ["status"]
@@ -28,7 +30,7 @@ class TaskStatus(msgspec.Struct, frozen=True):
     """One task: what was measured, made and decided; None where a step was not done yet.
 
     `answered` is how many captured calls its student answered, of `captured`. `problem` says why
-    the routed student can't be served.
+    the routed student can't be served, `forgotten` how many rows that it learnt from are gone.
     """
 
     task: str
@@ -42,6 +44,7 @@ class TaskStatus(msgspec.Struct, frozen=True):
     captured: int
     answered: int
     problem: str = ""
+    forgotten: int = 0
 
 
 @click.command()
@@ -77,6 +80,11 @@ def status(session: Session) -> None:
         for row in rows:
             if row.problem:
                 say(f"{row.name} goes upstream: {row.problem}")
+            if row.forgotten:
+                say(
+                    f"{row.name}: its student learnt from {plural(row.forgotten, 'row')} that were "
+                    "taken out since; label, train and prove it again."
+                )
         say(f"{display.count(total)} calls captured; policy generation {policy.generation}.")
         tell_score(session)
         tell_savings(savings)
@@ -106,6 +114,7 @@ def _status(session: Session, task: Task, captured: list[Tally]) -> TaskStatus:
         proof = None
     route = read_policy(workspace.policy).routes.get(task.id)
     problem = _problem(session, route)
+    gone = read_forgotten(workspace.forgotten).students
     mine = [tally for tally in captured if tally.task == task.id]
     return TaskStatus(
         task=task.id,
@@ -119,6 +128,7 @@ def _status(session: Session, task: Task, captured: list[Tally]) -> TaskStatus:
         captured=sum(tally.count for tally in mine),
         answered=sum(tally.count for tally in mine if tally.decision == "answered"),
         problem=problem,
+        forgotten=gone.get(route.student if route else student.name if student else "", 0),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from stepdown.core.calls import Call
 from stepdown.core.people import mark_of
 
-__all__ = ["USER", "source_of"]
+__all__ = ["USER", "people_of", "source_of"]
 
 USER = "user"
 """How the mark of an end user begins; the other kinds are a team's own keys, teams and services."""
@@ -31,6 +31,18 @@ def source_of(call: Call) -> str:
         if name := names.get(kind):
             return _marked(kind, name)
     return ""
+
+
+def people_of(call: Call) -> set[str]:
+    """Return the marks of all whom the call names: as its user, or as its group."""
+    request = call.request
+    named = (
+        *(request.params.get(name) for name in _USERS),
+        request.metadata.get("user_id"),
+        call.by.get(USER),
+        call.group,
+    )
+    return {mark_of(name) for name in named if isinstance(name, str) and name}
 
 
 def _marked(kind: str, name: str) -> str:

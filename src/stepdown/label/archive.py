@@ -1,5 +1,7 @@
 """A dataset as JSON lines: a header, then one example a line; its name is the hash of both."""
 
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -8,7 +10,7 @@ from stepdown.core.datasets import Dataset, Example, Quarantined, SplitReport
 from stepdown.core.fingerprint import canonical_json, digest
 from stepdown.errors import ArtefactError
 
-__all__ = ["load_dataset", "named", "noting", "save_dataset"]
+__all__ = ["load_dataset", "named", "noting", "save_dataset", "without"]
 
 _VERSION = 2
 _ID_LENGTH = 12
@@ -68,6 +70,25 @@ def noting(dataset: Dataset, notes: tuple[str, ...]) -> Dataset:
         return dataset
     report = msgspec.structs.replace(dataset.report, notes=(*dataset.report.notes, *notes))
     return named(msgspec.structs.replace(dataset, report=report))
+
+
+def without(dataset: Dataset, gone: Callable[[Example], bool]) -> Dataset:
+    """Return the dataset without some of its rows, under its new name; itself if it has none."""
+    left = tuple(example for example in dataset.examples if not gone(example))
+    count = len(dataset.examples) - len(left)
+    if not count:
+        return dataset
+    sizes = Counter(example.split for example in left)
+    # The note on a group tells its name.
+    notes = [note for note in dataset.report.notes if not note.startswith("One group (")]
+    report = msgspec.structs.replace(
+        dataset.report,
+        train=sizes["train"],
+        calibration=sizes["calibration"],
+        test=sizes["test"],
+        notes=(*notes, f"{count:,} rows were taken out after the split was made."),
+    )
+    return named(msgspec.structs.replace(dataset, examples=left, report=report))
 
 
 def save_dataset(dataset: Dataset) -> bytes:

@@ -1,13 +1,19 @@
-"""Steps of a labelling without what may not be kept; what can't be cleaned keeps no content."""
+"""A ledger of labels without what may not be kept, or no longer; what can't be cleaned keeps no
+content."""
 
-from collections.abc import Callable
+import os
+import sqlite3
+from collections.abc import Callable, Container
+from contextlib import closing
+from pathlib import Path
 
 import msgspec
 
 from stepdown.core.calls import Answer, Request
 from stepdown.core.labels import Failed, Parsed, Reserved, Step, Stored
+from stepdown.store.schema import connect, take_lock
 
-__all__ = ["cleaned"]
+__all__ = ["cleaned", "drop_responses", "take_out"]
 
 
 def cleaned(step: Step, clean: Callable[[bytes], bytes]) -> Step:
@@ -37,3 +43,53 @@ def cleaned(step: Step, clean: Callable[[bytes], bytes]) -> Step:
                 return replace(step, why="")
             case _:
                 return replace(step, request=None)
+
+
+def take_out(path: Path, mark: str, items: Container[str]) -> int:
+    """Take the labels of somebody's inputs out of a ledger, what was asked and what was said; what
+    was spent on them stays. Returns how many it were.
+
+    Raises:
+        UsageError: a labelling run is under way.
+    """
+
+    def work(connection: sqlite3.Connection) -> int:
+        rows = connection.execute("SELECT key, item, source FROM items").fetchall()
+        theirs = [(key,) for key, item, source in rows if source == mark or item in items]
+        connection.executemany("DELETE FROM items WHERE key = ?", theirs)
+        return len(theirs)
+
+    return _changed(path, work)
+
+
+def drop_responses(path: Path, before: float) -> int:
+    """Take out the raw responses of before that time that were read; the labels stay.
+
+    Raises:
+        UsageError: a labelling run is under way.
+    """
+
+    def work(connection: sqlite3.Connection) -> int:
+        return connection.execute(_DROP, (before,)).rowcount
+
+    return _changed(path, work)
+
+
+_DROP = "UPDATE items SET raw = NULL WHERE state = 'parsed' AND raw IS NOT NULL AND time < ?"
+
+
+def _changed(path: Path, work: Callable[[sqlite3.Connection], int]) -> int:
+    if not path.exists():
+        return 0
+    held = take_lock(path, "labelling run")
+    try:
+        with closing(connect(path, "sync")) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            count = work(connection)
+            connection.execute("COMMIT")
+            if count:
+                connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return count
+    finally:
+        os.close(held)

@@ -10,10 +10,10 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -49,6 +49,8 @@ _MOMENT_S = 0.002
 _GIB = 1024**3
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class SinkError(StepdownError):
@@ -111,6 +113,7 @@ class DrainedOutbox:
         self._max_bytes = max(max_disk_bytes, self._used + max_disk_bytes // 4)
         self._error = ""
         self._stop = threading.Event()
+        self._moving = threading.Lock()
         self._thread = threading.Thread(target=self._drain, name="drainer", daemon=True)
         self._thread.start()
 
@@ -121,6 +124,16 @@ class DrainedOutbox:
     def submit(self, exchange: Exchange, done: Done) -> bool:
         """Take an exchange into the outbox; see `SqliteOutbox.submit`."""
         return self._outbox.submit(exchange, done)
+
+    @property
+    def path(self) -> Path:
+        """The file of the outbox."""
+        return self._outbox.path
+
+    def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Let `work` use the outbox's connection while no batch is on its way."""
+        with self._moving:
+            return self._outbox.change(work)
 
     def health(self) -> DrainedHealth:
         """Return the outbox's counts since start, and how far the shared store is behind."""
@@ -160,7 +173,8 @@ class DrainedOutbox:
         self._say_farewell()
 
     def _step(self) -> bool:
-        moved, more = drain_once(self._outbox, self._sink)
+        with self._moving:
+            moved, more = drain_once(self._outbox, self._sink)
         self._moved += moved
         self._behind = max(0, self._behind - moved)
         return more

@@ -104,6 +104,8 @@ def connect(path: Path, durability: Durability = "journal") -> sqlite3.Connectio
         level = "FULL" if durability == "sync" else "NORMAL"
         connection.execute(f"PRAGMA synchronous = {level}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
+        # What is deleted is overwritten.
+        connection.execute("PRAGMA secure_delete = ON")
 
     return prepared(path, prepare)
 

@@ -25,7 +25,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -52,6 +52,7 @@ _CHECKPOINT_BYTES = 4 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Done = Callable[[bool], None]
 """Told once, from the writer thread: True when the exchange is committed, False when the caller
 must not wait for it (it may still be committed later, or was dropped and counted)."""
@@ -166,21 +167,36 @@ class SqliteOutbox:
         Raises:
             sqlite3.Error: it could not be done, and nothing is gone.
         """
+
+        def work(connection: sqlite3.Connection) -> int:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                gone = connection.execute(_FORGET, (seq,)).rowcount
+                connection.execute(_FORGET_GAPS, (gap,))
+            return gone
+
+        self._uncheckpointed += self.change(work)
+        if self._checkpoint_due:
+            self._queue.put("checkpoint")
+
+    def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Let `work` use the connection; what comes meanwhile waits in the queue.
+
+        Raises:
+            sqlite3.Error: it could not be done; what it had not committed is undone.
+        """
         with self._connection_lock:
+            self._busy_since = time.monotonic()
             try:
                 if self._connection is None:
                     self._connection = connect(self.path, self._durability)
-                with self._connection as connection:
-                    connection.execute("BEGIN IMMEDIATE")
-                    gone = connection.execute(_FORGET, (seq,)).rowcount
-                    connection.execute(_FORGET_GAPS, (gap,))
+                return work(self._connection)
             except sqlite3.Error as problem:
                 self._fail(problem)
                 self._queue.put("probe")
                 raise
-            self._uncheckpointed += gone
-        if self._checkpoint_due:
-            self._queue.put("checkpoint")
+            finally:
+                self._busy_since = None
 
     def close(self, timeout: float = 5.0) -> None:
         """Commit what waits, for at most `timeout` seconds, and let go of the file."""

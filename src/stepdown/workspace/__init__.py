@@ -2,7 +2,7 @@
 
 ```
 calls.db · calls-<n>.db · labels.db · policy.json · keys.json · spend.db · columns.json
-savings.json · gateway-*.json · forgotten.json
+savings.json · gateway-*.json · forgotten.json · forgetting-*.json
 tasks/<id>/{task.json, dataset-<id>.jsonl, doubts-<id>.jsonl, gold.jsonl, students/, proofs/}
 ```
 """

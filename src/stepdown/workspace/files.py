@@ -5,7 +5,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 
 __all__ = ["locked", "publish_file", "publish_folder"]
@@ -13,14 +13,14 @@ __all__ = ["locked", "publish_file", "publish_folder"]
 _TEMPORARY = ".tmp-"
 
 
-def publish_file(path: Path, data: bytes, mode: int = 0o600) -> None:
+def publish_file(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
     """Put `data` at `path` in one step; whoever reads sees the old file or the new one whole."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f"{_TEMPORARY}{path.name}-{secrets.token_hex(4)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -9,19 +9,27 @@ from stepdown.core.fingerprint import canonical_json
 from stepdown.errors import ArtefactError
 from stepdown.workspace.files import locked, publish_file
 
-__all__ = ["note_forgotten", "read_forgotten"]
+__all__ = ["Forgotten", "note_forgotten", "read_forgotten"]
 
 
-def read_forgotten(path: Path) -> Mapping[str, float]:
-    """Return the marks of those who were forgotten, each with the time of it.
+class Forgotten(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The marks of those who were forgotten, each with the time of it, and by its id each student
+    that learnt from rows which were taken out since, with how many."""
+
+    people: Mapping[str, float] = {}
+    students: Mapping[str, int] = {}
+
+
+def read_forgotten(path: Path) -> Forgotten:
+    """Return what is noted at `path`; without the file nobody is forgotten.
 
     Raises:
         ArtefactError: the file is not what this module writes.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, float])
+        return msgspec.json.decode(path.read_bytes(), type=Forgotten)
     except FileNotFoundError:
-        return {}
+        return Forgotten()
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         # Read as nobody, all of them would be back.
         raise ArtefactError(
@@ -29,7 +37,14 @@ def read_forgotten(path: Path) -> Mapping[str, float]:
         ) from error
 
 
-def note_forgotten(path: Path, mark: str, time: float) -> None:
-    """Note that somebody is forgotten, up to that time."""
+def note_forgotten(
+    path: Path, people: Mapping[str, float] | None = None, students: Mapping[str, int] | None = None
+) -> Forgotten:
+    """Note that people are forgotten, up to those times, and students that learnt from rows which
+    are gone; returns all that is noted."""
     with locked(path.with_name(".forgotten.lock")):
-        publish_file(path, canonical_json({**read_forgotten(path), mark: time}))
+        old = read_forgotten(path)
+        new = Forgotten({**old.people, **(people or {})}, {**old.students, **(students or {})})
+        if new != old:
+            publish_file(path, canonical_json(new))
+        return new

@@ -1,0 +1,155 @@
+"""`stepdown export`: what a workspace holds, of all or of one person, as native log lines."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from stepdown.cli.options import Session, common, print_json
+from stepdown.cli.sources import all_calls
+from stepdown.cli.stores import captured_calls
+from stepdown.core.calls import Answer, Call, Message, Request, ToolCall
+from stepdown.core.datasets import Example
+from stepdown.core.display import plural
+from stepdown.core.people import mark_of, marks_in
+from stepdown.core.ports import Progress
+from stepdown.core.records import tool_calls, unflatten, write_json
+from stepdown.core.sources import people_of
+from stepdown.core.tasks import Task
+from stepdown.errors import LogError, Refusal, UsageError
+from stepdown.label import load_dataset
+from stepdown.render import next_step, progress_bar, say
+from stepdown.store.ledger import read_labels
+from stepdown.wire.openai_answers import Stamp, completion_body
+from stepdown.wire.openai_bodies import request_body
+from stepdown.workspace.files import publish_file
+
+__all__ = ["export"]
+
+
+@click.command()
+@click.option("--user", help="Only calls that name them as user or group.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write."
+)
+@common
+def export(session: Session, user: str | None, output: Path | None) -> None:
+    """Write the calls that the workspace holds as native log lines, which `audit` reads."""
+    if session.json and output is None:
+        raise UsageError("With --json the lines need a file of their own; name it with -o FILE.")
+    if not session.workspace.root.is_dir():
+        raise Refusal(f"There is no workspace {session.workspace.root}; name it by --workspace.")
+    told = {"captured": 0, "spooled": 0, "datasets": 0, "labels": 0}
+    with progress_bar() as progress:
+        lines = _lines(session, mark_of(user) if user else "", told, progress)
+        if output is None:
+            for line in lines:
+                sys.stdout.buffer.write(line)
+        else:
+            publish_file(output, lines)
+    if session.json:
+        print_json(told | {"file": str(output)})
+    say(f"Written: {', '.join(plural(n, f'call of {name}') for name, n in told.items() if n)}.")
+    next_step(f"stepdown audit {click.format_filename(output)}" if output else "stepdown status")
+
+
+def _lines(
+    session: Session, mark: str, told: dict[str, int], progress: Progress
+) -> Iterator[bytes]:
+    """Yield every line once: what was captured as it is, then what other files hold beyond it."""
+    seen: set[str] = set()
+    for line in captured_calls(session).lines():
+        if not mark or mark in marks_in(line):
+            seen.add(msgspec.json.decode(line, type=_Named).id)
+            told["captured"] += 1
+            yield line + b"\n"
+    spooled = [str(path.resolve()) for path in session.workspace.spool.glob("stdin-*")]
+    for call in _spooled(session, spooled, progress):
+        if call.id not in seen and (not mark or mark in people_of(call)):
+            seen.add(call.id)
+            told["spooled"] += 1
+            yield _line(call, "a spooled log")
+    for task in session.workspace.tasks():
+        rows = _rows(session, task)
+        for row in rows.values():
+            if row.id not in seen and (not mark or mark in (row.source, mark_of(row.group))):
+                told["datasets"] += 1
+                yield _line(_of_row(task, row), "a dataset")
+        for label in read_labels(session.workspace.labels, task.id):
+            if not mark or label.source == mark:
+                told["labels"] += 1
+                row = rows.get(label.item)
+                asked = _of_row(task, row).request if row else None
+                call = Call(label.key, asked or _NOTHING, label.answer, label.teacher, label.time)
+                yield _line(msgspec.structs.replace(call, task=task.name), "a paid label")
+
+
+_NOTHING = Request("", ())
+"""The request of a label whose call no file here holds."""
+
+
+class _Named(msgspec.Struct):
+    id: str = ""
+
+
+def _spooled(session: Session, spooled: list[str], progress: Progress) -> Iterator[Call]:
+    try:
+        for call in all_calls(session, spooled, progress) if spooled else ():
+            if not call.tier:
+                yield call
+    except LogError as problem:
+        say(f"Not all could be read: {problem}")
+
+
+def _rows(session: Session, task: Task) -> dict[str, Example]:
+    """Return the rows of the task's datasets by id; of several the newest."""
+    paths = session.workspace.folder(task.id).glob("dataset-*.jsonl")
+    ordered = sorted(paths, key=lambda path: path.stat().st_mtime_ns)
+    return {row.id: row for path in ordered for row in load_dataset(path.read_bytes()).examples}
+
+
+def _of_row(task: Task, row: Example) -> Call:
+    """Return a row as a call: what stood in the task's templates is all that is held of it."""
+    roles = {"system": "system", "history": "user", "user": "user"}
+    messages = tuple(Message(roles[one.part], one.text) for one in row.input)
+    model = max(task.models, key=task.models.__getitem__, default="")
+    params = {"user": row.source} if row.source else {}
+    answer = _answer(task, row.record) if row.known else Answer("")
+    return Call(
+        row.id,
+        Request(model, messages, params=params),
+        answer,
+        model,
+        row.time,
+        task=task.name,
+        group=row.group or None,
+    )
+
+
+def _answer(task: Task, record: dict[str, Any]) -> Answer:
+    style = task.anatomy.style
+    if task.anatomy.shape == "tool":
+        calls = tool_calls(record)
+        return Answer(None, tuple(ToolCall(name, write_json(v, style)) for name, v in calls))
+    value = unflatten(record)
+    return Answer(value if isinstance(value, str) else write_json(value, style))
+
+
+def _line(call: Call, held: str) -> bytes:
+    asked, stamp = call.request, Stamp(call.id, 0, call.model)
+    user = asked.params.get("user") or call.by.get("user")
+    extra = {"user": user} if user else {}
+    metadata = {"stepdown_task": call.task, "group": call.group, "held_in": held}
+    line: dict[str, Any] = {
+        "id": call.id,
+        "request": msgspec.Raw(request_body(asked, asked.model, **extra))
+        if asked.messages
+        else None,
+        "response": msgspec.Raw(completion_body(call.answer, stamp, call.usage)),
+        "metadata": {name: value for name, value in metadata.items() if value},
+    }
+    told = {"time": call.time, "latency_ms": call.latency_ms, "cost_usd": call.cost_usd}
+    return msgspec.json.encode(line | {k: v for k, v in told.items() if v is not None}) + b"\n"

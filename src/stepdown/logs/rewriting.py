@@ -1,0 +1,48 @@
+"""Taking lines out of a log that is ours, so that every other line keeps its number and its id."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import zstandard
+
+from stepdown.core.ports import Line
+from stepdown.logs.lines import line_id, read_lines
+from stepdown.logs.sources import read_chunks
+
+__all__ = ["line_id", "without_lines"]
+
+
+def without_lines(path: Path, gone: Callable[[Line], bool]) -> int:
+    """Leave a spooled log without some of its records; returns how many went.
+
+    It is left alone where there are none. Blank lines stand where others were; what was a table or
+    one document becomes JSON lines.
+    """
+    lines = [one for one in read_lines(read_chunks(str(path), _nobody), str(path))]
+    taken = {one.number for one in lines if isinstance(one, Line) and gone(one)}
+    if not taken:
+        return 0
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".spool-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as packed:
+                number = 1
+                for one in lines:
+                    if isinstance(one, Line):
+                        packed.write(b"\n" * (one.number - number))
+                        kept = one.data.replace(b"\n", b" ") if one.number not in taken else b""
+                        packed.write(kept + b"\n")
+                        number = one.number + 1
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:  # also on Ctrl-C no half copy may stay behind
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return len(taken)
+
+
+def _nobody(count: int) -> None:
+    """Tell nobody of bytes that were read."""
