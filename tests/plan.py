@@ -45,7 +45,7 @@ PROMISES = {
     "M-8": "a student whose outputs are others than where it was published is refused",
     "P-1": "no credential in anything that is kept or told",
     "P-2": "what can't be redacted is not kept",
-    "P-3": "who is forgotten, and what is too old, is in no file; students that learnt it are named",
+    "P-3": "who is forgotten and what is too old is in no file; students that learnt it are named",
     "P-4": "no text of a prompt and no key in metrics, access log and errors",
     "P-5": "files are private; secrets are not where others look",
     "S-1": "no input changes the text of an SQL statement",
