@@ -46,6 +46,7 @@ def test_a_teacher_that_agrees_with_itself_has_a_ceiling(desk, teacher):
     made = ceiling(desk)
     assert (made.items, made.asked, made.teacher) == (100, 2, "big")
     assert made.agreement.estimate == 1.0
+    assert "The teacher agrees with itself: 100 %  (96.4 to 100.0 %; 100 items by big" in desk.said
     spent = again["spend"]["attodollars"] + told["spend"]["attodollars"]
     assert spent == teacher.billed
     more = desk("--max-usd", "9", "-n", "50", "--repeats", "1", "--budget", "0.05")

@@ -115,12 +115,32 @@ def held(rows):
 def test_the_page_shows_the_doubts_and_asks_nothing(space, task, tmp_path, capsys):
     doubt(space, task)
     page = tmp_path / "doubts.html"
-    assert call("label", task.name, "--review", "--html", page, "--workspace", space) == 0
+    options = ("--review", "--html", page, "--json")
+    assert call("label", task.name, *options, "--workspace", space) == 0
     text = page.read_text()
     assert text.count("<article>") == 12
     assert "<script" not in text
-    assert "--review" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "--review" in told.err
+    assert json.loads(told.out)["doubted"] == 12
     assert not (folder(space, task) / "gold.jsonl").exists()
+
+
+def test_hostile_text_reaches_no_terminal(space, task, monkeypatch, capsys):
+    doubt(space, task)
+    (path,) = folder(space, task).glob("doubts-*.jsonl")
+    evil = "\\u001b[2J[bold]x[/bold]\\u202e"
+    path.write_text(path.read_text().replace('"input": "', f'"input": "{evil}'))
+    assert review(space, task, "q\n", monkeypatch) == 0
+    err = capsys.readouterr().err
+    assert "\x1b[2J" not in err
+    assert "\u202e" not in err
+    assert "[bold]x[/bold]" in err
+
+
+@pytest.mark.parametrize("options", [("--review", "--teacher", "m"), ("--html", "x.html")])
+def test_what_does_not_go_together_is_exit_2(space, task, options):
+    assert call("label", task.name, "--workspace", space, *options) == 2
 
 
 def test_it_works_over_a_pipe(space, task):

@@ -12,6 +12,7 @@ from stepdown.cli.options import Session
 from stepdown.cli.questions import Wanted
 from stepdown.cli.telling import Estimate, Paid, estimate_lines, paid_lines, paid_table
 from stepdown.core import display
+from stepdown.core.summaries import ceiling_text
 from stepdown.core.tasks import Task
 from stepdown.errors import Refusal
 from stepdown.render import progress_bar, say, show
@@ -62,7 +63,9 @@ def ask_repeats(session: Session, task: Task, wanted: Wanted, asides: Asides) ->
     paid = _ask(session, task, asides.joined(wanted, 1))
     if paid:
         with progress_bar() as progress:
-            steps.measure_ceiling(session, task, progress)
+            found = steps.measure_ceiling(session, task, progress)
+        if found is not None:
+            say(f"The teacher agrees with itself: {ceiling_text(found)}.")
         refuse_too_tight(session, task)
     return paid
 

@@ -69,6 +69,8 @@ def label(
     With --teacher M some calls are asked of M first, after an estimate, and paid for.
     """
     found = session.workspace.task(task)
+    if (reviewing and teacher) or (html and not reviewing):
+        raise UsageError("--review asks people and --teacher a model; --html goes with --review.")
     if reviewing:
         review(session, found, options["count"], html)
         return

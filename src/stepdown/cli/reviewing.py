@@ -67,6 +67,8 @@ def review(session: Session, task: Task, count: int | None, html: Path | None) -
     if html is not None:
         page = review_page(found, task.name, made_at=steps.now(), version=__version__)
         publish_file(html, page.encode())
+        if session.json:
+            print_json({"task": task.name, "doubted": len(found), "page": str(html)})
         say(f"{display.plural(len(found), 'doubted row')} on {html}.")
         next_step(session.typed(f"stepdown label {task.name} --review"))
         return
@@ -81,7 +83,8 @@ def review(session: Session, task: Task, count: int | None, html: Path | None) -
         f"{told['none']:,} without a right answer, {told['skipped']:,} skipped; "
         f"{display.plural(len(found) - sum(told.values()), 'row')} left of this review."
     )
-    next_step(session.typed(f"stepdown label {task.name}"))
+    taught = any(question.why == "doubt" for question in found)
+    next_step(session.typed(f"stepdown {'label' if taught else 'prove'} {task.name}"))
 
 
 def _ask_each(task: Task, questions: Sequence[Question], path: Path) -> dict[str, int]:

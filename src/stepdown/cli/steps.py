@@ -27,7 +27,7 @@ from stepdown.core.calls import Call
 from stepdown.core.datasets import Dataset
 from stepdown.core.labels import Label
 from stepdown.core.ports import Progress, Student, silent
-from stepdown.core.proofs import CostRow, Proof
+from stepdown.core.proofs import Ceiling, CostRow, Proof
 from stepdown.core.redaction import redaction_note
 from stepdown.core.routes import Mode, Policy, Route
 from stepdown.core.tasks import Task
@@ -188,18 +188,19 @@ def _label(
     return dataset
 
 
-def measure_ceiling(session: Session, task: Task, progress: Progress = silent) -> None:
+def measure_ceiling(session: Session, task: Task, progress: Progress = silent) -> Ceiling | None:
     """Publish how often a teacher that was asked again agrees with itself; see `asked_ceiling`."""
     calls = all_calls(session, task.sources, progress)
-    _publish_ceiling(session, task, calls, _paid_labels(session, task))
+    return _publish_ceiling(session, task, calls, _paid_labels(session, task))
 
 
 def _publish_ceiling(
     session: Session, task: Task, calls: Iterable[Call], labels: Mapping[str, Sequence[Label]]
-) -> None:
+) -> Ceiling | None:
     found = asked_ceiling(task, calls, labels, now())
     if found is not None:
         publish_ceiling(session.workspace.folder(task.id) / "ceiling.json", found)
+    return found
 
 
 def _paid_labels(session: Session, task: Task) -> dict[str, list[Label]]:
