@@ -39,6 +39,7 @@ BENCHMARKS = {
     "audit": "stepdown.cli.bench.scale:audit_rate",
     "audit-formats": "stepdown.cli.bench.sources:audit_formats",
     "code-scan": "stepdown.cli.bench.sources:code_scan",
+    "labelling": "stepdown.cli.bench.labelling:labelling",
     "grouping": "stepdown.cli.bench.grouping:grouping",
     "redaction": "stepdown.cli.bench.redaction:redaction",
     "routing-mmlu": "stepdown.cli.bench.routing:routing_mmlu",
