@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 
 from aiohttp import web
 from tests.cli.story import TOPICS
@@ -34,7 +35,7 @@ class FakeTeacher:
         self.latency = latency
         self.bill = []
         self.script = {}
-        self.after = None
+        self.after: Callable[[int], None] | None = None
         self.answer = topic_of
         self.at_once = self.most_at_once = 0
         self.tries = Counter()

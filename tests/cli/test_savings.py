@@ -11,7 +11,9 @@ from stepdown.cli import savings as ledger
 from stepdown.cli.options import Session
 from stepdown.cli.savings import savings_of
 from stepdown.config import Config, Defaults, TierConfig
+from stepdown.core.labels import Reserved, Sent, Stored
 from stepdown.core.ports import Exchange
+from stepdown.store.ledger import Ledger
 from stepdown.store.sqlite import SqliteOutbox
 from stepdown.workspace import Workspace
 
@@ -178,3 +180,19 @@ def test_training_and_labelling_are_on_the_bill(ran):
         replies.unlink()
     assert abs(mine.made.labelling / Decimal(10**18) - price(100, 5)) < Decimal("1e-9")
     assert mine.made.unknown == 1
+
+
+def test_paid_labels_are_on_the_bill(space):
+    session = Session(Workspace(space), Config())
+    tasks = session.workspace.tasks()
+    (before,) = savings_of(session, tasks).tasks
+    with closing(Ledger(session.workspace.labels)) as labels:
+        run = labels.begin(tasks[0].id, "big", {})
+        labels.commit(
+            run.id, [Reserved("k", "call-1", "random"), Reserved("l", "call-2", "random")]
+        )
+        labels.commit(run.id, [Sent("k", 1, 1.0, 9), Stored("k", 1, b"{}", 1.0, None, 7)])
+        labels.commit(run.id, [Sent("l", 1, 1.0, 9)])
+    (after,) = savings_of(session, tasks).tasks
+    assert after.made.labelling - before.made.labelling == 7
+    assert after.made.unknown - before.made.unknown == 1

@@ -22,6 +22,7 @@ from stepdown.core.savings import Account, Captured, Cost, bill, merged
 from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError
 from stepdown.store.following import Follower
+from stepdown.store.ledger import read_spend
 from stepdown.store.postgres import PostgresFollower
 from stepdown.wire.captured import captured
 from stepdown.workspace.artefacts import read_manifest
@@ -57,8 +58,8 @@ class _Ledger(msgspec.Struct, frozen=True):
 class Made(msgspec.Struct, frozen=True):
     """What a task's students have cost to make, in attodollars.
 
-    `labelling` is what hosted models were paid for the rows that they were asked; `training` the
-    processor's time. `unknown` counts answers and students whose cost nobody knows.
+    `labelling` is what teachers and hosted models were paid for the rows that they were asked;
+    `training` the processor's time. `unknown` counts answers and students whose cost nobody knows.
     """
 
     labelling: int = 0
@@ -249,6 +250,9 @@ def _cost(config: Config) -> Cost:
 
 def _made(session: Session, task: str) -> Made:
     labelling, unknown = asked_in(session, task)
+    paid = read_spend(session.workspace.labels, task)
+    labelling += paid.known
+    unknown += paid.unpriced + paid.unknown + paid.useless
     hourly = session.config.defaults.cpu_usd_hour
     training = 0
     for folder in session.workspace.students(task).glob("[!.]*"):

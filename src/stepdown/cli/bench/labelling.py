@@ -38,7 +38,9 @@ _LATENCY_S = 0.05
 _AT_ONCE, _ITEMS = 32, 6_400
 _KILLS, _KILLED_ITEMS, _KILLED_AT_ONCE = 20, 2_000, 4
 _READ, _WRITTEN = 2_500_000_000_000, 10_000_000_000_000
-_CONFIG = """[teacher]
+_CONFIG = """[defaults]
+second_questions = 0.0
+[teacher]
 base_url = "{url}"
 usd_per_million_input = 2.5
 usd_per_million_output = 10.0
@@ -68,8 +70,8 @@ class RecordedTeacher:
         self._answers = answers
         self._latency_s = latency_s
         self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="teacher", daemon=True)
+        self._end: Callable[[], object] = self._ready.clear
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
         self._thread.start()
         self._ready.wait()
 
@@ -84,21 +86,20 @@ class RecordedTeacher:
 
     def close(self) -> None:
         """End it."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._end()
         self._thread.join()
 
-    def _run(self) -> None:
-        async def start() -> asyncio.Server:
-            return await asyncio.start_server(self._talk, "127.0.0.1", 0, backlog=256)
-
-        server = self._loop.run_until_complete(start())
+    async def _serve(self) -> None:
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        self._end = lambda: loop.call_soon_threadsafe(ended.set)
+        server = await asyncio.start_server(self._talk, "127.0.0.1", 0, backlog=256)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
-        self._loop.run_forever()
+        await ended.wait()
         server.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, OSError):
+        with suppress(asyncio.IncompleteReadError, OSError), closing(writer):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = _LENGTH.search(head)
@@ -107,7 +108,6 @@ class RecordedTeacher:
                 await asyncio.sleep(self._latency_s)
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(said) + said)
                 self.told = time.monotonic()
-        writer.close()
 
     def _said(self, body: bytes) -> bytes:
         text = msgspec.json.decode(body, type=_Asked).messages[-1].content
