@@ -17,7 +17,7 @@ from stepdown.label.heldout import KEPT_APART, coin
 from stepdown.label.need import Need
 from stepdown.label.pool import Candidate, Pool, pool_of
 
-NEED = Need(149, 386, 0, 30, 300)
+NEED = Need(20, 40, 0, 30, 300)
 REQUEST = msgspec.msgpack.encode(Request("m", (Message("user", "x"),)))
 
 
@@ -66,7 +66,7 @@ def test_a_later_draw_goes_on_where_the_last_one_stopped():
 )
 def test_as_many_are_asked_as_there_are(count, needed, inputs):
     here = SIZES[inputs]
-    choice = choose(TASK, here, count, Need(1, 1, 0, needed, 1), unable)
+    choice = choose(TASK, here, count, Need(1, 1, 1, needed, 1), unable)
     assert len(choice.picks) == min(count, inputs)
     assert choice.random == sum(pick.why == "random" for pick in choice.picks)
     coins = {one.item: one.coin for one in (*here.apart, *here.open)}
@@ -78,12 +78,26 @@ def test_as_many_are_asked_as_there_are(count, needed, inputs):
 SIZES = {inputs: pool(inputs) for inputs in (0, 5, 60, 250)}
 
 
+def test_a_pool_too_small_to_certify_with_a_part_of_it_is_asked_at_random():
+    here = pool(300)
+    choice = choose(TASK, here, 200, Need(149, 386, 0, 536, 1340), unable)
+    assert {pick.why for pick in choice.picks} == {"random"}
+    everything = [*here.apart, *here.open]
+    assert [pick.item for pick in choice.picks] == [one.item for one in everything[:200]]
+    assert choice.picks[0].probability == 200 / 300
+    # Once something was chosen, what is left is no random part any more.
+    told = {one.item: label(one.item) for one in here.open[5:9]}
+    later = choose(TASK, here.told(told), 200, Need(149, 386, 0, 536, 1340), unable)
+    assert sum(pick.why == "random" for pick in later.picks) == 120
+
+
 def test_the_teachers_own_answers_are_asked_again_only_if_that_is_said():
     calls = [call(f"c{at}", text(at)) for at in range(10)]
     calls += [call(f"own{at}", text(50 + at), "big", "frontier") for at in range(30)]
     here = pool_of(TASK, calls, "big", {})
-    assert len(choose(TASK, here, 25, NEED, unable).picks) == 10
-    choice = choose(TASK, here, 25, NEED, unable, again=True)
+    need = Need(1, 1, 1, 0, 300)
+    assert len(choose(TASK, here, 25, need, unable).picks) == 10
+    choice = choose(TASK, here, 25, need, unable, again=True)
     assert Counter(pick.why for pick in choice.picks)["again"] == choice.again == 15
     assert len(choice.picks) == 25
 
@@ -159,7 +173,7 @@ def test_a_batch_is_spread_over_what_there_is():
         Candidate(f"c{at}", (Segment("user", one),), coin((Segment("user", one),)), 0, REQUEST)
         for at, one in enumerate(words)
     )
-    choice = choose(TASK, Pool((), found, (), len(found)), 30, NEED, unable)
+    choice = choose(TASK, Pool((), found, (), len(found)), 30, Need(1, 1, 1, 0, 1), unable)
     places = np.repeat(np.arange(10), counts)
     assert len({int(places[int(pick.item[1:])]) for pick in choice.picks}) >= 9
 

@@ -119,10 +119,10 @@ def test_where_nothing_was_paid_for_nothing_changes():
 
 def test_what_was_drawn_by_another_hash_only_trains():
     rows = rows_of(5, 900, 0.3, log=0.0, times=False)
-    strange = [
-        msgspec.structs.replace(row, origin="random") for row in rows if row.origin == "chosen"
-    ]
-    made = split_examples([row for row in rows if row.origin == "random"] + strange, Shares(80, 40))
+    others = [row for row in rows if row.origin == "chosen"]
+    strange = [msgspec.structs.replace(row, origin="random") for row in others[9:]]
+    asked = [row for row in rows if row.origin == "random"]
+    made = split_examples([*asked, *others[:9], *strange], Shares(80, 40))
     sides = {row.id: row.split for row in made.examples}
     assert all(sides.get(row.id, "train") == "train" for row in strange)
 

@@ -43,8 +43,10 @@ def test_of_repeats_and_near_duplicates_the_first_call_is_asked():
     ]
     for order in (calls, calls[::-1]):
         pool = pool_of(TASK, order, "big", {})
-        assert {one.item for one in everything(pool)} == {"first", "other"}
-        assert pool.size == 2
+        held = {one.item for one in everything(pool)}
+        assert held | {"near"} == {"first", "near", "other"}
+        # Only what is kept apart is asked once for all that is like it.
+        assert ("near" in {one.item for one in pool.alike}) == ("near" not in held)
     (one,) = (one for one in everything(pool) if one.item == "first")
     assert request_of(one) == calls[1].request
 
@@ -53,7 +55,6 @@ def test_what_the_teacher_has_answered_is_known_and_another_models_answer_is_not
     calls = [
         call("own", text(1), "big", "frontier", "b"),
         call("again", text(1)),
-        call("like", f"{text(1)} now"),
         call("other", text(2), "cheap", ""),
         call("none", text(3)),
     ]
@@ -111,6 +112,7 @@ def test_the_order_of_the_log_makes_no_difference(inputs, random):
     assert pool_of(TASK, shuffled, "big", {}) == pool
     texts = [input_text(one.given) for one in everything(pool)]
     assert len(texts) == len(set(texts)) == len(set(inputs)) == pool.size
+    assert not pool.alike
 
 
 def test_inputs_that_share_a_long_frame_are_told_apart():
@@ -122,3 +124,12 @@ def test_inputs_that_share_a_long_frame_are_told_apart():
 def test_calls_of_another_kind_are_passed_over():
     other = Task("t", "t", Signature(tools="x"), ANATOMY, Verdict("distil"))
     assert pool_of(other, [call("c", "text")], "big", {}).size == 0
+
+
+def test_of_near_duplicates_that_are_kept_apart_one_is_asked_first():
+    calls = [call(f"{at}-{n}", f"{text(at)} {'xyz'[n]}") for at in range(60) for n in range(3)]
+    pool = pool_of(TASK, calls, "big", {})
+    kinds = [one.item.partition("-")[0] for one in pool.apart]
+    assert len(kinds) == len(set(kinds))
+    assert {one.item.partition("-")[0] for one in pool.alike} <= set(kinds)
+    assert len(pool.apart) + len(pool.alike) + len(pool.open) == 180

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 
 import click
 import msgspec
@@ -18,9 +19,11 @@ import msgspec
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.cli.again import ALONE
 from stepdown.cli.batches import LEFT_RUNNING, batcher_of
+from stepdown.cli.choosing import Chooser
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner
 from stepdown.cli.questions import Plan, Wanted, plan_of, question_of, text_of
+from stepdown.cli.rounds import ask_in_rounds
 from stepdown.cli.seconds import add_seconds, compared, reserve
 from stepdown.cli.teachers import Teacher, teacher_of
 from stepdown.cli.telling import Estimate, Paid, estimate_lines
@@ -68,10 +71,8 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
         if run is None:
             _tell_forked(ledger.last(task.id, teacher.model), terms)
         with progress_bar() as progress:
-            plan = plan_of(session, (task, teacher, run), ledger, wanted, progress)
-        # What is asked again is asked in the same words: in others it would be another question.
-        share = session.config.defaults.second_questions if wanted.again == ALONE else 0.0
-        add_seconds((task, teacher, terms), ledger, plan, share, wanted.hold)
+            chooser = Chooser(session, task, teacher.model, progress)
+            plan = _plan(chooser, (task, teacher, terms), ledger, wanted)
         estimate = _estimate(task, teacher, plan, cap, wanted)
         if wanted.dry_run:
             return estimate, None
@@ -84,15 +85,34 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
             )
         run = run or ledger.begin(task.id, teacher.model, terms)
         spends = [ledger.spend(run.id), *_spent_beside(session, task, ledger, wanted)]
-        asking = _ask_terms(teacher, wanted, cap, spends)
-        with progress_bar() as progress:
-            sitting = _sit((task, teacher, run), ledger, plan, asking, wanted.batch, progress)
+        asking = _ask_terms(teacher, wanted, cap, spends, estimate.at_most)
+        with progress_bar() as chooser.progress:
+            sitting = ask_in_rounds(
+                plan,
+                asking,
+                chooser.round if not wanted.batch else lambda: len(plan.asked),
+                partial(_plan, chooser, (task, teacher, terms), ledger, wanted),
+                partial(_sit, (task, teacher, run), ledger, chooser.progress, wanted.batch),
+            )
         spend, labels = ledger.spend(run.id), ledger.done(run.id)
     finally:
         ledger.close()
     both = compared(task, read_labels(session.workspace.labels, task.id), teacher.model)
     paid = Paid(task.name, teacher.model, run.id, labels, sitting, spend, plan.held, plan.gone)
     return estimate, msgspec.structs.replace(paid, fewer=plan.fewer, twice=both)
+
+
+def _plan(
+    chooser: Chooser, at: tuple[Task, Teacher, dict[str, str]], ledger: Ledger, wanted: Wanted
+) -> Plan:
+    """Return what there is to ask now, in the log's words and in ours."""
+    task, teacher, terms = at
+    run = ledger.find(task.id, teacher.model, terms)
+    plan = plan_of(chooser, (task, teacher, run), ledger, wanted)
+    # What is asked again is asked in the same words: in others it would be another question.
+    share = chooser.session.config.defaults.second_questions if wanted.again == ALONE else 0.0
+    add_seconds(at, ledger, plan, share, wanted.hold)
+    return plan
 
 
 def _cap(teacher: Teacher, max_usd: float | None) -> int | None:
@@ -143,6 +163,7 @@ def _estimate(
     seconds = None if took is None else len(sizes) * took / 1000.0 / wanted.concurrency
     seconds = _DAY_S if wanted.batch else seconds
     told = Estimate(plan.had, len(sizes), plan.again, read, written, expected, most, seconds)
+    told = msgspec.structs.replace(told, random=plan.random, need=plan.need)
     return msgspec.structs.replace(told, second=plan.second, suspicious=plan.suspicious)
 
 
@@ -172,12 +193,19 @@ def _spent_beside(session: Session, task: Task, ledger: Ledger, wanted: Wanted) 
 
 
 def _ask_terms(
-    teacher: Teacher, wanted: Wanted, cap: int | None, spends: Sequence[Spend]
+    teacher: Teacher,
+    wanted: Wanted,
+    cap: int | None,
+    spends: Sequence[Spend],
+    at_most: int | None,
 ) -> AskTerms:
     known = [spend.at_most for spend in spends if spend.at_most is not None]
     if cap is not None and len(known) < len(spends):
         why = "what this run has spent before can't be held against --max-usd"
         raise Refusal(_UNKNOWN_PRICE.format(model=teacher.model, why=why))
+    if cap is None and at_most is not None and len(known) == len(spends):
+        # What is chosen between rounds was not there to be priced: what was said holds for it.
+        cap = sum(known) + at_most
     own = teacher.terms
     return AskTerms(
         wanted.concurrency,
@@ -192,10 +220,10 @@ def _ask_terms(
 def _sit(
     at: tuple[Task, Teacher, LabelRun],
     ledger: Ledger,
+    progress: Progress,
+    batch: bool,
     plan: Plan,
     terms: AskTerms,
-    batch: bool,
-    progress: Progress,
 ) -> Sitting:
     """Reserve what is new, read what was stored, and ask."""
     task, teacher, run = at
@@ -207,7 +235,8 @@ def _sit(
     def tell(sitting: Sitting) -> None:
         spent = display.money(sitting.spent / ATTODOLLARS)
         done = plan.had + sitting.outcomes.total()
-        progress(f"asking {teacher.model}{DETAIL}{spent}", done, plan.had + len(plan.asked))
+        total = plan.had + len(plan.asked) + plan.later
+        progress(f"asking {teacher.model}{DETAIL}{spent}", done, total)
 
     async def ask() -> Sitting:
         loop = asyncio.get_running_loop()

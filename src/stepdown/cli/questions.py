@@ -1,30 +1,23 @@
 """What there is to ask a teacher: what a run has begun, then as many more calls as are wanted."""
 
-import heapq
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from stepdown.cli import steps
 from stepdown.cli.again import ALONE, Again, again_picks
 from stepdown.cli.batches import check_batches
-from stepdown.cli.options import Session
+from stepdown.cli.choosing import Chooser
 from stepdown.cli.teachers import Teacher
-from stepdown.core.calls import TEACHERS, Call, Request
-from stepdown.core.labels import Kept, LabelRun, Pick, Reserved
-from stepdown.core.ports import Progress
-from stepdown.core.tasks import Task, TaskIndex, input_text, texts
+from stepdown.core.calls import Request
+from stepdown.core.labels import Kept, Label, LabelRun, Pick, Reserved
+from stepdown.core.tasks import Task, input_text, texts
 from stepdown.label.asking import Question
-from stepdown.label.split import uniform
-from stepdown.store.ledger import Ledger
+from stepdown.label.choose import FIRST_ROUND
+from stepdown.label.need import Need
+from stepdown.store.ledger import Ledger, read_labels
 from stepdown.wire.second_template import input_in
 
 __all__ = ["Plan", "Wanted", "key_of", "plan_of", "question_of", "text_of"]
-
-_USUAL = 500
-"""How many answers are asked for where nothing is said."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -47,7 +40,9 @@ class Plan(msgspec.Struct):
     `raw` are answers that are stored and not yet read. `held` questions have an outcome that nobody
     knows, `gone` are no longer in the log as they were asked, `again` were answered by the teacher
     in the log, and `second` ones are asked again in our words, of which `suspicious` are since the
-    input looks like an attack. `fewer` says that there was less to ask than was wanted.
+    input looks like an attack; `random` ones are drawn to certify with, and `need` says what that
+    takes. `fewer` says that there was less to ask than was wanted, `later` how many questions
+    follow when these are answered.
     """
 
     had: int
@@ -59,14 +54,13 @@ class Plan(msgspec.Struct):
     held: int = 0
     gone: int = 0
     fewer: bool = False
+    random: int = 0
+    need: Need | None = None
+    later: int = 0
 
 
 def plan_of(
-    session: Session,
-    at: tuple[Task, Teacher, LabelRun | None],
-    ledger: Ledger,
-    wanted: Wanted,
-    progress: Progress,
+    chooser: Chooser, at: tuple[Task, Teacher, LabelRun | None], ledger: Ledger, wanted: Wanted
 ) -> Plan:
     """Return what there is to ask; nothing is written.
 
@@ -77,22 +71,21 @@ def plan_of(
     check_batches(ledger, task, teacher, wanted=wanted.batch)
     kept = list(ledger.kept(run.id)) if run else []
     if wanted.again != ALONE:
-        picks = again_picks(session, task, teacher.model, wanted.again, progress)
+        picks = again_picks(chooser.session, task, teacher.model, wanted.again, chooser.progress)
         return _planned(teacher, ledger, kept, picks, hold=wanted.hold)
     plan = Plan(ledger.done(run.id) if run else 0)
     waiting = [one for one in kept if one.raw is None]
     begun = [one for one in waiting if not (wanted.hold and one.unknown)]
     plan.held = len(waiting) - len(begun)
-    target = wanted.count or max(_USUAL, plan.had + len(waiting))
+    _tell(chooser, at, ledger, kept)
+    plan.need = chooser.need()
+    target = wanted.count or plan.had + (len(waiting) or _usual(plan))
     begun = begun[: max(0, target - plan.had)]
     more = max(0, target - plan.had - len(begun) - plan.held)
-    known = ledger.items(run.id) if run else set[str]()
-    needed = {one.reserved.item for one in kept}
-    pool = _Pool(task, teacher.model, needed, known, again=wanted.count is not None)
-    picks = pool.draw(session, more, progress)
+    picks = chooser.choose(more, again=wanted.count is not None).picks if more else ()
     chosen = {one.reserved.key for one in begun}
     for one in kept:
-        request = one.reserved.request or pool.requests.get(one.reserved.item)
+        request = one.reserved.request or chooser.requests.get(one.reserved.item)
         if request is None or key_of(teacher, request, one.reserved.repeat) != one.reserved.key:
             plan.gone += 1
         elif one.raw is not None:
@@ -102,9 +95,30 @@ def plan_of(
     fresh = list(_fresh(teacher, picks, ledger, run))
     plan.raw += [one for one in fresh if one[0].raw is not None]
     plan.asked += [one for one in fresh if one[0].raw is None]
+    plan.random = sum(one.reserved.why == "random" for one, _ in plan.asked)
     plan.again = sum(one.reserved.why == "again" for one, _ in fresh if one.raw is None)
     plan.fewer = len(fresh) < more
     return plan
+
+
+def _tell(
+    chooser: Chooser,
+    at: tuple[Task, Teacher, LabelRun | None],
+    ledger: Ledger,
+    kept: Sequence[Kept],
+) -> None:
+    """Tell the chooser what the run has asked, and what this teacher said."""
+    task, teacher, run = at
+    begun = {one.reserved.item for one in kept}
+    asked: dict[str, Label | None] = dict.fromkeys(begun | (ledger.items(run.id) if run else begun))
+    told = (one for one in read_labels(ledger.path, task.id) if one.teacher == teacher.model)
+    chooser.read(asked | {one.item: one for one in told if one.item in asked}, begun)
+
+
+def _usual(plan: Plan) -> int:
+    """Return how many answers are asked for where nothing is said: what a certificate lacks."""
+    lacking = plan.need.count if plan.need else 0
+    return lacking if lacking or plan.had else FIRST_ROUND
 
 
 def _planned(
@@ -159,65 +173,3 @@ def question_of(task: Task, teacher: Teacher, one: Kept, request: Request) -> Qu
 def text_of(task: Task, request: Request) -> str:
     """Return the task's input in a request, be it in the log's words or in ours."""
     return input_text(task.signature.match(*texts(request)) or input_in(request) or ())
-
-
-class _Pool:
-    """The task's logged calls, in the order in which they are asked.
-
-    First those that no teacher answered, then other models' calls, and `again` those that this
-    teacher has answered; among each the order is random, and the same every time.
-    """
-
-    def __init__(
-        self,
-        task: Task,
-        model: str,
-        needed: AbstractSet[str],
-        known: AbstractSet[str],
-        *,
-        again: bool,
-    ) -> None:
-        self._task = task
-        self._model = model
-        self._needed = needed
-        self._known = known
-        self._again = again
-        self._sizes: Counter[int] = Counter()
-        self.requests: dict[str, Request] = {}
-        """Those of the calls that were needed."""
-
-    def draw(self, session: Session, count: int, progress: Progress) -> list[Pick]:
-        """Return `count` calls to ask, fewer where there are not so many."""
-        if not count and not self._needed:
-            return []
-        found = self._candidates(session, progress)
-        first = heapq.nsmallest(count, found, key=lambda one: one[:3]) if count else []
-        deque(found, maxlen=0)
-        drawn = Counter(rank for rank, *_ in first)
-        share: Mapping[int, float] = {
-            rank: number / self._sizes[rank] for rank, number in drawn.items()
-        }
-        return [
-            Pick(item, request, "again" if rank == 2 else "random", share[rank])
-            for rank, _, item, request in first
-        ]
-
-    def _candidates(
-        self, session: Session, progress: Progress
-    ) -> Iterator[tuple[int, float, str, Request]]:
-        index = TaskIndex(session.workspace.tasks())
-        for call in steps.all_calls(session, self._task.sources, progress):
-            found = index.recognise(call.request, call.task)
-            if found is None or found[0].id != self._task.id:
-                continue
-            if call.id in self._needed:
-                self.requests[call.id] = call.request
-            rank = self._rank(call)
-            if call.id not in self._known and (rank < 2 or self._again):
-                self._sizes[rank] += 1
-                yield rank, uniform(f"ask {call.id}"), call.id, call.request
-
-    def _rank(self, call: Call) -> int:
-        if call.tier not in TEACHERS:
-            return 0
-        return 2 if self._model in (call.model, call.request.model) else 1

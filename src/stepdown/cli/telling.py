@@ -10,6 +10,7 @@ from stepdown.audit.prices import ATTODOLLARS
 from stepdown.core import display
 from stepdown.core.labels import Spend
 from stepdown.label.asking import Sitting
+from stepdown.label.need import Need
 from stepdown.render import table
 
 __all__ = [
@@ -37,7 +38,8 @@ class Estimate(msgspec.Struct, frozen=True):
     """What asking will take: money in attodollars, time in seconds; None is unknown.
 
     `had` answers are there already. Of the `items`, the teacher has answered `again` in the log;
-    `second` ask the same in our own words, `suspicious` since the input looks like an attack.
+    `second` ask the same in our own words, `suspicious` since the input looks like an attack;
+    `random` are drawn at random, to certify with: `need` says what that takes.
     """
 
     had: int
@@ -50,6 +52,8 @@ class Estimate(msgspec.Struct, frozen=True):
     seconds: float | None
     second: int = 0
     suspicious: int = 0
+    random: int = 0
+    need: Need | None = None
 
 
 class Paid(msgspec.Struct, frozen=True):
@@ -96,6 +100,25 @@ def estimate_lines(task: str, teacher: str, estimate: Estimate) -> Iterator[str]
         f"{display.count(estimate.output_tokens)} to write: about {_money(estimate.expected)}, at "
         f"most {_money(estimate.at_most)}; about {_time(estimate.seconds)}."
     )
+    if estimate.need is not None:
+        yield from _need_lines(estimate.need, estimate.random)
+
+
+def _need_lines(need: Need, drawn: int) -> Iterator[str]:
+    """Yield what a certificate takes, and what `drawn` questions asked at random bring of it."""
+    yield (
+        f"A certificate takes {display.count(need.least)} calibration rows if none is answered "
+        f"wrongly, {display.count(need.rows)} with three that are; {display.count(need.have)} are "
+        "there."
+    )
+    gained = need.gained(drawn)
+    short = max(0, need.rows - need.have - gained)
+    if need.random:
+        more = f", {display.count(short)} short of that; ask more with -n." if short else "."
+        yield (
+            f"{display.plural(drawn, 'question')} drawn at random: about {display.count(gained)} "
+            f"such rows{more}"
+        )
 
 
 def _time(seconds: float | None) -> str:

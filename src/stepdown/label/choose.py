@@ -19,7 +19,7 @@ from stepdown.label.need import Need
 from stepdown.label.pool import Candidate, Pool, request_of
 from stepdown.label.vectors import Vectors, vectors_of
 
-__all__ = ["Choice", "Guess", "Scorer", "Teach", "choose", "round_size"]
+__all__ = ["FIRST_ROUND", "Choice", "Guess", "Scorer", "Teach", "choose", "round_size"]
 
 _LEAST_RANDOM, _MOST_RANDOM = 0.1, 0.6
 _SHARES: tuple[tuple[Why, float], ...] = (("rare", 0.1), ("novel", 0.1), ("uncertain", 0.8))
@@ -28,7 +28,10 @@ _REFERENCE_ROWS = 2_000
 _NEAREST = 5
 _DENSITY_POWER = 0.5
 _OLD_SHARE = 0.8
-_FIRST_ROUND, _GROWTH = 300, 0.5
+FIRST_ROUND = 300
+"""How many inputs are chosen before anything is known of them."""
+
+_GROWTH = 0.5
 
 
 class Guess(msgspec.Struct, frozen=True):
@@ -63,7 +66,7 @@ class _Field(msgspec.Struct, frozen=True):
 
 def round_size(answers: int) -> int:
     """Return how many inputs are chosen before the answers are learnt from again."""
-    return max(_FIRST_ROUND, round(_GROWTH * answers))
+    return max(FIRST_ROUND, round(_GROWTH * answers))
 
 
 def choose(
@@ -79,18 +82,31 @@ def choose(
 
     The random part is what `need` says, between a tenth and six tenths. The others are uncertain,
     novel or rare, unlike each other, and from before the youngest fifth of the pool; where one kind
-    of input runs out, the other stands in. `again` also asks what the teacher answered in the log.
+    of input runs out, the other stands in. Of a pool that is too small to certify with its
+    kept-apart part all are asked at random. `again` also asks what the teacher answered in the log.
     """
     apart = [one for one in pool.apart if not one.asked]
     fresh = [one for one in pool.open if not one.asked]
+    if need.have + need.gained(len(apart)) < need.rows and _in_order(pool.open):
+        # Too few to choose from: what is chosen could not certify. So all goes on by the coins.
+        apart, fresh = [*apart, *fresh], []
     part = min(max(need.random, math.ceil(_LEAST_RANDOM * count)), round(_MOST_RANDOM * count))
     part = min(len(apart), max(part, count - len(fresh)))
     rest = min(count - part, len(fresh))
     picks = _random(pool, apart[:part])
     picks += _chosen(task, pool, fresh, rest, teach) if rest else []
+    # What is kept apart and like another such input adds least: it is asked when all else is.
+    alike = [one for one in pool.alike if not one.asked][: count - len(picks)]
+    picks += [_pick(one, "random", 1.0) for one in alike]
     left = pool.answered[: count - len(picks)] if again else ()
     picks += [_pick(one, "again") for one in left]
-    return Choice(tuple(picks), part, len(left))
+    return Choice(tuple(picks), part + len(alike), len(left))
+
+
+def _in_order(candidates: Sequence[Candidate]) -> bool:
+    """Say whether those that were asked are the first by their coins: nothing was chosen yet."""
+    asked = [one.asked for one in candidates]
+    return asked == sorted(asked, reverse=True)
 
 
 def _pick(one: Candidate, why: Why, probability: float | None = None) -> Pick:
@@ -101,7 +117,7 @@ def _random(pool: Pool, part: Sequence[Candidate]) -> list[Pick]:
     """Return the next of the kept-apart inputs, each with the probability of all asked so far."""
     if not part:
         return []
-    asked = sum(one.coin <= part[-1].coin for one in pool.apart)
+    asked = sum(one.coin <= part[-1].coin for one in (*pool.apart, *pool.open))
     return [_pick(one, "random", asked / max(pool.size, asked)) for one in part]
 
 

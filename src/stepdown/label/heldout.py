@@ -68,16 +68,16 @@ def drawn(examples: Sequence[Example], clusters: Sequence[int], wanted: int) -> 
     coins: dict[int, float] = {}
     for value, cluster in zip(own, clusters, strict=True):
         coins.setdefault(cluster, value)
+    # What was chosen may have had an answer of another model in the log: then the rest of the log
+    # is no random part of it any more, but what is kept apart of it still is.
+    most = KEPT_APART if "chosen" in origins else 1.0
     asked = [value for value, e in zip(own, examples, strict=True) if e.origin == "random"]
-    reach = max((value for value in asked if value < KEPT_APART), default=-1.0)
+    reach = max((value for value in asked if value < most), default=-1.0)
     whole = tuple(
         (example.origin == "random" and value <= reach)
         or (example.origin == "log" and coins[cluster] <= reach)
         for example, value, cluster in zip(examples, own, clusters, strict=True)
     )
-    # What was chosen may have had an answer of another model in the log: then the rest of the log
-    # is no random part of it any more, but what is kept apart of it still is.
-    most = KEPT_APART if "chosen" in origins else 1.0
     log = tuple(
         example.origin == "log" and coins[cluster] < most
         for example, cluster in zip(examples, clusters, strict=True)

@@ -14,14 +14,15 @@ __all__ = ["Need", "need_of"]
 _ERRORS = 3
 _CERTIFY = 0.8
 _KEPT = 0.9
+_ENOUGH = 0.95
 _LEAST, _MOST = 300, 3000
 
 
 class Need(msgspec.Struct, frozen=True):
     """What a certificate takes: `least` calibration rows without an error, `rows` with three.
 
-    There are `have`. `random` inputs asked at random bring the rest, and `count` questions are the
-    usual number: what is chosen beside them trains.
+    There are `have`. `random` inputs asked at random bring the rest, with `count` questions in all:
+    what is chosen beside them trains. Both are 0 where nothing is missing.
     """
 
     least: int
@@ -47,6 +48,8 @@ def need_of(pool: Pool, dataset: Dataset | None, budget: float, delta: float) ->
         asked = sum(one.asked for one in pool.apart)
         logged = sum(one.coin < KEPT_APART for one in pool.answered)
         have = math.floor((asked + logged) * _CERTIFY * _KEPT)
-    random = math.ceil(max(0, rows - have) / (_CERTIFY * _KEPT))
-    count = min(max(_LEAST, math.ceil(random / KEPT_APART)), _MOST)
+    # A few rows more or less make no difference, and are not worth a run.
+    missing = rows - have if have < _ENOUGH * rows else 0
+    random = math.ceil(missing / (_CERTIFY * _KEPT))
+    count = min(max(_LEAST, math.ceil(random / KEPT_APART)), _MOST) if missing else 0
     return Need(rows_needed(budget, delta), rows, have, random, count)

@@ -56,15 +56,17 @@ class Pool(msgspec.Struct, frozen=True):
     """What can be asked, and what the answers so far are.
 
     `apart` are the kept-apart inputs in the order in which they are asked, `open` the others in a
-    random order that is always the same, both with those that were asked before; `answered` are
-    those that the teacher answered in the log. `size` is how many inputs `apart` and `open` are
-    of: more than are held where not all are.
+    random order that is always the same, both with those that were asked before. `alike` are kept
+    apart too, and like one of `apart` or like a known input; `answered` are those that the teacher
+    answered in the log. `size` is how many inputs `apart` and `open` stand for: more than they are
+    where not all are held.
     """
 
     apart: tuple[Candidate, ...]
     open: tuple[Candidate, ...]
     answered: tuple[Candidate, ...]
     size: int
+    alike: tuple[Candidate, ...] = ()
 
     def told(self, asked: Mapping[str, Label | None]) -> "Pool":
         """Return the pool with what has been asked since, and answered."""
@@ -74,9 +76,9 @@ class Pool(msgspec.Struct, frozen=True):
             answer = label.answer if label and label.outcome == "answered" else None
             return one if one.item not in asked else structs.replace(one, asked=True, answer=answer)
 
-        return structs.replace(
-            self, apart=tuple(map(now, self.apart)), open=tuple(map(now, self.open))
-        )
+        kinds = (self.apart, self.open, self.alike)
+        apart, others, alike = (tuple(map(now, kind)) for kind in kinds)
+        return structs.replace(self, apart=apart, open=others, alike=alike)
 
     def lessons(self, task: Task) -> list[Example]:
         """Return the rows that say what is worth asking: none that is kept apart is among them."""
@@ -97,8 +99,8 @@ def pool_of(
 
     `asked` has the items that were asked, by call, with their labels where they have one.
 
-    Of equal inputs, and of near-duplicates, the first call stands for all; what is like an input
-    that the teacher has answered, or was paid for, is known.
+    Of equal inputs the first call stands for all, and of kept-apart near-duplicates too: held-out
+    parts keep one of them.
     """
     kinds = {name: _Least(most) for name in ("apart", "open", "answered")}
     kinds["paid"] = _Least(_MOST_PAID)
@@ -182,19 +184,28 @@ class _Least:
 
 def _pool(kinds: Mapping[str, _Least]) -> Pool:
     answered, paid = kinds["answered"].kept, kinds["paid"].kept
-    known = answered.keys() | paid.keys()
-    rest = {**kinds["apart"].kept, **kinds["open"].kept}
-    fresh = [one for toss, one in rest.items() if toss not in known]
     # Equal inputs have one coin: what was paid for has the answer that counts.
-    everything = [*({**answered, **paid}).values(), *sorted(fresh, key=_older)]
-    kept = _distinct(everything, len(known))
-    own = [one for one in kept if one.asked or one.standing != 2]
-    apart = sorted((one for one in own if one.coin < KEPT_APART), key=lambda one: one.coin)
-    others = sorted((one for one in own if one.coin >= KEPT_APART), key=lambda one: one.coin)
-    size = _size(len(apart), kinds["apart"].reach, 0.0, KEPT_APART)
+    known = {**answered, **paid}
+    rest = {**kinds["apart"].kept, **kinds["open"].kept}
+    fresh = sorted((one for toss, one in rest.items() if toss not in known), key=_older)
+    apart = [one for one in fresh if one.coin < KEPT_APART]
+    first = _distinct([*known.values(), *apart], len(known))
+    asked = [one for one in known.values() if one.asked]
+    ours = [one for one in (*asked, *apart) if one.coin < KEPT_APART and one.coin in first]
+    others = [one for one in (*asked, *fresh) if one.coin >= KEPT_APART]
+    size = _size(len(ours), kinds["apart"].reach, 0.0, KEPT_APART)
     size += _size(len(others), kinds["open"].reach, KEPT_APART, 1.0)
-    logged = tuple(one for one in kept if one.standing == 2 and not one.asked)
-    return Pool(tuple(apart), tuple(others), logged, size)
+    return Pool(
+        _ordered(ours),
+        _ordered(others),
+        tuple(one for one in known.values() if not one.asked),
+        size,
+        _ordered([one for one in apart if one.coin not in first]),
+    )
+
+
+def _ordered(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    return tuple(sorted(candidates, key=lambda one: one.coin))
 
 
 def _size(held: int, reach: float, low: float, high: float) -> int:
@@ -202,8 +213,8 @@ def _size(held: int, reach: float, low: float, high: float) -> int:
     return held if reach >= high else round(held * (high - low) / max(reach - low, 1e-12))
 
 
-def _distinct(candidates: Sequence[Candidate], known: int) -> list[Candidate]:
-    """Return one candidate a cluster of near-duplicates, and all of the first `known`.
+def _distinct(candidates: Sequence[Candidate], known: int) -> set[float]:
+    """Return the coins of one candidate a cluster of near-duplicates, and of the first `known`.
 
     Where inputs share one long frame, near has to mean nearer, as in the split.
     """
@@ -214,7 +225,7 @@ def _distinct(candidates: Sequence[Candidate], known: int) -> list[Candidate]:
         if 2 * len(set(found)) >= len(candidates):
             belongs = found
             break
-    return [one for at, one in enumerate(candidates) if at < known or belongs[at] == at]
+    return {one.coin for at, one in enumerate(candidates) if at < known or belongs[at] == at}
 
 
 def request_of(one: Candidate) -> Request:

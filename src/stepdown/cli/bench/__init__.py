@@ -27,6 +27,7 @@ BENCHMARKS = {
     "tuned": "stepdown.cli.bench.tuned:tuned",
     "tuned-snips": "stepdown.cli.bench.tuned:tuned_snips",
     "generative": "stepdown.cli.bench.generative:generative",
+    "active": "stepdown.cli.bench.active:active",
     "shift": "stepdown.cli.bench.classification:shift",
     "novelty": "stepdown.cli.bench.novelty:novelty",
     "spans": "stepdown.cli.bench.extraction:spans",

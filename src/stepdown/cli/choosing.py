@@ -1,0 +1,101 @@
+"""What `stepdown label --teacher` asks: the pool, read once, and who learns between rounds."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from stepdown import plugins
+from stepdown.cli import steps
+from stepdown.cli.options import Session
+from stepdown.core.calls import Call, Request
+from stepdown.core.datasets import Dataset, Example
+from stepdown.core.labels import Label
+from stepdown.core.ports import Progress
+from stepdown.core.tasks import Input, Task, TaskIndex
+from stepdown.errors import NotEnoughData, Refusal, Unavailable
+from stepdown.label.choose import Choice, Guess, Scorer, choose, round_size
+from stepdown.label.need import Need, need_of
+from stepdown.label.pool import Pool, pool_of
+
+__all__ = ["Chooser"]
+
+_FAMILY = "linear"
+
+
+class Chooser:
+    """The pool of one labelling, read at the first question and kept for the rounds after it.
+
+    `requests` has those of the calls that a run has begun with; `progress` hears of long work.
+    """
+
+    def __init__(self, session: Session, task: Task, model: str, progress: Progress) -> None:
+        self.session = session
+        self._task = task
+        self._model = model
+        self.progress = progress
+        self._pool: Pool | None = None
+        self.requests: dict[str, Request] = {}
+
+    def read(self, asked: Mapping[str, Label | None], begun: AbstractSet[str]) -> None:
+        """Take in what was asked so far, with its labels; the log is read the first time."""
+        if self._pool is None:
+            calls = self._noted(self._calls(), begun)
+            self._pool = pool_of(self._task, calls, self._model, asked)
+        self._pool = self._pool.told(asked)
+
+    @property
+    def pool(self) -> Pool:
+        """What there is to ask; `read` comes first."""
+        assert self._pool is not None
+        return self._pool
+
+    def need(self) -> Need:
+        """Return what a certificate within the task's budget takes, and what of it is there."""
+        task, session = self._task, self.session
+        delta = steps.proof_terms(session, task, 1).delta
+        return need_of(self.pool, self._dataset(), session.terms(task.name).error_budget, delta)
+
+    def choose(self, count: int, *, again: bool) -> Choice:
+        """Return what to ask next, `count` questions of it."""
+        return choose(self._task, self.pool, count, self.need(), self._taught, again=again)
+
+    def round(self) -> int:
+        """Return how many chosen questions are asked before their answers are learnt from."""
+        return round_size(len(self.pool.lessons(self._task))) if self._pool else 0
+
+    def _calls(self) -> Iterator[Call]:
+        index = TaskIndex(self.session.workspace.tasks())
+        for call in steps.all_calls(self.session, self._task.sources, self.progress):
+            found = index.recognise(call.request, call.task)
+            if found is not None and found[0].id == self._task.id:
+                yield call
+
+    def _noted(self, calls: Iterable[Call], begun: AbstractSet[str]) -> Iterator[Call]:
+        for call in calls:
+            if call.id in begun:
+                self.requests[call.id] = call.request
+            yield call
+
+    def _dataset(self) -> Dataset | None:
+        try:
+            return steps.current_dataset(self.session.workspace, self._task)
+        except Refusal:
+            return None
+
+    def _taught(self, rows: Sequence[Example]) -> Scorer | None:
+        """Return what a student of the rows guesses.
+
+        It is not the task's own student: that one has perhaps seen rows that are kept apart.
+        """
+        try:
+            student = plugins.family(_FAMILY).train(self._task, rows, self.progress)
+        except (NotEnoughData, Unavailable):
+            return None
+        path = "/tool" if self._task.anatomy.shape == "tool" else ""
+
+        def guessed(given: Input) -> Guess:
+            found = student.predict(given)
+            value = found.record.get(path)
+            label = "" if value is None else str(value)
+            return Guess(label, 0.0 if found.answer is None else found.confidence)
+
+        return lambda inputs: [guessed(given) for given in inputs]
