@@ -315,7 +315,9 @@ def test_an_api_that_stays_down_ends_the_sitting_and_not_the_batch(desk, provide
 
 
 @BOTH
-def test_one_that_is_gone_is_an_unknown_outcome(desk, provider):
+def test_one_that_is_gone_is_an_unknown_outcome(desk, provider, monkeypatch):
+    monkeypatch.setattr(batching, "_LONG_AGO_S", -1.0)
+
     def lose(loop, batcher):
         when(lambda: created(fake))
         fake.batches.clear()
@@ -327,6 +329,37 @@ def test_one_that_is_gone_is_an_unknown_outcome(desk, provider):
         assert sitting.failures == {"batch is gone": 1}
         assert (sitting.left, created(fake), desk.spend().unknown) == (1, 0, 1)
         assert desk.sit(provider, root, ["yes"]).outcomes == {"answered": 1}
+
+
+@BOTH
+def test_results_that_are_gone_are_unknown_outcomes(desk, provider, monkeypatch):
+    monkeypatch.setattr(batching, "_LONG_AGO_S", -1.0)
+    with fake_apis() as (fake, root):
+        fake.script["fail"] = {RESULTS[provider]: "gone"}
+        sitting = desk.sit(provider, root, ["yes"] * 2, hold=True)
+    assert sitting.failures == {"batch is gone": 2}
+    assert (desk.spend().unknown, desk.open) == (2, [])
+
+
+@BOTH
+def test_one_that_is_not_there_yet_is_waited_for(desk, provider):
+    def mend(loop, batcher):
+        when(lambda: fake.failed > 2)
+        fake.script["fail"] = {}
+
+    with fake_apis() as (fake, root):
+        fake.script["fail"] = {LOOK[provider]: "gone"}
+        assert desk.sit(provider, root, ["yes"], during=mend).outcomes == {"answered": 1}
+        assert created(fake) == 1
+
+
+@BOTH
+def test_one_who_says_to_wait_for_hours_is_left_for_later(desk, provider):
+    with fake_apis() as (fake, root):
+        fake.script["fail"] = {CREATE[provider]: "later"}
+        sitting = desk.sit(provider, root, ["yes"])
+        assert "status 429" in sitting.stopped
+        assert (created(fake), desk.open, desk.spend().at_most) == (0, [], 0)
 
 
 def test_somebody_elses_of_the_same_size_is_waited_for_and_left_alone(desk):

@@ -368,6 +368,11 @@ def checked(at, name, handler):
         at.fake.failed += bool(failing)
         if failing == "before":
             return web.json_response({"error": {"message": "down"}}, status=500)
+        if failing == "gone":
+            return web.json_response({"error": {"message": "no such thing"}}, status=404)
+        if failing == "later":
+            headers = {"retry-after": "7200"}
+            return web.json_response({"error": {"message": "x"}}, status=429, headers=headers)
         answer = await handler(request)
         if failing == "after":
             return web.json_response({"error": {"message": "down"}}, status=500)

@@ -91,3 +91,16 @@ def test_the_address_of_the_results_is_not_taken_from_the_answer():
             return [one.key async for one in batches.answers(made.id)]
 
         assert on(root, go) == ["k1"]
+
+
+def test_what_does_not_fit_in_memory_goes_up_whole(monkeypatch):
+    monkeypatch.setattr("stepdown.providers.anthropic_batches._IN_MEMORY", 1000)
+    items = [(f"k{n}", body("x " * 50_000 + "yes")) for n in range(20)]
+
+    async def go(batches):
+        made = await batches.create("name", items)
+        await ended(batches, made.id)
+        return {one.key: one.status async for one in batches.answers(made.id)}
+
+    with fake_apis() as (_, root):
+        assert on(root, go) == {key: 200 for key, _ in items}

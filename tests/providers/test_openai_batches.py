@@ -101,3 +101,16 @@ def test_old_pages_are_not_looked_through():
 def test_an_address_without_batches_says_so():
     with fake_apis() as (_, root), pytest.raises(UpstreamError, match="status 404"):
         on(f"{root}/else", lambda batches: batches.create("name", ITEMS))
+
+
+def test_what_does_not_fit_in_memory_goes_up_whole(monkeypatch):
+    monkeypatch.setattr("stepdown.providers.openai_batches._IN_MEMORY", 1000)
+    items = [(f"k{n}", body("x " * 50_000 + "yes")) for n in range(20)]
+
+    async def go(batches):
+        made = await batches.create("name", items)
+        await ended(batches, made.id)
+        return {one.key: one.status async for one in batches.answers(made.id)}
+
+    with fake_apis() as (_, root):
+        assert on(root, go) == {key: 200 for key, _ in items}

@@ -22,13 +22,24 @@ from stepdown.label.pacing import Pace
 from stepdown.label.trouble import Trouble, trouble
 from stepdown.wire.openai import parse_answer
 
-__all__ = ["TRIES", "AskTerms", "Asker", "Judge", "Question", "Sitting", "TokenPrice"]
+__all__ = [
+    "LONGEST_WAIT_S",
+    "TRIES",
+    "AskTerms",
+    "Asker",
+    "Judge",
+    "Question",
+    "Sitting",
+    "TokenPrice",
+]
 
 TRIES = 3
 """How often a question is sent in one sitting, at most."""
 
 _BYTES_A_TOKEN = 4
-_LONGEST_WAIT_S = 600.0
+LONGEST_WAIT_S = 600.0
+"""One who says to wait for longer is better asked by a later sitting."""
+
 _HOPELESS = 20
 
 TokenPrice = Callable[[Usage, float], int | None]
@@ -189,7 +200,7 @@ class Asker:
         """Say whether the same question is worth another try."""
         if found.ends:
             self.stop(found.ends)
-        elif (found.retry_after or 0.0) > _LONGEST_WAIT_S:
+        elif (found.retry_after or 0.0) > LONGEST_WAIT_S:
             self.stop(
                 f"The teacher asks to wait {found.retry_after:,.0f} s; type the same command then."
             )

@@ -17,7 +17,15 @@ from stepdown.core.fingerprint import fingerprint
 from stepdown.core.labels import Batched, Failed, Parsed, Sent, Step, Stored
 from stepdown.core.ports import BatchAnswer, Batches, BatchState, Progress
 from stepdown.errors import InputError, UpstreamError
-from stepdown.label.asking import TRIES, AskTerms, Judge, Question, Sitting, TokenPrice
+from stepdown.label.asking import (
+    LONGEST_WAIT_S,
+    TRIES,
+    AskTerms,
+    Judge,
+    Question,
+    Sitting,
+    TokenPrice,
+)
 from stepdown.label.money import Cap
 from stepdown.label.trouble import Trouble, trouble
 from stepdown.wire.openai import parse_answer
@@ -38,6 +46,7 @@ _AROUND = 200  # bytes of a line beside key and body
 _NOT_FOUND = 404
 _NOT_CREATED = Trouble("batch not created", again=True)
 _NOT_RUN = Trouble("not run by the batch", again=True)
+_GONE = Trouble("batch is gone", None, again=True)
 _MISSING = Trouble("no result in the batch", None, again=True)
 _NOT_HEARD = frozenset((None, 408, 500, 502, 503, 504))
 """Statuses after which a batch may have been created all the same; None: no answer at all."""
@@ -195,9 +204,10 @@ class Batcher:
                 state = await self._found(batches, batch)
                 if state is not None or self._stopping.is_set():
                     return state
-            if not trouble(problem).again or turn == TRIES - 1:
+            wait = max(problem.retry_after or 0.0, pause)
+            if not trouble(problem).again or turn == TRIES - 1 or wait > LONGEST_WAIT_S:
                 return problem
-            if await self._stopped_within(max(problem.retry_after or 0.0, pause)):
+            if await self._stopped_within(wait):
                 return problem
             pause *= 2
         raise AssertionError("the last try returns")
@@ -231,19 +241,23 @@ class Batcher:
                 in_vain = 0
             except UpstreamError as error:
                 in_vain += 1
-                if not trouble(error).again or in_vain >= _PATIENCE:
+                passing = trouble(error).again or error.status == _NOT_FOUND
+                if not passing or in_vain >= _PATIENCE:
                     raise
                 pause = max(pause, min(error.retry_after or 0.0, _LAST_LOOK_S))
 
     async def _looked(self, batches: Batches, batch: Batched) -> bool:
         """Look at a batch once, and collect it if it has ended; says whether it has."""
         try:
-            state = await batches.state(batch.id)
+            return await self._followed(batches, batch)
         except UpstreamError as error:
-            if error.status != _NOT_FOUND:
+            if error.status != _NOT_FOUND or time.time() - batch.time < _LONG_AGO_S:
                 raise
-            self._close(batch, Trouble("batch is gone", None, again=True))
+            self._close(batch, _GONE)
             return True
+
+    async def _followed(self, batches: Batches, batch: Batched) -> bool:
+        state = await batches.state(batch.id)
         self._states[batch.name] = state
         states = [self._states[name] for name in self._open if name in self._states]
         done, total = sum(one.done for one in states), sum(one.total for one in states)
