@@ -100,6 +100,8 @@ def amount(value: Any) -> float | None:
 
 def count(value: Any) -> int | None:
     """Return a whole number that is no less than 0, or None."""
+    if type(value) is int:
+        return value if value >= 0 else None
     known = amount(value)
     return None if known is None or known != int(known) else int(known)
 
