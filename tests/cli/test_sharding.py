@@ -46,6 +46,9 @@ class Beside:
                 yield pending.popleft()
         yield from pending
 
+    def asking(self, connect):
+        return connect()
+
     def close(self):
         pass
 

@@ -31,7 +31,7 @@ from stepdown.core import display
 from stepdown.core.calls import Answer, Request, Usage
 from stepdown.core.fingerprint import fingerprint
 from stepdown.core.labels import Kept, LabelRun, Outcome, Parsed, Spend, Step
-from stepdown.core.ports import Progress
+from stepdown.core.ports import Engine, Progress
 from stepdown.core.tasks import Task
 from stepdown.errors import ConfigError, Refusal, UsageError
 from stepdown.label.asking import Asker, AskTerms, Judge, Sitting
@@ -92,7 +92,14 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
                 asking,
                 chooser.round if not wanted.batch else lambda: len(plan.asked),
                 partial(_plan, chooser, (task, teacher, terms), ledger, wanted),
-                partial(_sit, (task, teacher, run), ledger, chooser.progress, wanted.batch),
+                partial(
+                    _sit,
+                    session.engine,
+                    (task, teacher, run),
+                    ledger,
+                    chooser.progress,
+                    wanted.batch,
+                ),
             )
         spend, labels = ledger.spend(run.id), ledger.done(run.id)
     finally:
@@ -218,6 +225,7 @@ def _ask_terms(
 
 
 def _sit(
+    engine: Engine,
     at: tuple[Task, Teacher, LabelRun],
     ledger: Ledger,
     progress: Progress,
@@ -252,7 +260,7 @@ def _sit(
             async with _interruptible(asker, LEFT_RUNNING), teacher.batches() as batches:
                 return await asker.ask(questions, batches)
         asker = Asker(commit, terms, teacher.price, judge, tell)
-        async with _interruptible(asker, _WAITING), teacher.connect() as complete:
+        async with _interruptible(asker, _WAITING), engine.asking(teacher.connect) as complete:
             return await asker.ask(questions, complete)
 
     reserve(ledger, run, plan)

@@ -358,6 +358,15 @@ class Engine(Protocol):
         """
         ...
 
+    def asking(
+        self, connect: Callable[[], AbstractAsyncContextManager[Complete]]
+    ) -> AbstractAsyncContextManager[Complete]:
+        """Give what has the workers complete requests, each over its own connection.
+
+        Where a worker dies, nobody knows whether a request got through: that is an UpstreamError.
+        """
+        ...
+
     def close(self) -> None:
         """End what was started; what is under way is dropped."""
         ...

@@ -1,7 +1,10 @@
 """The engine of one machine without a cluster: in this process, one item after another."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
+
+from stepdown.core.ports import Complete
 
 __all__ = ["Local"]
 
@@ -24,6 +27,12 @@ class Local:
         """Yield what `work` makes of each item, when it is asked for."""
         del ahead
         return map(work, items)
+
+    def asking(
+        self, connect: Callable[[], AbstractAsyncContextManager[Complete]]
+    ) -> AbstractAsyncContextManager[Complete]:
+        """Connect here."""
+        return connect()
 
     def close(self) -> None:
         """Nothing to end."""

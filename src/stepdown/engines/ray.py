@@ -6,19 +6,25 @@ ends.
 `RAY_ADDRESS` names a cluster to work on instead; who may reach that is its owner's business.
 """
 
+import asyncio
 import contextlib
 import functools
+import itertools
 import logging
 import os
 import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stepdown.errors import StepdownError, Unavailable
+from stepdown.core.ports import Complete
+from stepdown.errors import StepdownError, Unavailable, UpstreamError
 
 __all__ = ["Ray"]
 
@@ -30,6 +36,7 @@ _THREADS = "OMP_NUM_THREADS"
 _PREFIX = "stepdown-ray-"
 _LOOPBACK = "127.0.0.1"
 _TRIES_MORE = 12
+_AT_ONCE = 1_000
 _STORE = 64 * 1024 * 1024  # of shared memory for each worker
 _LEAST_STORE = 96 * 1024 * 1024
 
@@ -56,6 +63,7 @@ class Ray:
         self._ray: Any = None
         self._run: Any = None
         self._folder: Path | None = None
+        self._after: subprocess.Popen[bytes] | None = None
         self._before: dict[str, str | None] = {}
 
     @property
@@ -86,13 +94,45 @@ class Ray:
             for reference in pending:
                 ray.cancel(reference, force=True)
 
+    @contextlib.asynccontextmanager
+    async def asking(
+        self, connect: Callable[[], AbstractAsyncContextManager[Complete]]
+    ) -> AsyncGenerator[Complete]:
+        """Give what has the workers complete requests, in turn; one that dies is replaced."""
+        ray = self._started()
+        made = ray.remote(max_concurrency=_AT_ONCE)(_Asking).remote
+        actors = [made() for _ in range(self.workers)]
+        turns = itertools.cycle(range(len(actors)))
+
+        async def complete(body: bytes) -> bytes:
+            at = next(turns)
+            actor = actors[at]
+            try:
+                # The connection's terms go along each time: a key has no place in Ray's records.
+                found, error = await actor.ask.remote(connect, body)
+            except ray.exceptions.RayError as problem:
+                if actors[at] is actor:
+                    actors[at] = made()
+                raise UpstreamError(
+                    "The worker that asked is gone; it is not known whether it was answered."
+                ) from problem
+            if error is not None:
+                raise error
+            return found
+
+        try:
+            yield complete
+        finally:
+            for actor in actors:
+                ray.kill(actor)
+
     def close(self) -> None:
         """Leave the cluster; one of its own is ended, with its files."""
         if self._ray is not None:
             self._ray.shutdown()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        self._ray = self._folder = None
+        if self._after is not None:
+            self._after.communicate()
+        self._ray = self._folder = self._after = None
         before, self._before = self._before, {}
         for name, value in before.items():
             if value is None:
@@ -133,6 +173,8 @@ class Ray:
             raise Unavailable(
                 f"Ray can't be started ({str(error).splitlines()[0]}); use --engine local."
             ) from error
+        # It would tell of workers' deaths on standard output, which is the command's own.
+        vars(sys.modules["ray._private.worker"])["_worker_logs_enabled"] = False
         self._ray = ray
         if not joins and ray.util.get_node_ip_address() != _LOOPBACK:
             self.close()
@@ -145,9 +187,13 @@ class Ray:
 
     def _own(self) -> dict[str, Any]:
         """Return what makes a cluster of its own."""
-        _sweep()
-        # Only its user may enter; the process's number says whose it was when it is left behind.
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        # Only its user may enter. It is the other process that removes it, however this one ends.
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._after = subprocess.Popen(
+            [sys.executable, "-m", "stepdown.engines.after", str(self._folder)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
         workers = self._asked or len(os.sched_getaffinity(0))
         return {
             "address": "local",
@@ -165,6 +211,26 @@ class Ray:
     def _set(self, settings: Mapping[str, str]) -> None:
         self._before = {name: os.environ.get(name) for name in settings}
         os.environ.update(settings)
+
+
+class _Asking:
+    """In a worker: one connection, and many requests under way on it."""
+
+    def __init__(self) -> None:
+        self._opened = asyncio.Lock()
+        self._stack = contextlib.AsyncExitStack()
+        self._complete: Complete | None = None
+
+    async def ask(
+        self, connect: Callable[[], AbstractAsyncContextManager[Complete]], body: bytes
+    ) -> tuple[bytes, StepdownError | None]:
+        async with self._opened:
+            if self._complete is None:
+                self._complete = await self._stack.enter_async_context(connect())
+        try:
+            return await self._complete(body), None
+        except StepdownError as error:
+            return b"", error
 
 
 def _done(work: Callable[[Any], Any], item: Any, threads: str | None) -> tuple[Any, Any]:
@@ -194,13 +260,3 @@ def _store(workers: int) -> int:
         free = shutil.disk_usage("/dev/shm").free  # noqa: S108 — measured, not written to
         return max(_LEAST_STORE, min(wanted, free * 8 // 10))
     return wanted
-
-
-def _sweep() -> None:
-    """Remove the folders of runs that were killed."""
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        number = path.name.removeprefix(_PREFIX).partition("-")[0]
-        with contextlib.suppress(OSError):
-            mine = path.lstat().st_uid == os.getuid() and not path.is_symlink()
-            if mine and number.isdigit() and not Path(f"/proc/{number}").exists():
-                shutil.rmtree(path, ignore_errors=True)
