@@ -6,22 +6,18 @@ ids seen before, calls that fit no task known, shards under way when a new task 
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
 
 import msgspec
 
 from stepdown.audit import Counting, Known, Part, count
 from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import Call
-from stepdown.core.ports import Engine
+from stepdown.core.ports import Engine, Item, Result
 from stepdown.core.tasks import TaskIndex
 from stepdown.logs.reading import Reading
 from stepdown.logs.shards import Shard, account, read_shard
 
 __all__ = ["Cut", "count_shards", "sort_calls", "sort_shards"]
-
-Given = TypeVar("Given")
-Found = TypeVar("Found")
 
 Cut = tuple[Shard | Iterator[Call], SourceCoverage]
 
@@ -118,15 +114,15 @@ def _task_of(call: Call, index: TaskIndex) -> str:
 
 def _worked(
     engine: Engine,
-    work: Callable[[Given], Found],
+    work: Callable[[Item], Result],
     cuts: Iterator[Cut],
-    job: Callable[[Shard], Given],
-) -> Iterator[tuple[Shard | Iterator[Call], SourceCoverage, Found | None]]:
+    job: Callable[[Shard], Item],
+) -> Iterator[tuple[Shard | Iterator[Call], SourceCoverage, Result | None]]:
     """Yield each shard, in order, with what a worker found in it; None with what is no shard."""
     held: deque[tuple[Shard, SourceCoverage]] = deque()
     after: list[Cut] = []
 
-    def jobs() -> Iterator[Given]:
+    def jobs() -> Iterator[Item]:
         for cut, entry in cuts:
             if not isinstance(cut, Shard):
                 # Formats that join lines come last.

@@ -13,7 +13,7 @@ from collections.abc import (
 from contextlib import AbstractAsyncContextManager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -30,10 +30,12 @@ __all__ = [
     "Choosy",
     "Complete",
     "Complexity",
+    "Connect",
     "Durability",
     "Engine",
     "Exchange",
     "Family",
+    "Item",
     "Line",
     "LogFormat",
     "ModelFamily",
@@ -42,6 +44,7 @@ __all__ = [
     "Provider",
     "Rehearsed",
     "Rehearsing",
+    "Result",
     "Screen",
     "Student",
     "Tally",
@@ -332,11 +335,12 @@ class CallStore(Protocol):
         ...
 
 
-class Engine(Protocol):
-    """Where the work on many items runs.
+Connect = Callable[[], AbstractAsyncContextManager[Complete]]
+"""connect() → a block in which requests can be completed."""
 
-    An engine is made with the number of workers that was asked for, or None.
-    """
+
+class Engine(Protocol):
+    """Where the work on many items runs; made with the number of workers asked for, or None."""
 
     name: str
 
@@ -358,9 +362,7 @@ class Engine(Protocol):
         """
         ...
 
-    def asking(
-        self, connect: Callable[[], AbstractAsyncContextManager[Complete]]
-    ) -> AbstractAsyncContextManager[Complete]:
+    def asking(self, connect: Connect) -> AbstractAsyncContextManager[Complete]:
         """Give what has the workers complete requests, each over its own connection.
 
         Where a worker dies, nobody knows whether a request got through: that is an UpstreamError.
@@ -370,9 +372,6 @@ class Engine(Protocol):
     def close(self) -> None:
         """End what was started; what is under way is dropped."""
         ...
-
-
-Opener = Callable[[], BinaryIO]
 
 
 Price = Callable[[str, str, Usage], int | None]

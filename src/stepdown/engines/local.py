@@ -2,14 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
 
-from stepdown.core.ports import Complete
+from stepdown.core.ports import Complete, Connect, Item, Result
 
 __all__ = ["Local"]
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Local:
@@ -28,9 +24,7 @@ class Local:
         del ahead
         return map(work, items)
 
-    def asking(
-        self, connect: Callable[[], AbstractAsyncContextManager[Complete]]
-    ) -> AbstractAsyncContextManager[Complete]:
+    def asking(self, connect: Connect) -> AbstractAsyncContextManager[Complete]:
         """Connect here."""
         return connect()
 

@@ -19,17 +19,13 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from stepdown.core.ports import Complete
+from stepdown.core.ports import Complete, Connect, Item, Result
 from stepdown.errors import StepdownError, Unavailable, UpstreamError
 
 __all__ = ["Ray"]
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 _ADDRESS = "RAY_ADDRESS"
 _THREADS = "OMP_NUM_THREADS"
@@ -95,9 +91,7 @@ class Ray:
                 ray.cancel(reference, force=True)
 
     @contextlib.asynccontextmanager
-    async def asking(
-        self, connect: Callable[[], AbstractAsyncContextManager[Complete]]
-    ) -> AsyncGenerator[Complete]:
+    async def asking(self, connect: Connect) -> AsyncGenerator[Complete]:
         """Give what has the workers complete requests, in turn; one that dies is replaced."""
         ray = self._started()
         made = ray.remote(max_concurrency=_AT_ONCE)(_Asking).remote
@@ -221,9 +215,7 @@ class _Asking:
         self._stack = contextlib.AsyncExitStack()
         self._complete: Complete | None = None
 
-    async def ask(
-        self, connect: Callable[[], AbstractAsyncContextManager[Complete]], body: bytes
-    ) -> tuple[bytes, StepdownError | None]:
+    async def ask(self, connect: Connect, body: bytes) -> tuple[bytes, StepdownError | None]:
         async with self._opened:
             if self._complete is None:
                 self._complete = await self._stack.enter_async_context(connect())
