@@ -354,11 +354,8 @@ class Engine(Protocol):
     ) -> Iterator[Result]:
         """Yield what `work` makes of each item, in order; `ahead` items a worker are under way.
 
-        The next item is asked for only when it can be given away. `work` is a function of a module,
-        may be called again for an item whose worker died, and raises what it would raise here.
-
-        Raises:
-            Unavailable: the engine is not there, or its workers die.
+        `work` is a function of a module, may be called again for an item whose worker died, and
+        raises what it would raise here, or Unavailable where there are no workers.
         """
         ...
 
