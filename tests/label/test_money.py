@@ -26,6 +26,7 @@ def test_what_is_spent_never_exceeds_the_cap(cap, steps, unknown):
             money.settle(reserved, None if at in unknown else cost)
         assert truth + sum(under_way) <= money.spent + sum(under_way)
         assert truth <= money.spent <= cap
+        assert money.under_way == sum(under_way) <= money.spent - truth
 
 
 def test_what_is_not_spent_comes_back():

@@ -12,6 +12,7 @@ from stepdown.label.trouble import trouble
         (UpstreamError("x", 429), "rate limited", False, True),
         (UpstreamError("x", 503, 2.0), "overloaded", False, True),
         (UpstreamError("x", 500), "overloaded", False, True),
+        (UpstreamError("x", 504), "no answer in time", None, True),
         (UpstreamError("x", 400), "refused request", False, False),
         (UpstreamError("x", 302), "refused request", False, False),
         (UpstreamError("x"), "cut off", None, True),

@@ -211,7 +211,7 @@ class Asker:
 
     def _kept(self, steps: Sequence[Step]) -> None:
         """Judge the answers that are on disk now."""
-        self.sitting.spent = self._cap.spent
+        self.sitting.spent = self._cap.spent - self._cap.under_way
         for step in steps:
             if isinstance(step, Stored):
                 text, answer = self._answers.pop(step.key)

@@ -14,6 +14,8 @@ class Cap:
 
     def __init__(self, most: int | None, spent: int = 0) -> None:
         self.spent = spent
+        self.under_way = 0
+        """What of it is set aside for questions that have no outcome yet."""
         self._most = most
         self._dearer = _WHOLE
 
@@ -27,10 +29,12 @@ class Cap:
         if self._most is not None and self.spent + amount > self._most:
             return None
         self.spent += amount
+        self.under_way += amount
         return amount
 
     def settle(self, reserved: int, cost: int | None) -> None:
         """Put what a question did cost in place of what was set aside; None leaves it there."""
+        self.under_way -= reserved
         if cost is None:
             return
         self.spent += cost - reserved

@@ -12,7 +12,9 @@ _KEY = {
     403: "does not let the key do this",
     404: "has no such model or address",
 }
-_PASSING = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 529))
+_PASSING = frozenset((408, 409, 425, 429, 500, 502, 503, 529))
+_TIMED_OUT = frozenset((504, 524))
+"""Somebody on the way gave up waiting: the model may have answered all the same."""
 _BUSY = frozenset((429, 503, 529))
 
 
@@ -29,7 +31,7 @@ class Trouble(msgspec.Struct, frozen=True):
 
 
 def trouble(error: UpstreamError | InputError | TimeoutError) -> Trouble:
-    """Return what stands behind an error; a status other than 200 is taken as not paid for."""
+    """Return what stands behind an error; a status other than 200 was not paid for, but for 504."""
     told = str(error)
     if isinstance(error, InputError):
         return Trouble("not an answer", True, again=True, told=told)
@@ -44,6 +46,8 @@ def trouble(error: UpstreamError | InputError | TimeoutError) -> Trouble:
         return Trouble("refused key", ends=_ending(f"{_KEY[status]} (status {status})"))
     if status == 429 and "insufficient_quota" in told:
         return Trouble("refused key", ends=_ending("says that the key's quota is used up"))
+    if status in _TIMED_OUT:
+        return Trouble("no answer in time", None, again=True, told=told)
     if status in _PASSING:
         why = "rate limited" if status == 429 else "overloaded"
         busy = status in _BUSY or error.retry_after is not None
