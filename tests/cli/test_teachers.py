@@ -33,6 +33,7 @@ def test_the_address_is_its_own_or_the_frontiers(named):
     assert (teacher.address, teacher.key, teacher.model) == ("http://f/v1", "k-1", "m")
     teacher = named(frontier + '[teacher]\nbase_url = "http://t/v1/"\n')
     assert (teacher.address, teacher.key) == ("http://t/v1", None)
+    assert named('[teacher]\nbase_url = "http://t/"\n').address == "http://t/v1"
     teacher = named(frontier + '[teachers.m]\nmodel = "big"\n[teacher]\nbase_url = "http://t"\n')
     assert (teacher.address, teacher.key, teacher.model) == ("http://f/v1", "k-1", "big")
 

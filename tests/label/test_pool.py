@@ -133,3 +133,11 @@ def test_of_near_duplicates_that_are_kept_apart_one_is_asked_first():
     assert len(kinds) == len(set(kinds))
     assert {one.item.partition("-")[0] for one in pool.alike} <= set(kinds)
     assert len(pool.apart) + len(pool.alike) + len(pool.open) == 180
+
+
+def test_a_call_with_a_picture_is_not_asked_without_it():
+    shown = call("shown", text(1))
+    message = Message("user", text(2), other_parts=("image_url",))
+    pictured = Call("pictured", Request("small-1", (message,)), Answer("a"), "small-1")
+    pool = pool_of(TASK, [shown, pictured], "big", {})
+    assert [one.item for one in everything(pool)] == ["shown"]

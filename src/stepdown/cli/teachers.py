@@ -100,4 +100,7 @@ def teacher_of(session: Session, name: str, *, batch: bool = False) -> Teacher:
         raise ConfigError(f"{where} takes its key from {variable}, which is not set; set it.")
     provider = plugins.provider(_PROVIDERS[terms.api])
     share = cast("BatchProvider", provider).batch_share if batch else Fraction(1)
-    return Teacher(terms.model or name, address.rstrip("/"), key, terms, share)
+    address = address.rstrip("/")
+    if address.count("/") == 2:  # without a path, as providers take it: one teacher, one address
+        address += "/v1"
+    return Teacher(terms.model or name, address, key, terms, share)

@@ -106,7 +106,8 @@ def pool_of(
     kinds["paid"] = _Least(_MOST_PAID)
     for call in calls:
         given = input_of(task, call.request)
-        if given is None:
+        # What can't be asked as it was logged, with its pictures, is not asked at all.
+        if given is None or any(message.other_parts for message in call.request.messages):
             continue
         one = _candidate(call, given, model, asked)
         kinds[_kind(one)].add(one)
