@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from tests.cli.story import easy, write
+from tests.cli.story import call, easy, write
 from tests.reliability import canaries
 from tests.reliability.canaries import arguments, credentials, particulars, spelt
 from tests.reliability.processes import gateway_process
@@ -177,3 +177,86 @@ def test_there_are_60_of_them():
     count = len(credentials()) + sum(map(len, particulars().values()))
     assert count + len(("own", "client")) >= 60, count
     assert len(canaries.CREDENTIALS) == len(set(canaries.CREDENTIALS.values()))
+
+
+ALL_KINDS = """
+[tiers.frontier]
+base_url = "{url}"
+api_key_env = "CANARY_KEY"
+[teacher]
+base_url = "{url}"
+api_key_env = "CANARY_KEY"
+usd_per_million_input = 1
+usd_per_million_output = 1
+[store]
+redact = ["credentials", "emails", "ibans", "cards", "ips", "phones", "ids"]
+regions = ["US", "GB", "DE"]
+"""
+MORE = {
+    "ibans": ["DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432"],
+    "ips": ["203.0.113.77", "2001:db8::beef:1"],
+    "ids": ["536-90-4399", "36 574 261 809"],
+}
+
+
+@pytest.mark.reliability
+def test_p1_canaries_go_through_every_command_and_stay_nowhere(
+    tmp_path, upstream, figure, monkeypatch, capfdbinary
+):
+    for library in ("phonenumbers", "stdnum"):
+        pytest.importorskip(library, reason="the extra privacy is not installed")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CANARY_KEY", OWN)
+    Path("stepdown.toml").write_text(ALL_KINDS.format(url=upstream.url), encoding="utf-8")
+    hidden, personal = credentials(), particulars() | MORE
+    said = [text for _, text, _ in hidden] + [text for some in personal.values() for text in some]
+    lines = list(easy(900))
+    for number, one in enumerate(lines):
+        text = said[number % len(said)]
+        messages = one["request"]["messages"]
+        messages[0]["content"] += f" Write to {canaries.EMAILS[0]} with {CREDENTIALS_OF_PROMPT}."
+        messages[1]["content"] += f"\n{text}"
+        one["request"]["user"] = canaries.EMAILS[number % 5]
+        one["metadata"] = {"note": arguments([text])}
+    log = write(tmp_path / "log.jsonl", lines)
+    space = tmp_path / "w"
+    commands = [
+        ("run", log, "--json"),
+        ("label", "TASK", "--teacher", "gpt-teacher", "-n", "20", "--max-usd", "1", "--yes"),
+        ("label", "TASK"),
+        ("export", "-o", space / "export.jsonl"),
+        ("status",),
+        ("prove", "TASK", "--json"),
+    ]
+    upstream.words = [f"{text} " for text in said[:30]]
+    told = b""
+    for command, *rest in commands:
+        named = [_task_of(space) if one == "TASK" else one for one in rest]
+        call(command, *named, "--workspace", space)
+        out = capfdbinary.readouterr()
+        told += out.out + out.err
+    with gateway_process(space, upstream.url, env=[("CANARY_KEY", OWN)]) as gateway:
+        for text in said:
+            send(gateway, "POST", "/v1/chat/completions", json.dumps(turn(text)))
+    files, kept = kept_in(space)
+    assert len(kept) == len(said)
+    assert {"labels.db", "export.jsonl"} <= files.keys()
+    files["told"] = told
+    # As it is read later: with its escapes undone, where it is JSON.
+    for name, data in list(files.items()):
+        files[f"{name}, read"] = data.replace(b"\\\\u0040", b"@").replace(b"\\\\/", b"/")
+    secrets = {how: key for how, _, key in hidden} | {"own": OWN}
+    where = [(how, n) for how, key in secrets.items() for n in files if key.encode() in files[n]]
+    assert where == []
+    declared = [text for kind, some in personal.items() if kind != "names" for text in some]
+    found = [(text, name) for text in declared for name in files if text.encode() in files[name]]
+    assert found == []
+    figure(f"{len(secrets)} credentials, {len(declared)} particulars through all commands: 0")
+
+
+CREDENTIALS_OF_PROMPT = canaries.CREDENTIALS["anthropic"]
+
+
+def _task_of(space):
+    (path,) = space.glob("tasks/*/task.json")
+    return json.loads(path.read_bytes())["name"]

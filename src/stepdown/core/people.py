@@ -15,7 +15,7 @@ _KEYS = (
     rb"|customer_id|customerId|(?:user|enduser|langfuse\.user|ai\.user)\.id|[Hh]elicone-[Uu]ser-[Ii]d"
 )
 _VALUE = rb"\s*:\s*(?:(?P=q)(?P<text>(?:(?!(?P=q)).){1,512}?)(?P=q)|(?P<number>\d{1,40}))"
-_PAIR = rb"(?<!\\)(?P<q>\\*\")(?:" + _KEYS + rb")(?P=q)" + _VALUE
+_PAIR = rb"\"(?:" + _KEYS + rb")(?P<q>\\*\")" + _VALUE
 _ATTRIBUTE = (
     rb"\"key\"\s*:\s*\"(?:" + _KEYS + rb")\"\s*,\s*\"value\"\s*:\s*\{\s*"
     rb"\"(?:stringValue|intValue)\"\s*:\s*\"(?P<value>[^\"\\]{1,512})\""

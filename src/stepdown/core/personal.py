@@ -81,19 +81,21 @@ _EMAIL = form(
     + _LATIN
     + rb"){1,63}\.){1,8}[A-Za-z]{2,24}",
 )
-_CARD = Form("card", b"", re.compile(rb"(?<!\d)\d(?:[ -]?\d){12,60}(?!\d)"), _without_cards)
+_CARD = Form("card", b"", re.compile(rb"(?<!\d)\d(?:[ -]?\d){12,60}(?!\d)"), _without_cards, True)
 _IBAN = Form(
     "iban",
     b"",
-    re.compile(
-        _START + rb"(?:[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?"
-        rb"|[a-z]{2}\d{2}(?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,3})?)" + _END
-    ),
+    re.compile(_START + rb"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?" + _END),
     _without_account,
+    True,
 )
 _IPS = (
     Form(
-        "ip", b"", re.compile(rb"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)"), _without_address
+        "ip",
+        b"",
+        re.compile(rb"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)"),
+        _without_address,
+        True,
     ),
     Form(
         "ip",
@@ -103,6 +105,7 @@ _IPS = (
             rb"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![A-Za-z0-9:])"
         ),
         _without_address,
+        needs=re.compile(rb":[0-9A-Fa-f]{0,4}:"),
     ),
 )
 
@@ -122,8 +125,8 @@ def _phones(regions: Sequence[str]) -> tuple[Form, ...]:
             raise ConfigError(
                 f"[store] regions: {region!r} is no country's code; write them such as DE or US."
             )
-    abroad = Form("phone", b"", _ABROAD, partial(_without_phones, library, (None,)))
-    at_home = Form("phone", b"", _AT_HOME, partial(_without_phones, library, tuple(regions)))
+    abroad = Form("phone", b"", _ABROAD, partial(_without_phones, library, (None,)), True)
+    at_home = Form("phone", b"", _AT_HOME, partial(_without_phones, library, tuple(regions)), True)
     return (abroad, at_home) if regions else (abroad,)
 
 
@@ -173,7 +176,9 @@ def _ids(regions: Sequence[str]) -> tuple[Form, ...]:
             f"{', '.join(COUNTRIES)}."
         )
     return tuple(
-        Form("id", b"", re.compile(_START + rb"(?:" + how + rb")" + _END), _checked_by(module))
+        Form(
+            "id", b"", re.compile(_START + rb"(?:" + how + rb")" + _END), _checked_by(module), True
+        )
         for region in regions
         for module, how in COUNTRIES.get(region, ())
     )

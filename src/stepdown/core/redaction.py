@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from stepdown.core.calls import Answer
-from stepdown.core.forms import EDGE, PLACEHOLDER, UPPER, WORD, Form, form
+from stepdown.core.forms import EDGE, PLACEHOLDER, UPPER, WORD, Form, form, taken_out_of_spans
 from stepdown.core.hints import Hints, hints_of
 from stepdown.core.people import with_marks
 from stepdown.core.personal import PERSONAL
@@ -165,8 +165,10 @@ class Redactor(msgspec.Struct, frozen=True):
 
     def _searched(self, line: bytes) -> bytes:
         for pattern in self.patterns:
-            if pattern.letters in line:
+            if not pattern.spanned and pattern.letters in line:
                 line = pattern.taken_out(line)
+        if self.personal:
+            line = taken_out_of_spans(line, [one for one in self.patterns if one.spanned])
         if any(head in line for head in _ENCODED):
             line = _RUN.sub(self._decoded, line)
         return line

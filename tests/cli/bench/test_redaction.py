@@ -9,7 +9,7 @@ from stepdown.core.ports import silent
 NOT_FOUND = {
     "credentials: password in a sentence",
     "emails: in words",
-    "ibans: small letters in one",
+    "ibans: small letters",
     "phones: at home, digits alone",
     "phones: extension of a desk",
     "(no kind): names in five scripts",
