@@ -2,7 +2,7 @@
 
 import pytest
 from tests.cli.story import TOPICS, call
-from tests.cli.teaching import WRITTEN, topic_of
+from tests.cli.teaching import PRICED, WRITTEN, topic_of
 from tests.cli.test_labelling import Desk, audited, desk, teacher
 
 from stepdown.audit.prices import ATTODOLLARS
@@ -84,6 +84,27 @@ def test_two_teachers_vote_and_what_they_dispute_teaches_nothing(desk, teacher):
     assert any("they contradict each other" in note for note in told["split"]["notes"])
     again = desk("--max-usd", "9", "-n", "120", "--also-teacher", "other", "--budget", "0.05")
     assert (again["calls"], again["asked_again"][0]["calls"]) == (0, 0)
+
+
+def test_teachers_by_another_name_are_the_models_behind_it(desk, teacher, tmp_path):
+    config = desk.config.read_text()
+    desk.config.write_text(
+        config
+        + "".join(
+            f'\n[teachers.{name}]\nbase_url = "{teacher.url}"\nmodel = "{model}"\n{PRICED}'
+            for name, model in (("big", "huge"), ("other", "small"))
+        )
+    )
+    teacher.answer = Fickle()
+    options = ("--max-usd", "9", "-n", "30", "--also-teacher", "other")
+    told = desk(*options, "--budget", "0.4", "--repeats", "1")
+    assert desk.status == 0
+    assert {one.teacher for one in desk.labels()} == {"huge", "small"}
+    assert told["asked_again"][1]["calls"] == 30
+    assert ceiling(desk).teacher == "huge"
+    desk(*options, "--budget", "0.02")
+    assert desk.status == 1
+    assert "disagrees with itself" in desk.said
 
 
 def test_one_cap_holds_for_all_runs_of_a_command(desk, teacher):

@@ -1,13 +1,18 @@
 """A budget that the teacher itself can't keep is refused before anything is trained."""
 
+import msgspec
+import pytest
 from tests.cli.story import call
 
-from stepdown.cli.ceilings import asked_ceiling
+from stepdown.cli.ceilings import asked_ceiling, refuse_too_tight
+from stepdown.cli.options import Session
+from stepdown.config import Config, TeacherConfig
 from stepdown.core.anatomy import Anatomy, Field
 from stepdown.core.calls import Answer, Call, Message, Request
 from stepdown.core.ceilings import ceiling_of
 from stepdown.core.labels import Label
 from stepdown.core.tasks import Signature, Task, Verdict
+from stepdown.errors import Refusal
 from stepdown.workspace import Workspace
 from stepdown.workspace.ceilings import publish_ceiling
 
@@ -29,6 +34,21 @@ def test_training_is_refused_until_a_larger_budget_is_stated(space, capsys):
     out = capsys.readouterr().out
     assert "teacher agrees with itself" in out
     assert "100 items by gpt-5.2, asked 2 times each" in " ".join(out.split())
+
+
+def test_what_is_known_of_one_model_says_nothing_of_another(space):
+    task = Workspace(space).tasks()[0]
+    noisy = msgspec.structs.replace(task, self_agreement=0.5, self_agreement_repeats=300)
+    config = Config(teacher=TeacherConfig(base_url="http://127.0.0.1:1"))
+    session = Session(Workspace(space), config)
+    for teacher in ("", "gpt-5.2"):
+        with pytest.raises(Refusal, match=r"only 50\.0 %"):
+            refuse_too_tight(session, noisy, teacher)
+    refuse_too_tight(session, noisy, "big")
+    path = space / "tasks" / task.id / "ceiling.json"
+    publish_ceiling(path, ceiling_of([(A, B)] * 30, "big"))
+    with pytest.raises(Refusal, match="only 0 %"):
+        refuse_too_tight(session, noisy, "big")
 
 
 def answered(item, answer, repeat=0, why="again"):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepdown.core.anatomy import Anatomy
-from stepdown.core.ceilings import ceiling_of, logged_ceiling, too_tight
+from stepdown.core.ceilings import ceiling_of, logged_ceiling, standing, too_tight
 from stepdown.core.stats import cp_interval
 from stepdown.core.tasks import Signature, Task, Verdict
 
@@ -93,3 +93,11 @@ def test_the_log_tells_a_ceiling_for_nothing():
     assert made.agreement.count == 270
     assert too_tight(made, 0.02)
     assert too_tight(made, 0.15) == ""
+
+
+def test_what_was_asked_again_counts_before_what_the_log_repeats():
+    noisy = task(self_agreement=0.5, self_agreement_repeats=300)
+    asked = ceiling_of([(A, A)] * 100, "m")
+    assert standing(asked, noisy) == asked
+    assert standing(None, noisy) == logged_ceiling(noisy)
+    assert standing(ceiling_of([(A, A)] * 5), noisy) == logged_ceiling(noisy)

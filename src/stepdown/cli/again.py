@@ -4,13 +4,14 @@ Each is a run of its own in the ledger, so that a stopped one goes on, under one
 """
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
 from stepdown.cli import steps
 from stepdown.cli.options import Session
-from stepdown.core.calls import TEACHERS, Call, Request
+from stepdown.core.calls import TEACHERS, Call
 from stepdown.core.fingerprint import uniform
 from stepdown.core.labels import Label, Pick
 from stepdown.core.ports import Progress
@@ -24,11 +25,12 @@ REPEATED = 100
 
 
 class Again(msgspec.Struct, frozen=True):
-    """What is asked a second time: a sample until each has `repeats` more answers, or the items
-    that the teacher called `beside` was asked."""
+    """What is asked a second time: a sample until each has `repeats` more answers, or what the
+    teacher called `beside` was asked in a `run`."""
 
     repeats: int = 0
     beside: str = ""
+    run: str = ""
 
     @property
     def terms(self) -> dict[str, str]:
@@ -42,12 +44,20 @@ ALONE = Again()
 
 
 def again_picks(
-    session: Session, task: Task, model: str, again: Again, progress: Progress
+    session: Session,
+    at: tuple[Task, str],
+    again: Again,
+    items: AbstractSet[str],
+    progress: Progress,
 ) -> list[Pick]:
-    """Return what to ask of `model` a second time; what it has answered already is known by key."""
+    """Return what to ask of the task and model a second time; `items` are those of the run.
+
+    What the model has answered already is among them: that is known by its key.
+    """
+    task, model = at
     calls = _calls(session, task, progress)
     if again.beside:
-        return list(_beside(session, task, again.beside, calls))
+        return list(_beside(session, task, items, calls))
     return _repeats(calls, model, again.repeats)
 
 
@@ -79,15 +89,15 @@ def _repeats(calls: Iterator[Call], model: str, repeats: int) -> list[Pick]:
     ]
 
 
-def _beside(session: Session, task: Task, teacher: str, calls: Iterator[Call]) -> Iterator[Pick]:
+def _beside(
+    session: Session, task: Task, items: AbstractSet[str], calls: Iterator[Call]
+) -> Iterator[Pick]:
     path = session.workspace.labels
-    asked: Mapping[str, Label] = {
-        one.item: one
-        for one in read_labels(path, task.id)
-        if one.teacher == teacher and one.why != "again"
+    asked: dict[str, Label] = {
+        one.item: one for one in read_labels(path, task.id) if one.item in items
     }
     kept = read_requests(path, task.id)
-    requests: dict[str, Request] = {item: kept[item] for item in kept if item in asked}
+    requests = {item: request for item, request in kept.items() if item in asked}
     requests |= {call.id: call.request for call in calls if call.id in asked}
     for item, request in requests.items():
         yield Pick(item, request, "again", asked[item].probability, asked[item].source)

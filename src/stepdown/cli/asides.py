@@ -66,15 +66,20 @@ def ask_repeats(session: Session, task: Task, wanted: Wanted, asides: Asides) ->
             found = steps.measure_ceiling(session, task, progress)
         if found is not None:
             say(f"The teacher agrees with itself: {ceiling_text(found)}.")
-        refuse_too_tight(session, task)
+        refuse_too_tight(session, task, wanted.teacher)
     return paid
 
 
-def ask_others(session: Session, task: Task, wanted: Wanted, asides: Asides) -> list[Paid]:
-    """Ask each other teacher what the first was asked."""
-    first = len(asides.runs) - len(asides.others)
-    places = range(first, len(asides.runs))
-    return [one for at in places for one in _ask(session, task, asides.joined(wanted, at))]
+def ask_others(
+    session: Session, task: Task, wanted: Wanted, asides: Asides, run: str
+) -> list[Paid]:
+    """Ask each other teacher what the first was asked in its run."""
+    found: list[Paid] = []
+    for at in range(len(asides.runs) - len(asides.others), len(asides.runs)):
+        own = asides.joined(wanted, at)
+        again = msgspec.structs.replace(own.again, run=run)
+        found += _ask(session, task, msgspec.structs.replace(own, again=again))
+    return found
 
 
 def _ask(session: Session, task: Task, wanted: Wanted) -> list[Paid]:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stepdown.cli.options import Session
+from stepdown.cli.teachers import teacher_of
 from stepdown.core.calls import TEACHERS, Call
-from stepdown.core.ceilings import ceiling_of, logged_ceiling, too_tight
+from stepdown.core.ceilings import ceiling_of, standing, too_tight
 from stepdown.core.digests import summary_of
 from stepdown.core.labels import SECOND, Label
 from stepdown.core.proofs import Ceiling
@@ -18,17 +19,23 @@ from stepdown.workspace.ceilings import read_ceiling
 __all__ = ["asked_ceiling", "refuse_too_tight"]
 
 
-def refuse_too_tight(session: Session, task: Task) -> None:
+def refuse_too_tight(session: Session, task: Task, teacher: str = "") -> None:
     """Refuse a budget that is tighter than the teacher agrees with itself.
 
-    Nothing goes around this but a larger budget.
+    Nothing goes around this but a larger budget. What is known of other models says nothing of the
+    `teacher` that is going to be paid.
 
     Raises:
+        ConfigError: nothing says where that teacher is.
         Refusal: it is, by answers asked again or by inputs that stand in the log twice.
     """
-    budget = session.terms(task.name).error_budget
     asked = read_ceiling(session.workspace.folder(task.id) / "ceiling.json")
-    if reason := too_tight(asked, budget) or too_tight(logged_ceiling(task), budget):
+    model = teacher_of(session, teacher).model if teacher else ""
+    if model and (asked is None or asked.teacher != model):
+        asked = None
+        if set(task.models) != {model}:
+            return
+    if reason := too_tight(standing(asked, task), session.terms(task.name).error_budget):
         raise Refusal(reason)
 
 

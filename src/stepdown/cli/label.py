@@ -91,12 +91,12 @@ def label(
 
 
 def _pay(session: Session, task: Task, wanted: Wanted, asides: Asides) -> None:
-    refuse_too_tight(session, task)
+    refuse_too_tight(session, task, wanted.teacher)
     before = ask_repeats(session, task, wanted, asides)
     wanted = asides.joined(wanted)
     estimate, paid = ask_teacher(session, task, wanted)
     if paid is not None and not paid.sitting.stopped:
-        before += ask_others(session, task, wanted, asides)
+        before += ask_others(session, task, wanted, asides, paid.run)
     batch = " --batch" if wanted.batch else ""
     again = session.typed(f"stepdown label {task.name} --teacher {wanted.teacher}{batch}")
     if paid is None:

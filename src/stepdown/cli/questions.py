@@ -71,8 +71,7 @@ def plan_of(
     check_batches(ledger, task, teacher, wanted=wanted.batch)
     kept = list(ledger.kept(run.id)) if run else []
     if wanted.again != ALONE:
-        picks = again_picks(chooser.session, task, teacher.model, wanted.again, chooser.progress)
-        return _planned(teacher, ledger, kept, picks, hold=wanted.hold)
+        return _again(chooser, (task, teacher), ledger, kept, wanted)
     plan = Plan(ledger.done(run.id) if run else 0)
     waiting = [one for one in kept if one.raw is None]
     begun = [one for one in waiting if not (wanted.hold and one.unknown)]
@@ -121,11 +120,19 @@ def _usual(plan: Plan) -> int:
     return lacking if lacking or plan.had else FIRST_ROUND
 
 
-def _planned(
-    teacher: Teacher, ledger: Ledger, kept: Sequence[Kept], picks: Sequence[Pick], *, hold: bool
+def _again(
+    chooser: Chooser,
+    at: tuple[Task, Teacher],
+    ledger: Ledger,
+    kept: Sequence[Kept],
+    wanted: Wanted,
 ) -> Plan:
-    """Return what of these picks there is to ask; what any run has an answer to is there."""
+    """Return what is to be asked again; what any run has an answer to is there."""
+    task, teacher = at
     unread = {one.reserved.key: one for one in kept if one.raw is not None}
+    items = ledger.items(wanted.again.run)
+    of = task, teacher.model
+    picks = again_picks(chooser.session, of, wanted.again, items, chooser.progress)
     plan = Plan(0)
     for pick in picks:
         key = key_of(teacher, pick.request, pick.repeat)
@@ -135,7 +142,7 @@ def _planned(
             plan.raw.append((before, pick.request))
         elif before.raw is not None:
             plan.had += 1
-        elif hold and before.unknown:
+        elif wanted.hold and before.unknown:
             plan.held += 1
         else:
             plan.asked.append((before, pick.request))

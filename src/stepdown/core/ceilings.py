@@ -10,7 +10,7 @@ from stepdown.core.records import same_record, same_value
 from stepdown.core.stats import cp_interval, mean_upper
 from stepdown.core.tasks import Task
 
-__all__ = ["Answers", "ceiling_of", "logged_ceiling", "too_tight"]
+__all__ = ["Answers", "ceiling_of", "logged_ceiling", "standing", "too_tight"]
 
 Answers = Sequence[Mapping[str, Any] | None]
 """A teacher's answers to one item, asked several times; None where one is no label."""
@@ -80,6 +80,11 @@ def logged_ceiling(task: Task) -> Ceiling | None:
     agreed = round(task.self_agreement * repeats)
     agreement = Interval(agreed, repeats, task.self_agreement, *cp_interval(agreed, repeats))
     return Ceiling(agreement, repeats)
+
+
+def standing(asked: Ceiling | None, task: Task) -> Ceiling | None:
+    """Return the ceiling that counts: of what was asked again if that is enough, else the log's."""
+    return asked if asked and asked.items >= _LEAST_ITEMS else logged_ceiling(task)
 
 
 def too_tight(ceiling: Ceiling | None, budget: float) -> str:

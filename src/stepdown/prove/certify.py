@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from stepdown.core import display
-from stepdown.core.ceilings import logged_ceiling, too_tight
+from stepdown.core.ceilings import standing, too_tight
 from stepdown.core.proofs import Certificate
 from stepdown.core.stats import rows_needed
 from stepdown.core.tasks import Task
@@ -142,6 +142,6 @@ def _worthless(accepted: int, errors: float, rows: Sequence[Outcome], terms: Pro
 def ceiling(task: Task, terms: ProofTerms) -> str:
     """Return why the budget is tighter than the teacher agrees with itself, or "".
 
-    By its answers to inputs that were asked again for this, and by those that repeat in the log.
+    By its answers to inputs that were asked again for this, or else to those that the log repeats.
     """
-    return too_tight(terms.ceiling, terms.budget) or too_tight(logged_ceiling(task), terms.budget)
+    return too_tight(standing(terms.ceiling, task), terms.budget)
