@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := check
 
-.PHONY: demo test test-core test-rest reliability test-nightly check lint types layers budget lock bench bench-gateway bench-gateway-memory models ray clients conformance clean
+.PHONY: demo test test-core test-rest reliability test-nightly check lint types layers budget lock bench bench-gateway bench-gateway-memory models ray clients fuzz conformance clean
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	python3 -m venv .venv
@@ -26,6 +26,13 @@ models: .venv/models
 	touch $@
 
 clients: .venv/clients
+
+# Fuzzers, for the nightly tests: without them those are skipped.
+.venv/fuzz: .venv/ready requirements/fuzz.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/fuzz.txt
+	touch $@
+
+fuzz: .venv/fuzz
 
 conformance: .venv/clients
 	$(PY) -m pytest tests/conformance --matrix docs/conformance.md
@@ -57,7 +64,7 @@ test-rest: .venv/ready
 reliability: .venv/ready
 	$(PY) -m pytest tests -m "not nightly" --reliability docs/reliability.md
 
-test-nightly: .venv/ready
+test-nightly: .venv/fuzz
 	$(PY) -m pytest -m nightly -s --timeout 900 --durations 20
 
 check: lint types layers test
@@ -88,6 +95,7 @@ lock:
 	echo 'psycopg[binary]' | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 -c requirements/dev.txt - -o requirements/postgres.txt
 	printf 'langchain-openai\nlitellm\n' | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 -c requirements/dev.txt - -o requirements/clients.txt
 	echo ray | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 -c requirements/dev.txt - -o requirements/ray.txt
+	printf 'schemathesis>=4.32\natheris>=3.0\n' | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 -c requirements/dev.txt - -o requirements/fuzz.txt
 	echo "torch==2.13.0+cpu" | uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --find-links "$(PIP_FIND_LINKS)" --extra train --extra generate --extra needle -c requirements/dev.txt -c - pyproject.toml -o requirements/models.txt
 
 clean:

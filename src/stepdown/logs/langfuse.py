@@ -22,7 +22,7 @@ __all__ = ["FORMAT", "Langfuse"]
 Json = dict[str, Any]
 
 _TRACED = (frozenset(("traceId", "startTime")), frozenset(("trace_id", "start_time")))
-_KINDS = frozenset(("GENERATION", ""))
+_KINDS = ("GENERATION", "")  # a value of any type may be looked for in it
 _MS = 1000.0
 
 _decode = msgspec.json.Decoder(Json).decode

@@ -18,9 +18,9 @@ __all__ = ["chat_of_messages"]
 Json = dict[str, Any]
 
 _SAME = frozenset(("model", "max_tokens", "stream", "temperature", "top_p", "service_tier"))
-_THOUGHTS = frozenset(("thinking", "redacted_thinking"))
+_THOUGHTS = ("thinking", "redacted_thinking")
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
-_FUNCTION = frozenset(("", "custom"))
+_FUNCTION = ("", "custom")
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
@@ -92,7 +92,7 @@ def _turn(message: Json) -> Iterable[Json]:
         yield turn | ({"tool_calls": calls} if calls else {})
 
 
-_APART = _THOUGHTS | {"tool_use", "tool_result"}
+_APART = (*_THOUGHTS, "tool_use", "tool_result")
 
 
 def _content(value: Any) -> str | list[Json]:
