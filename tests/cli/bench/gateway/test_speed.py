@@ -40,3 +40,16 @@ def test_refused_requests_are_no_measurement(monkeypatch):
     monkeypatch.setattr(speed, "press", lambda *_: Load(100, 1, 0, 1.0))
     with pytest.raises(Refusal, match="1 requests were refused"):
         speed._pressed([Running("http://x", 1)], [b"{}"], silent)
+
+
+def test_figures_stand_in_nginxs_of_the_same_run_as_well():
+    loads = {speed._SURE: 2_500, speed._STREAMS: 600, speed._NGINX: 15_000}
+    figures = [speed._rate(name, [Load(rate, 0, 0, 1.0)]) for name, rate in loads.items()]
+    sure, streams = speed.beside_nginx(figures)
+    assert (sure.value, sure.target, met(sure)) == ("0.167", 0.126, "yes")
+    assert (streams.value, streams.target, met(streams)) == ("0.040", 0.047, "no")
+    assert "1,500 ÷ 31,700" in streams.note
+    slow = [speed._latency(name, 0.6, None, [0.6]) for name in (speed._SURE_P50, speed._NGINX_P50)]
+    (ratio,) = speed.beside_nginx(slow)
+    assert (ratio.value, met(ratio)) == ("1.000", "")
+    assert speed.beside_nginx(figures[:2]) == []

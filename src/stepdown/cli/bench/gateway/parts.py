@@ -40,7 +40,7 @@ def _run(parts: Sequence[_Part], progress: Progress) -> list[Figure]:
             forget_calls(found)
             figures += part(found, progress)
     name, why = "load average before the run", "what others do on the machine is in all figures"
-    return [*figures, Figure(name, f"{busy:.1f}", busy, note=why)]
+    return [*figures, *speed.beside_nginx(figures), Figure(name, f"{busy:.1f}", busy, note=why)]
 
 
 def all_but_memory(data: Path, progress: Progress) -> Sequence[Figure]:

@@ -16,7 +16,15 @@ from stepdown.cli.bench.gateway.upstream import EVENTS, model_behind
 from stepdown.core.ports import Progress
 from stepdown.errors import Refusal
 
-__all__ = ["relayed", "streams", "students"]
+__all__ = ["beside_nginx", "relayed", "streams", "students"]
+
+_SURE = "student answers per CPU-second"
+_SURE_P50 = "student's answer, p50, ms"
+_STREAMS = f"relayed {EVENTS}-chunk streams per CPU-second"
+_NGINX = "nginx's proxy_pass, requests per CPU-second"
+_NGINX_P50 = "nginx's proxy_pass, p50, ms"
+_NGINX_THEN = 31_700
+"""What nginx did on the machine that the targets were set on (DESIGN.md §5)."""
 
 ROUNDS = 5
 _PRESSED_S = 2
@@ -33,8 +41,8 @@ def students(found: Ground, progress: Progress) -> list[Figure]:
     p50, p99 = (median(float(np.quantile(one, q)) for one in times) for q in (0.5, 0.99))
     how = f"one connection, {ROUNDS} rounds of {5 * _EACH}"
     return [
-        _rate("student answers per CPU-second", loads, 4000, "stretch 5,000"),
-        _latency("student's answer, p50, ms", p50, 0.35, [np.quantile(t, 0.5) for t in times], how),
+        _rate(_SURE, loads, 4000, "stretch 5,000"),
+        _latency(_SURE_P50, p50, 0.35, [np.quantile(t, 0.5) for t in times], how),
         _latency("student's answer, p99, ms", p99, 1.5, [np.quantile(t, 0.99) for t in times], how),
     ]
 
@@ -48,6 +56,8 @@ def relayed(found: Ground, progress: Progress) -> list[Figure]:
             _nginx(found, upstream, kept=True) as kept,
         ):
             loads, theirs, best = _pressed((ours, plain, kept), [body], progress)
+            with Client(plain.url, body) as client:
+                slow = [median(client.post()[0] for _ in range(_EACH)) for _ in range(ROUNDS)]
         added = _added(ours.url, upstream, body, lambda client: client.post()[0])
     return [
         _share(
@@ -65,10 +75,35 @@ def relayed(found: Ground, progress: Progress) -> list[Figure]:
             "both nginx: one process, no access log, nothing parsed, nothing kept",
         ),
         _rate("relayed, requests per CPU-second", loads),
-        _rate("nginx's proxy_pass, requests per CPU-second", theirs),
+        _rate(_NGINX, theirs),
         _rate("nginx with kept connections, requests per CPU-second", best),
         _latency("relayed, p50 added to the upstream's own, ms", median(added), 0.5, added),
+        _latency(_NGINX_P50, median(slow), None, slow, f"one connection, {ROUNDS} rounds"),
     ]
+
+
+def beside_nginx(figures: Sequence[Figure]) -> list[Figure]:
+    """Return the figures in units of what nginx did in the same run.
+
+    The targets are numbers of another machine. Where one is known in the units of nginx there, it
+    is the target here as well, beside the absolute one and not in its place.
+    """
+    found = {figure.name: figure.number for figure in figures}
+    made: list[Figure] = []
+    for name, per, target in (
+        (_SURE, _NGINX, 4000 / _NGINX_THEN),
+        (_STREAMS, _NGINX, 1500 / _NGINX_THEN),
+        (_SURE_P50, _NGINX_P50, None),
+    ):
+        if name in found and per in found:
+            ratio = found[name] / found[per]
+            note = f"{found[name]:,.4g} ÷ {found[per]:,.4g}"
+            if target is not None:
+                note += f"; the target is {target * _NGINX_THEN:,.0f} ÷ {_NGINX_THEN:,} there"
+            said = f"{name}, in nginx's of this run"
+            target = None if target is None else round(target, 3)
+            made.append(Figure(said, f"{ratio:.3f}", ratio, target, note=note))
+    return made
 
 
 def _nginx(found: Ground, upstream: str, *, kept: bool) -> AbstractContextManager[Running]:
@@ -96,7 +131,7 @@ def streams(found: Ground, progress: Progress) -> list[Figure]:
     )
     how += "those that have come together by the time they are read go on together"
     return [
-        _rate(f"relayed {EVENTS}-chunk streams per CPU-second", loads, 1500, how),
+        _rate(_STREAMS, loads, 1500, how),
         _latency("relayed stream, time to first event added, ms", median(added), 1.0, added),
     ]
 
@@ -140,7 +175,7 @@ def _rate(name: str, loads: Sequence[Load], target: float | None = None, note: s
 
 
 def _latency(
-    name: str, value: float, target: float, rounds: Sequence[float], note: str = ""
+    name: str, value: float, target: float | None, rounds: Sequence[float], note: str = ""
 ) -> Figure:
     spread = f"{min(rounds):.3f} to {max(rounds):.3f}"
     told = note or f"one connection, {len(rounds)} alternating rounds of {_EACH}"
