@@ -201,7 +201,7 @@ def test_l6_killed_at_random_nothing_is_created_twice(desk, apis, figure, api):
     while True:
         with command(*desk.arguments(apis.root, "--batch", "-n", 60, api=api)) as process:
             try:
-                process.wait(dice.uniform(0.8, 4.0) if kills < 6 else 120)
+                process.wait(dice.uniform(0.8, 4.0) if kills < 4 else 120)
                 break
             except subprocess.TimeoutExpired:
                 process.kill()

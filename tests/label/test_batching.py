@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import random
+import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from tests.providers.fake_apis import fake_apis
@@ -123,7 +125,8 @@ def when(ready):
 def stop_when(ready):
     def during(loop, batcher):
         when(ready)
-        loop.call_soon_threadsafe(batcher.stop, "by hand")
+        with suppress(RuntimeError):  # it has ended by itself
+            loop.call_soon_threadsafe(batcher.stop, "by hand")
 
     return during
 
@@ -200,8 +203,9 @@ def cut_when(ready):
 
     def during(loop, batcher):
         when(ready)
-        for task in asyncio.all_tasks(loop):
-            loop.call_soon_threadsafe(task.cancel)
+        with suppress(RuntimeError):  # it has ended by itself
+            for task in asyncio.all_tasks(loop):
+                loop.call_soon_threadsafe(task.cancel)
 
     return during
 
@@ -360,6 +364,54 @@ def test_one_who_says_to_wait_for_hours_is_left_for_later(desk, provider):
         sitting = desk.sit(provider, root, ["yes"])
         assert "status 429" in sitting.stopped
         assert (created(fake), desk.open, desk.spend().at_most) == (0, [], 0)
+
+
+def test_what_the_api_has_no_counterpart_for_is_told_and_blocks_nothing(desk, monkeypatch):
+    odd = json.dumps({"model": "m", "messages": [{"role": "critic", "content": "no"}]}).encode()
+    monkeypatch.setattr(sys.modules[__name__], "body", lambda key: odd)
+    with fake_apis() as (fake, root):
+        assert "role 'critic'" in desk.sit(ANTHROPIC, root, ["yes"]).stopped
+        assert (created(fake), desk.open, desk.spend().at_most) == (0, [], 0)
+
+
+@pytest.mark.reliability
+@pytest.mark.parametrize("seed", range(16))
+def test_l6_sittings_that_end_in_any_way(desk, monkeypatch, figure, seed):
+    """Sittings cut off, stopped or failed at random moments: every item is run and paid once."""
+    monkeypatch.setattr(batching, "_SETTLED_S", 1.0)
+    monkeypatch.setattr(batching, "_LAST_LOOK_S", 0.03)
+    dice = random.Random(seed)
+    provider, count = dice.choice([OPENAI, ANTHROPIC]), dice.randint(1, 12)
+    monkeypatch.setattr(batching, "MOST_BYTES", dice.choice([10**8, 900]))
+    with fake_apis() as (fake, root):
+        for _ in range(dice.randint(1, 5)):
+            desk.sit(provider, root, ["yes"] * count, during=mishap(fake, provider, dice))
+            fake.script |= {"hang": "", "fail": {}}
+        for _ in range(3):  # what was looked for in vain is asked for in the next
+            desk.sit(provider, root, ["yes"] * count)
+        time.sleep(0.4)  # one that was asked for late is created by then
+    assert len(fake.items) == len(set(fake.items)) == len(desk.labels()) == count
+    assert desk.spend().known == desk.spend().at_most == count * COST
+    assert desk.open == []
+    figure("16 series of sittings cut off, stopped or failed at random: every item paid once")
+
+
+def mishap(fake, provider, dice):
+    """Script what happens to a sitting, and return what happens during it."""
+    kind = dice.choice(["before", "after", "late", "stop", "cut", "fail", "none"])
+    moment, waiting, began = dice.random() * 0.3, fake.waiting, time.monotonic()
+    fake.script["polls"] = dice.randint(0, 3)
+    if kind in ("before", "after", "late"):
+        fake.script["hang"] = kind
+        return cut_when(lambda: fake.waiting > waiting or time.monotonic() - began > 2)
+    if kind == "fail":
+        where = dice.choice([CREATE, LOOK, RESULTS])[provider]
+        fake.script["fail"] = {where: dice.choice(["before", "after"])}
+        return lambda loop, batcher: time.sleep(moment) or fake.script.update(fail={})
+    if kind == "none":
+        return None
+    ends = stop_when if kind == "stop" else cut_when
+    return ends(lambda: time.monotonic() - began > moment)
 
 
 def test_somebody_elses_of_the_same_size_is_waited_for_and_left_alone(desk):

@@ -58,7 +58,10 @@ def test_errors_have_their_status_and_when_to_try_again():
     assert nobody.value.status is None
 
 
-def test_what_is_no_request_is_not_sent():
-    with fake_apis() as (fake, root), pytest.raises(InputError):
-        complete(root, [{"type": "image_url", "image_url": {"url": "data:,"}}])
-    assert fake.asked == []
+def test_what_can_t_be_asked_there_is_not_sent():
+    with fake_apis() as (fake, root):
+        with pytest.raises(UpstreamError, match="image_url") as refused:
+            complete(root, [{"type": "image_url", "image_url": {"url": "data:,"}}])
+        with pytest.raises(InputError):
+            complete(root, 7)
+    assert (refused.value.status, fake.asked) == (400, [])

@@ -93,8 +93,7 @@ def test_the_address_of_the_results_is_not_taken_from_the_answer():
         assert on(root, go) == ["k1"]
 
 
-def test_what_does_not_fit_in_memory_goes_up_whole(monkeypatch):
-    monkeypatch.setattr("stepdown.providers.anthropic_batches._IN_MEMORY", 1000)
+def test_what_is_large_goes_up_whole():
     items = [(f"k{n}", body("x " * 50_000 + "yes")) for n in range(20)]
 
     async def go(batches):

@@ -103,8 +103,7 @@ def test_an_address_without_batches_says_so():
         on(f"{root}/else", lambda batches: batches.create("name", ITEMS))
 
 
-def test_what_does_not_fit_in_memory_goes_up_whole(monkeypatch):
-    monkeypatch.setattr("stepdown.providers.openai_batches._IN_MEMORY", 1000)
+def test_what_is_large_goes_up_whole():
     items = [(f"k{n}", body("x " * 50_000 + "yes")) for n in range(20)]
 
     async def go(batches):

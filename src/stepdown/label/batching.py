@@ -32,8 +32,8 @@ from stepdown.wire.openai import parse_answer
 
 __all__ = ["Batcher", "Books"]
 
-MOST_BYTES = 100_000_000
-"""A batch is held in memory while it is made, so ours are smaller than what APIs take."""
+MOST_BYTES = 50_000_000
+"""A batch is held in memory, twice, while it is made, so ours are smaller than what APIs take."""
 
 _FIRST_LOOK_S = 1.0
 _LAST_LOOK_S = 60.0

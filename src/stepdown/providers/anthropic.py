@@ -6,10 +6,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fractions import Fraction
 
 from stepdown.core.ports import Batches, Complete
-from stepdown.providers.anthropic_batches import AnthropicBatches
+from stepdown.providers.anthropic_batches import AnthropicBatches, asked_as_messages
 from stepdown.providers.reaching import Reached, reaching
-from stepdown.wire.anthropic_bodies import completion_of_message, messages_body
-from stepdown.wire.openai import parse_request
+from stepdown.wire.anthropic_bodies import completion_of_message
 
 __all__ = ["PROVIDER", "Anthropic"]
 
@@ -31,7 +30,7 @@ class Anthropic:
         async with self._reached(source, api_key) as api:
 
             async def complete(body: bytes) -> bytes:
-                said = await api.post("messages", messages_body(parse_request(body)))
+                said = await api.post("messages", asked_as_messages(body))
                 return completion_of_message(said, int(time.time()))
 
             yield complete

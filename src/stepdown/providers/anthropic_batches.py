@@ -8,20 +8,20 @@ import time
 from collections.abc import AsyncGenerator, Iterable, Set
 from contextlib import aclosing
 from datetime import datetime
-from tempfile import SpooledTemporaryFile
+from io import BytesIO
 
 import msgspec
 
 from stepdown.core.ports import BatchAnswer, BatchState
+from stepdown.errors import InputError, UpstreamError
 from stepdown.providers.reaching import Reached, read, readable
 from stepdown.wire.anthropic_bodies import completion_of_message, messages_body
 from stepdown.wire.openai import parse_request
 
-__all__ = ["AnthropicBatches"]
+__all__ = ["AnthropicBatches", "asked_as_messages"]
 
 _PATH = "messages/batches"
 _SKEW_S = 3600.0
-_IN_MEMORY = 8 * 2**20
 _STATUSES = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -112,15 +112,14 @@ class AnthropicBatches:
 
     async def create(self, name: str, items: Iterable[tuple[str, bytes]]) -> BatchState:
         """Create the batch; the name is not told, they have no place for it."""
-        with SpooledTemporaryFile(_IN_MEMORY) as file:
-            before = b'{"requests":['
-            for key, body in items:
-                params = msgspec.Raw(messages_body(parse_request(body)))
-                file.write(before + msgspec.json.encode({"custom_id": key, "params": params}))
-                before = b","
-            file.write(b"]}")
-            file.seek(0)
-            return _state(read(await self._api.post(_PATH, file), _Batch))
+        file, before = BytesIO(), b'{"requests":['
+        for key, body in items:
+            params = msgspec.Raw(asked_as_messages(body))
+            file.write(before + msgspec.json.encode({"custom_id": key, "params": params}))
+            before = b","
+        file.write(b"]}")
+        file.seek(0)
+        return _state(read(await self._api.post(_PATH, file), _Batch))
 
     async def state(self, id: str) -> BatchState:
         """Return how far a batch is; they count what is done only when all is."""
@@ -133,6 +132,20 @@ class AnthropicBatches:
                 line = readable(data, _Line)
                 if line is not None:
                     yield _answer(line)
+
+
+def asked_as_messages(body: bytes) -> bytes:
+    """Return the messages request for the body of a chat request.
+
+    Raises:
+        InputError: it is no chat request.
+        UpstreamError: it is one that they have no counterpart for, so they would refuse it.
+    """
+    request = parse_request(body)
+    try:
+        return messages_body(request)
+    except InputError as problem:
+        raise UpstreamError(str(problem), 400) from problem
 
 
 def _after(batch: _Batch, since: float) -> bool:

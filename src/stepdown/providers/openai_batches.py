@@ -5,7 +5,7 @@ The batch's name stands in its metadata, so that one whose id was never heard is
 
 from collections.abc import AsyncGenerator, Iterable, Set
 from contextlib import aclosing
-from tempfile import SpooledTemporaryFile
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -20,7 +20,6 @@ _NAME = "stepdown_batch"
 _URL = "/v1/chat/completions"
 _ENDED = frozenset(("completed", "failed", "expired", "cancelled"))
 _SKEW_S = 3600.0
-_IN_MEMORY = 8 * 2**20
 
 
 class _Counts(msgspec.Struct):
@@ -94,14 +93,14 @@ class OpenAIBatches:
 
     async def create(self, name: str, items: Iterable[tuple[str, bytes]]) -> BatchState:
         """Send the requests up as a file, and create the batch of it."""
-        with SpooledTemporaryFile(_IN_MEMORY) as file:
-            for key, body in items:
-                line = {"custom_id": key, "method": "POST", "url": _URL, "body": msgspec.Raw(body)}
-                file.write(msgspec.json.encode(line) + b"\n")
-            file.seek(0)
-            form = aiohttp.FormData({"purpose": "batch"})
-            form.add_field("file", file, filename=f"{name}.jsonl", content_type="application/jsonl")
-            sent = read(await self._api.upload("files", form), _File)
+        file = BytesIO()
+        for key, body in items:
+            line = {"custom_id": key, "method": "POST", "url": _URL, "body": msgspec.Raw(body)}
+            file.write(msgspec.json.encode(line) + b"\n")
+        file.seek(0)
+        form = aiohttp.FormData({"purpose": "batch"})
+        form.add_field("file", file, filename=f"{name}.jsonl", content_type="application/jsonl")
+        sent = read(await self._api.upload("files", form), _File)
         asked = {
             "input_file_id": sent.id,
             "endpoint": _URL,
