@@ -37,6 +37,7 @@ class FakeTeacher:
         self.script = {}
         self.after: Callable[[int], None] | None = None
         self.answer = topic_of
+        self.whole = None  # in place of `answer`: what to say to a whole body, or None
         self.at_once = self.most_at_once = 0
         self.tries = Counter()
         self._ready = threading.Event()
@@ -74,6 +75,10 @@ class FakeTeacher:
         self._loop.run_until_complete(runner.cleanup())
         self._loop.close()
 
+    def _said(self, asked, text):
+        found = self.whole(asked) if self.whole is not None else None
+        return self.answer(text) if found is None else found
+
     async def _handle(self, request):
         body = await request.read()
         asked = json.loads(body)
@@ -97,7 +102,9 @@ class FakeTeacher:
             await asyncio.sleep(5 if fault == "slow" else self.latency)
         finally:
             self.at_once -= 1
-        return _response(request, fault, _completion(asked["model"], self.answer(text), usage))
+        return _response(
+            request, fault, _completion(asked["model"], self._said(asked, text), usage)
+        )
 
 
 def _app(handle):

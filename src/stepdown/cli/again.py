@@ -18,23 +18,31 @@ from stepdown.core.ports import Progress
 from stepdown.core.tasks import Task, TaskIndex
 from stepdown.store.ledger import read_labels, read_requests
 
-__all__ = ["ALONE", "REPEATED", "Again", "again_picks"]
+__all__ = ["ALONE", "INPUTS", "REPEATED", "TO_WRITE", "WRITTEN", "Again", "again_picks"]
 
 REPEATED = 100
 """How many items are asked again: their agreement is known to within about 5 points."""
 
 
+INPUTS, TO_WRITE, WRITTEN = "inputs", "to write", "written"
+"""The term that tells the runs of made-up inputs from others, and how its values begin."""
+
+
 class Again(msgspec.Struct, frozen=True):
     """What is asked a second time: a sample until each has `repeats` more answers, or what the
-    teacher called `beside` was asked in a `run`."""
+    teacher called `beside` was asked in a `run`; or `picks`, under the name of their `inputs`."""
 
     repeats: int = 0
     beside: str = ""
     run: str = ""
+    inputs: str = ""
+    picks: tuple[Pick, ...] = ()
 
     @property
     def terms(self) -> dict[str, str]:
         """What tells its run from others; {} for an ordinary one."""
+        if self.inputs:
+            return {INPUTS: self.inputs}
         if self.beside:
             return {"asked beside": self.beside}
         return {"asked again": str(REPEATED)} if self.repeats else {}
@@ -55,6 +63,8 @@ def again_picks(
     What the model has answered already is among them: that is known by its key.
     """
     task, model = at
+    if again.inputs:
+        return list(again.picks)
     calls = _calls(session, task, progress)
     if again.beside:
         return list(_beside(session, task, items, calls))

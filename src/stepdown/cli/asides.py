@@ -1,15 +1,19 @@
 """What `stepdown label --teacher` asks beside its main questions: repeats, and other teachers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.cli import steps
-from stepdown.cli.again import ALONE, REPEATED, Again
+from stepdown.cli.again import ALONE, REPEATED, TO_WRITE, WRITTEN, Again
 from stepdown.cli.ceilings import refuse_too_tight
 from stepdown.cli.labelling import BY_HAND, ask_teacher
 from stepdown.cli.options import Session
 from stepdown.cli.questions import Wanted
+from stepdown.cli.synthesis import sample_of, synthetic_table, to_write, written
 from stepdown.cli.telling import Estimate, Paid, estimate_lines, paid_lines, paid_table
 from stepdown.core import display
 from stepdown.core.summaries import ceiling_text
@@ -17,15 +21,28 @@ from stepdown.core.tasks import Task
 from stepdown.errors import Refusal
 from stepdown.render import progress_bar, say, show
 
-__all__ = ["REPEATS_HELP", "Asides", "asides_of", "ask_others", "ask_repeats", "say_asides"]
+__all__ = [
+    "REPEATS_HELP",
+    "Asides",
+    "asides_of",
+    "ask_others",
+    "ask_repeats",
+    "ask_synthetic",
+    "say_asides",
+]
 
 REPEATS_HELP = f"Ask {REPEATED} items until each has K more answers: does M agree with itself?"
+
+
+Counts = Mapping[Any, Mapping[str, int]]
+"""What became of the inputs that were written, by their kind."""
 
 
 class Asides(msgspec.Struct, frozen=True):
     """The runs of a command: its teacher's, and what is asked beside that."""
 
     runs: tuple[tuple[str, Again], ...]
+    inputs: int = 0
 
     @property
     def repeats(self) -> int:
@@ -44,12 +61,14 @@ class Asides(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(wanted, teacher=name, again=again, others=others)
 
 
-def asides_of(teacher: str, repeats: int, also: tuple[str, ...]) -> Asides:
-    """Return the runs: the main one first, then the repeats, then the others."""
+def asides_of(teacher: str, repeats: int, also: tuple[str, ...], synthetic: int = 0) -> Asides:
+    """Return the runs: the main one, the repeats, the inputs to write, then the others."""
     runs = [(teacher, ALONE)]
     runs += [(teacher, Again(repeats=repeats))] if repeats else []
+    whats = (TO_WRITE, WRITTEN) if synthetic else ()
+    runs += [(teacher, Again(inputs=f"{what} {synthetic}")) for what in whats]
     runs += [(name, Again(beside=teacher)) for name in dict.fromkeys(also) if name != teacher]
-    return Asides(tuple(runs))
+    return Asides(tuple(runs), synthetic)
 
 
 def ask_repeats(session: Session, task: Task, wanted: Wanted, asides: Asides) -> list[Paid]:
@@ -68,6 +87,33 @@ def ask_repeats(session: Session, task: Task, wanted: Wanted, asides: Asides) ->
             say(f"The teacher agrees with itself: {ceiling_text(found)}.")
         refuse_too_tight(session, task, wanted.teacher)
     return paid
+
+
+def ask_synthetic(
+    session: Session, task: Task, wanted: Wanted, asides: Asides
+) -> tuple[list[Paid], Counts]:
+    """Have inputs written, ask for labels of those of use, and count what became of each kind."""
+    if not asides.inputs or wanted.dry_run:
+        return [], {}
+    with progress_bar() as progress:
+        sample = sample_of(session, task, progress)
+    places = [at for at, (_, again) in enumerate(asides.runs) if again.inputs]
+    paid: list[Paid] = []
+    counts: Counts = {}
+    picks = to_write(session, task, sample, asides.inputs)
+    for at in places:
+        name = asides.runs[at][1].inputs
+        own = Again(inputs=name, picks=tuple(picks))
+        if picks:
+            paid += _ask(
+                session, task, msgspec.structs.replace(asides.joined(wanted, at), again=own)
+            )
+        if name.startswith(TO_WRITE):
+            found, picks = written(session, task, sample, asides.inputs)
+            counts = found.counts
+            if not session.json:
+                show(synthetic_table(counts))
+    return paid, counts
 
 
 def ask_others(
@@ -108,6 +154,11 @@ def say_asides(asides: Asides, estimate: Estimate) -> None:
         say(
             f"How often the teacher agrees with itself is not asked; --repeats 1 would, with about "
             f"{REPEATED} questions more: {usd or 'an unknown price'}."
+        )
+    if asides.inputs:
+        say(
+            f"{display.plural(asides.inputs, 'input')} would be written, ten a question, and those "
+            "of use asked about: about as many questions more."
         )
     for name in asides.others:
         say(f"{name} is asked the same {display.plural(estimate.items, 'question')}, at its price.")

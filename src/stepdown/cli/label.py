@@ -12,6 +12,7 @@ from stepdown.cli.asides import (
     asides_of,
     ask_others,
     ask_repeats,
+    ask_synthetic,
     say_asides,
 )
 from stepdown.cli.ceilings import refuse_too_tight
@@ -19,7 +20,14 @@ from stepdown.cli.labelling import BY_HAND, ask_teacher
 from stepdown.cli.options import Session, common, print_json
 from stepdown.cli.questions import Wanted
 from stepdown.cli.reviewing import review
-from stepdown.cli.telling import estimate_json, estimate_lines, paid_json, paid_lines, paid_table
+from stepdown.cli.telling import (
+    Estimate,
+    estimate_json,
+    estimate_lines,
+    paid_json,
+    paid_lines,
+    paid_table,
+)
 from stepdown.core.datasets import Dataset
 from stepdown.core.tasks import Task
 from stepdown.errors import NotEnoughData, UsageError
@@ -45,6 +53,9 @@ __all__ = ["label"]
     "--also-teacher", "also", multiple=True, metavar="M2", help="Who is asked the same; may repeat."
 )
 @click.option("--batch", is_flag=True, help="By the API's batches: cheaper, within a day.")
+@click.option(
+    "--synthetic", type=click.IntRange(0, 100_000), default=0, help="How many inputs M makes up."
+)
 @click.option("--hold-unknown", "hold", is_flag=True, help="Ask nothing that may be paid twice.")
 @click.option("--dry-run", is_flag=True, help="Estimate, and ask nothing.")
 @click.option("--review", "reviewing", is_flag=True, help="Judge answers: doubted, or -n random.")
@@ -60,8 +71,6 @@ def label(
     teacher: str | None,
     reviewing: bool,
     html: Path | None,
-    repeats: int,
-    also: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Split TASK's answered calls into train, calibration and test with nothing on two sides.
@@ -69,19 +78,20 @@ def label(
     With --teacher M some calls are asked of M first, after an estimate, and paid for.
     """
     found = session.workspace.task(task)
+    beside = {name: options.pop(name) for name in ("repeats", "also", "synthetic")}
     if (reviewing and teacher) or (html and not reviewing):
         raise UsageError("--review asks people and --teacher a model; --html goes with --review.")
     if reviewing:
         review(session, found, options["count"], html)
         return
     if teacher is not None:
-        _pay(session, found, Wanted(teacher, **options), asides_of(teacher, repeats, also))
+        _pay(session, found, Wanted(teacher, **options), asides_of(teacher, **beside))
         return
     given = {name for name, value in options.items() if value}
-    if given - {"concurrency"} or repeats or also:
+    if given - {"concurrency"} or any(beside.values()):
         raise UsageError(
-            "--max-usd, -n, --batch, --repeats, --also-teacher, --hold-unknown and --dry-run go "
-            "with --teacher M; add it."
+            "--max-usd, -n, --batch, --repeats, --also-teacher, --synthetic, --hold-unknown and "
+            "--dry-run go with --teacher M; add it."
         )
     with progress_bar() as progress:
         dataset = steps.label_task(session, found, progress)
@@ -93,24 +103,26 @@ def label(
 def _pay(session: Session, task: Task, wanted: Wanted, asides: Asides) -> None:
     refuse_too_tight(session, task, wanted.teacher)
     before = ask_repeats(session, task, wanted, asides)
+    made, counts = ask_synthetic(session, task, wanted, asides)
     wanted = asides.joined(wanted)
-    estimate, paid = ask_teacher(session, task, wanted)
+    # Where the log is thin there may be nothing in it to ask.
+    alone = made and wanted.count is None
+    estimate, paid = (None, made.pop()) if alone else ask_teacher(session, task, wanted)
     if paid is not None and not paid.sitting.stopped:
         before += ask_others(session, task, wanted, asides, paid.run)
-    batch = " --batch" if wanted.batch else ""
+    batch = " --batch" * wanted.batch
     again = session.typed(f"stepdown label {task.name} --teacher {wanted.teacher}{batch}")
     if paid is None:
-        if session.json:
-            print_json(estimate_json(task.name, wanted.teacher, estimate))
-        for line in estimate_lines(task.name, wanted.teacher, estimate):
-            say(line)
-        say_asides(asides, estimate)
+        _tell_estimate(session, task, asides, estimate)
         next_step(f"{again} --max-usd X")
         return
     ended = paid.sitting.stopped and not paid.sitting.capped
     dataset, why = (None, paid.sitting.stopped) if ended else _dataset(session, task)
     if session.json:
-        beside = {"asked_again": [paid_json(one) for one in before]} if before else {}
+        beside: dict[str, Any] = {"written": counts} if counts else {}
+        beside |= (
+            {"asked_again": [paid_json(one) for one in (*before, *made)]} if before or made else {}
+        )
         found = _split(task, dataset) if dataset else {"dataset": None}
         print_json(paid_json(paid) | beside | found)
     else:
@@ -125,6 +137,16 @@ def _pay(session: Session, task: Task, wanted: Wanted, asides: Asides) -> None:
     next_step(again)
     if paid.sitting.stopped:
         raise click.exceptions.Exit(130 if why == BY_HAND else 1)
+
+
+def _tell_estimate(session: Session, task: Task, asides: Asides, estimate: Estimate | None) -> None:
+    assert estimate is not None
+    teacher = asides.runs[0][0]
+    if session.json:
+        print_json(estimate_json(task.name, teacher, estimate))
+    for line in estimate_lines(task.name, teacher, estimate):
+        say(line)
+    say_asides(asides, estimate)
 
 
 def _dataset(session: Session, task: Task) -> tuple[Dataset | None, str]:

@@ -17,7 +17,7 @@ import click
 import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS
-from stepdown.cli.again import ALONE
+from stepdown.cli.again import ALONE, INPUTS, TO_WRITE
 from stepdown.cli.batches import LEFT_RUNNING, batcher_of
 from stepdown.cli.choosing import Chooser
 from stepdown.cli.options import Session
@@ -40,6 +40,7 @@ from stepdown.label.outcomes import judge_of
 from stepdown.render import DETAIL, progress_bar, say
 from stepdown.store.ledger import Ledger, read_labels
 from stepdown.wire.openai import parse_answer
+from stepdown.wire.synthetic_prompt import inputs_in
 
 __all__ = ["BY_HAND", "ask_teacher"]
 
@@ -236,8 +237,11 @@ def _sit(
     """Reserve what is new, read what was stored, and ask."""
     task, teacher, run = at
     worth = judge_of(task)
+    writes = run.terms.get(INPUTS, "").startswith(TO_WRITE)
 
     def judge(text: str, answer: Answer) -> Outcome:
+        if writes:
+            return "answered" if inputs_in(answer) else "unreadable"
         return worth(text, answer).outcome
 
     def tell(sitting: Sitting) -> None:

@@ -7,6 +7,7 @@ import msgspec
 from stepdown.cli.again import ALONE, Again, again_picks
 from stepdown.cli.batches import check_batches
 from stepdown.cli.choosing import Chooser
+from stepdown.cli.synthesis import WRITING
 from stepdown.cli.teachers import Teacher
 from stepdown.core.calls import Request
 from stepdown.core.labels import Kept, Label, LabelRun, Pick, Reserved
@@ -110,7 +111,8 @@ def _tell(
     task, teacher, run = at
     begun = {one.reserved.item for one in kept}
     asked: dict[str, Label | None] = dict.fromkeys(begun | (ledger.items(run.id) if run else begun))
-    told = (one for one in read_labels(ledger.path, task.id) if one.teacher == teacher.model)
+    labels = read_labels(ledger.path, task.id)
+    told = (one for one in labels if one.teacher == teacher.model and not one.repeat)
     chooser.read(asked | {one.item: one for one in told if one.item in asked}, begun)
 
 
@@ -136,7 +138,7 @@ def _again(
     plan = Plan(0)
     for pick in picks:
         key = key_of(teacher, pick.request, pick.repeat)
-        told = (pick.item, pick.why, pick.probability, pick.source, pick.repeat)
+        told = (pick.item, pick.why, pick.probability, pick.source, pick.repeat, _unlogged(pick))
         before = (ledger.found(key) or ("", Kept(Reserved(key, *told))))[1]
         if key in unread:
             plan.raw.append((before, pick.request))
@@ -154,6 +156,12 @@ def key_of(teacher: Teacher, request: Request, repeat: int) -> str:
     return teacher.question(teacher.body(request)[0], repeat)
 
 
+def _unlogged(pick: Pick) -> Request | None:
+    """Return the request where no log has it."""
+    made = pick.why == "synthetic" or pick.item.startswith(WRITING)
+    return pick.request if made else None
+
+
 def _fresh(
     teacher: Teacher, picks: Sequence[Pick], ledger: Ledger, run: LabelRun | None
 ) -> Iterator[tuple[Kept, Request]]:
@@ -165,9 +173,8 @@ def _fresh(
         if key in seen or (run and owner == run.id):
             continue
         seen.add(key)
-        kept = pick.request if pick.why == "synthetic" else None
-        told = (pick.item, pick.why, pick.probability, pick.source, pick.repeat)
-        reserved = Reserved(key, *told, kept)
+        told = (pick.item, pick.why, pick.probability, pick.source, pick.repeat, _unlogged(pick))
+        reserved = Reserved(key, *told)
         yield msgspec.structs.replace(before, reserved=reserved), pick.request
 
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
@@ -22,6 +23,7 @@ from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner
 from stepdown.cli.sources import all_calls, calls_of_tasks, count_calls
+from stepdown.cli.synthesis import made_up
 from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.datasets import Dataset
@@ -142,7 +144,8 @@ def label_tasks(
             wide = widened(task, _calls_in(shards[task.id])) if labels else task
             _publish_ceiling(session, wide, _calls_in(shards[task.id]), labels)
             try:
-                yield task, _label(session, wide, _calls_in(shards[task.id]), labels)
+                calls = chain(_calls_in(shards[task.id]), made_up(session, task, labels))
+                yield task, _label(session, wide, calls, labels)
             except Refusal as error:
                 yield task, error
 

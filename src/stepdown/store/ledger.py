@@ -30,6 +30,7 @@ from stepdown.core.labels import (
     Spend,
     Step,
     Stored,
+    Why,
 )
 from stepdown.errors import InputError, UsageError
 from stepdown.store.cleaning import cleaned
@@ -95,7 +96,7 @@ _SPENT = """SELECT sends.state, sends.cost, bound, items.cost FROM sends LEFT JO
 _LABELS = """SELECT seq, key, task, item, teacher, why, outcome, answer, probability, source,
         repeat, usage, cost, time
     FROM items WHERE task = ? AND state = 'parsed' AND seq > ? ORDER BY seq LIMIT 500"""
-_REQUESTS = "SELECT item, request FROM items WHERE task = ? AND why = 'synthetic'"
+_REQUESTS = "SELECT item, request FROM items WHERE task = ? AND why = ? AND request NOTNULL"
 
 _PAID = {None: "unknown", False: "free", True: "useless"}
 _SPARE_BYTES = 4 * 1024 * 1024
@@ -376,9 +377,9 @@ def _label(row: Sequence[Any]) -> Label:
     )
 
 
-def read_requests(path: Path, task: str) -> dict[str, Request]:
-    """Return the requests that no log has, by item: synthetic ones."""
-    rows = _read(path, _REQUESTS, (task,))
+def read_requests(path: Path, task: str, why: Why = "synthetic") -> dict[str, Request]:
+    """Return the requests that no log has, by item: synthetic ones, or what was asked `again`."""
+    rows = _read(path, _REQUESTS, (task, why))
     return {item: msgspec.msgpack.decode(request, type=Request) for item, request in rows}
 
 

@@ -15,7 +15,7 @@ from stepdown.core.calls import Message, Request
 from stepdown.core.tasks import Input, Part, Segment, Task, texts
 from stepdown.core.templates import ANYTHING, Template, match
 
-__all__ = ["input_in", "mark_for", "second_request"]
+__all__ = ["input_in", "mark_for", "owners_words", "sealed", "second_request"]
 
 _encode = msgspec.json.Encoder().encode
 _LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x7f\x85\u2028\u2029"}
@@ -46,15 +46,20 @@ def second_request(task: Task, request: Request, mark: str) -> Request | None:
     parts = _parts(task, request)
     if parts is None:
         return None
-    data = _encode(parts).decode().translate(_LINE_ENDS)
     instructions = "\n\n".join(
-        part for part in (_instructions(task), _closed(task), _DATA.format(mark=mark)) if part
+        part for part in (owners_words(task), _closed(task), _DATA.format(mark=mark)) if part
     )
     messages = (
         Message("system", instructions),
-        Message("user", f"BEGIN {mark}\n{data}\nEND {mark}"),
+        Message("user", sealed(mark, parts)),
     )
     return msgspec.structs.replace(request, messages=messages)
+
+
+def sealed(mark: str, value: Any) -> str:
+    """Return the value as one line of JSON between two lines with the mark."""
+    data = _encode(value).decode().translate(_LINE_ENDS)
+    return f"BEGIN {mark}\n{data}\nEND {mark}"
 
 
 def input_in(request: Request) -> Input | None:
@@ -114,7 +119,7 @@ def _split(task: Task, request: Request) -> list[tuple[str, Template, str]]:
     return list(zip(("system", "history", "user"), templates, texts(request), strict=True))
 
 
-def _instructions(task: Task) -> str:
+def owners_words(task: Task) -> str:
     """Return the owner's own words, with {1}, {2}, … where the input's parts stood."""
     lines = ["You do one task. These are its owner's words; {1}, {2} and so on are holes:"]
     number = 0

@@ -45,6 +45,7 @@ BENCHMARKS = {
     "redaction": "stepdown.cli.bench.redaction:redaction",
     "routing-mmlu": "stepdown.cli.bench.routing:routing_mmlu",
     "routing-multi": "stepdown.cli.bench.routing_multi:routing_multi",
+    "poisoning": "stepdown.cli.bench.poisoning:poisoning",
     "gateway": "stepdown.cli.bench.gateway.parts:all_but_memory",
     "gateway-memory": "stepdown.cli.bench.gateway.parts:memory",
     "gateway-students": "stepdown.cli.bench.gateway.parts:students",
