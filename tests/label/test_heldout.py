@@ -84,7 +84,7 @@ def test_a_repeat_of_the_log_tosses_one_coin():
     random = np.random.default_rng(2)
     given = [(Segment("user", text(random)),) for _ in range(400)]
     log = [Example(f"l{at}-{n}", given[at], {"": "x"}) for at in range(400) for n in range(6)]
-    others = [(Segment("user", text(random)),) for at in range(4000)]
+    others = [(Segment("user", text(random)),) for _ in range(4000)]
     asked = [
         Example(f"r{at}", other, {"": "x"}, origin="random")
         for at, other in enumerate(others)
