@@ -390,7 +390,7 @@ def test_l6_sittings_that_end_in_any_way(desk, monkeypatch, figure, seed):
         for _ in range(3):  # what was looked for in vain is asked for in the next
             desk.sit(provider, root, ["yes"] * count)
         time.sleep(0.4)  # one that was asked for late is created by then
-    assert len(fake.items) == len(set(fake.items)) == len(desk.labels()) == count
+    assert fake.ordered() == sorted(desk.labels()) == sorted(f"yes-{n}" for n in range(count))
     assert desk.spend().known == desk.spend().at_most == count * COST
     assert desk.open == []
     figure("16 series of sittings cut off, stopped or failed at random: every item paid once")

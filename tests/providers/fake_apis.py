@@ -39,6 +39,14 @@ class Fake:
         self.waiting = self.looks = self.failed = 0
         self.script = {"polls": 1, "end": "completed", "hang": "", "page": 100, "fail": {}}
 
+    def ordered(self):
+        """Return the keys of all items in all batches that were created: what is billed."""
+        ids = [one["custom_id"] for batch in self.message_batches for one in batch["_requests"]]
+        for batch in self.batches:
+            lines = self.files[batch["input_file_id"]].splitlines()
+            ids += [json.loads(line)["custom_id"] for line in lines]
+        return sorted(ids)
+
     def counts(self):
         return {
             "asked": len(self.asked),
