@@ -41,6 +41,8 @@ BENCHMARKS = {
     "audit-formats": "stepdown.cli.bench.sources:audit_formats",
     "code-scan": "stepdown.cli.bench.sources:code_scan",
     "labelling": "stepdown.cli.bench.labelling:labelling",
+    "storage": "stepdown.cli.bench.beside:storage",
+    "ray-scale": "stepdown.cli.bench.beside:ray_scale",
     "grouping": "stepdown.cli.bench.grouping:grouping",
     "redaction": "stepdown.cli.bench.redaction:redaction",
     "routing-mmlu": "stepdown.cli.bench.routing:routing_mmlu",
@@ -59,8 +61,8 @@ BENCHMARKS = {
 """Each benchmark by name; it gets the data folder and says how far it is."""
 
 _GATEWAY = "gateway"
-_DATA_SETS = [name for name in BENCHMARKS if not name.startswith(_GATEWAY)]
-"""Those that read data sets; they are run where none is named."""
+_DATA_SETS = [name for name in BENCHMARKS if not name.startswith((_GATEWAY, "ray-"))]
+"""Those that read data sets and take no cluster; they are run where none is named."""
 
 
 def _load(name: str) -> Benchmark:
