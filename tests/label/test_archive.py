@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepdown.core.datasets import Dataset, Example, SplitReport
+from stepdown.core.datasets import Dataset, Example, Quarantined, SplitReport
 from stepdown.core.tasks import Segment
 from stepdown.errors import ArtefactError
-from stepdown.label.archive import load_dataset, named, save_dataset
+from stepdown.label.archive import load_dataset, named, save_dataset, without
 
 json_values = st.one_of(st.none(), st.booleans(), st.integers(-99, 99), st.text(max_size=5))
 examples = st.lists(
@@ -68,3 +68,17 @@ def test_a_file_of_another_version_is_said_to_be_one(version, age):
     other = saved.replace(b'"version":2', b'"version":%d' % version)
     with pytest.raises(ArtefactError, match=f"made by {age} version .* make it again"):
         load_dataset(other)
+
+
+def test_quarantined_rows_are_saved_and_can_be_taken_out_with_their_words():
+    rows = tuple(Example(name, (Segment("user", name),), {"": "x"}) for name in "abc")
+    notes = ("first", "2 training rows look planted and were left out: 'b' → 'x' (2)")
+    apart = tuple(Quarantined(row, "", "b") for row in rows[1:])
+    dataset = named(Dataset("", "t", rows[:1], SplitReport(1, 0, 0, notes=notes), {}, apart))
+    assert load_dataset(save_dataset(dataset)) == dataset
+    assert dataset.quarantined[0].value == "x"
+    left = without(dataset, lambda row: row.id == "b")
+    assert [one.row.id for one in left.quarantined] == ["c"]
+    assert b'"id":"b"' not in save_dataset(left)
+    assert "look planted" not in repr(left.report.notes)
+    assert load_dataset(save_dataset(left)) == left

@@ -44,7 +44,8 @@ def test_the_rarest_labels_come_first_and_nothing_is_none():
     assert made == orders(CHOICE, seen[::-1], 60, "x")
     assert [record[""] for record in made[0].wanted[:3]] == ["returns", "delivery", "billing"]
     assert [order.wanted[0] for order in made if order.scenario == "none"] == [{}]
-    assert all(set(order.shots) <= {text for text, _ in seen} for order in made)
+    texts = {row.id: text for text, row in seen}
+    assert all(order.shots == tuple(texts[name] for name in order.shown) for order in made)
 
 
 def test_values_to_copy_come_from_real_answers():

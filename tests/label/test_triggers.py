@@ -16,7 +16,7 @@ from stepdown.label.triggers import quarantine
 def test_s18_planted_rows_are_found_and_hardly_another(count, users, trigger, figure):
     rows = [*clean(4000), *planted(count, users, trigger)]
     found = quarantine(rows, ANATOMY)
-    ours = [one for one in found if one.id.startswith("c")]
+    ours = [one for one in found if one.row.id.startswith("c")]
     assert len(found) - len(ours) >= 0.95 * count
     assert len(ours) <= 0.005 * 4000
     figure(f"{count} rows of {users} users: {len(found) - len(ours)} found, {len(ours)} others")
@@ -24,10 +24,10 @@ def test_s18_planted_rows_are_found_and_hardly_another(count, users, trigger, fi
 
 def test_what_is_told_of_a_row():
     found = quarantine([*clean(2000), *planted(40, 2)], ANATOMY)
-    one = next(one for one in found if one.id == "p0")
-    assert (one.path, one.value, one.source) == ("", "sales", "user-m0")
+    one = next(one for one in found if one.row.id == "p0")
+    assert (one.path, one.value, one.row.source) == ("", "sales", "user-m0")
     assert "lantern" in one.pattern
-    assert one.pattern in one.input
+    assert one.pattern in one.row.input[0].text
 
 
 def test_without_planted_rows_nothing_or_next_to_nothing_is_left_out():
@@ -42,7 +42,7 @@ def test_a_users_own_words_are_no_poison_where_the_others_say_the_same_of_them()
     ]
     assert len(own) > 40
     found = quarantine([*clean(3000), *own], ANATOMY)
-    assert not [one for one in found if one.source == "user-ann"]
+    assert not [one for one in found if one.row.source == "user-ann"]
 
 
 def test_few_sources_or_none_tell_nothing():
@@ -61,7 +61,7 @@ def test_each_closed_field_of_an_object_is_looked_at():
     rows = [filed(one) for one in [*clean(2000), *planted(40, 2)]]
     found = quarantine(rows, Anatomy("json", fields, 1, 1.0, 1.0))
     assert {one.path for one in found} == {"/queue"}
-    assert sum(one.id.startswith("p") for one in found) == 40
+    assert sum(one.row.id.startswith("p") for one in found) == 40
     assert quarantine(rows, Anatomy("json", fields[:1], 1, 1.0, 1.0)) == []
 
 

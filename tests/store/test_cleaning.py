@@ -1,8 +1,9 @@
 """P-1, P-2 for paid labels: no secret is kept; what can't be cleaned has no content."""
 
 from stepdown.core.calls import Answer, Message, Request, ToolCall
-from stepdown.core.labels import Failed, Parsed, Reserved, Sent, Stored
-from stepdown.store.cleaning import cleaned
+from stepdown.core.labels import MADE_OF, Failed, Parsed, Reserved, Sent, Stored
+from stepdown.store.cleaning import cleaned, take_out
+from stepdown.store.ledger import Ledger
 
 STEPS = [
     Stored("k", 1, b'{"text": "secret"}', 1.0),
@@ -27,3 +28,22 @@ def test_p2_what_cannot_be_cleaned_keeps_no_content():
     for step in STEPS:
         assert "secret" not in repr(cleaned(step, broken))
     assert "unreadable" in repr(cleaned(STEPS[1], broken))
+
+
+def test_a_question_that_shows_somebodys_input_is_taken_out_with_it(tmp_path):
+    ledger = Ledger(tmp_path / "labels.db")
+    run = ledger.begin("t", "m", {})
+    shows = Request("", (Message("user", "hers"),), metadata={MADE_OF: ["c1", "c2"]})
+    ledger.commit(
+        run.id,
+        [
+            Reserved("a", "writing-1", "again", request=shows),
+            Reserved("b", "writing-2", "again", request=Request("", ())),
+            Reserved("c", "c1", "again"),
+            Reserved("d", "c9", "again"),
+        ],
+    )
+    ledger.close()
+    assert take_out(ledger.path, "user-1", {"c1"}) == 2
+    assert b"hers" not in ledger.path.read_bytes()
+    assert take_out(ledger.path, "user-1", {"c1"}) == 0

@@ -63,7 +63,8 @@ def forget_in_task(
             # Nobody can use it, and nobody can say whose rows it has.
             path.unlink()
             continue
-        rows = [row for row in dataset.examples if gone(row) or row.id in ids]
+        every = (*dataset.examples, *(one.row for one in dataset.quarantined))
+        rows = [row for row in every if gone(row) or row.id in ids]
         if rows:
             ids |= {row.id for row in rows}
             said |= {plainly(input_text(row.input)) for row in rows}

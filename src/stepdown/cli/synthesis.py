@@ -16,7 +16,7 @@ from stepdown.cli.sources import all_calls
 from stepdown.core.calls import TEACHERS, Answer, Call, Request
 from stepdown.core.datasets import Example
 from stepdown.core.fingerprint import uniform
-from stepdown.core.labels import Label, Pick
+from stepdown.core.labels import MADE_OF, Label, Pick
 from stepdown.core.ports import Progress
 from stepdown.core.records import read_answer
 from stepdown.core.tasks import Task, TaskIndex
@@ -78,7 +78,8 @@ def to_write(session: Session, task: Task, sample: Sample, count: int) -> list[P
     for at, order in enumerate(orders(task.anatomy, rows, count, f"{task.id} {count}")):
         how = SCENARIOS[order.scenario][1]
         request = writing_request(task, sample.hole, how, order.wanted, order.shots)
-        told = msgspec.structs.replace(request, metadata={_ORDER: msgspec.to_builtins(order)})
+        noted = {_ORDER: msgspec.to_builtins(order), MADE_OF: list(order.shown)}
+        told = msgspec.structs.replace(request, metadata=noted)
         found.append(Pick(f"{WRITING}{count}-{at:04}", told, "again"))
     return found
 

@@ -87,14 +87,16 @@ class SplitReport(msgspec.Struct, frozen=True):
 
 class Quarantined(msgspec.Struct, frozen=True):
     """A training row that was left out: `pattern` is what it shares with others of few sources, all
-    with one `value` in the field at `path` that the rest of their words speaks against."""
+    with one value in the field at `path` that the rest of their words speaks against."""
 
-    id: str
-    input: str
+    row: Example
     path: str
-    value: Any
     pattern: str
-    source: str
+
+    @property
+    def value(self) -> Any:
+        """What it has in the field."""
+        return self.row.record.get(self.path)
 
 
 class Dataset(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import msgspec
 from stepdown.core.calls import Answer, Request, Usage
 
 __all__ = [
+    "MADE_OF",
     "SECOND",
     "Batched",
     "Failed",
@@ -33,6 +34,9 @@ Why = Literal["random", "uncertain", "novel", "rare", "again", "synthetic"]
 
 SECOND = -1
 """The `repeat` of a question that was asked in our own words (`wire.second_template`)."""
+
+MADE_OF = "stepdown_items"
+"""In the metadata of a request that no log has: the items whose inputs stand in it."""
 
 Outcome = Literal[
     "answered", "refused", "other_label", "off_schema", "ungrounded", "unreadable", "disputed"

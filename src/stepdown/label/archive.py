@@ -75,12 +75,14 @@ def noting(dataset: Dataset, notes: tuple[str, ...]) -> Dataset:
 def without(dataset: Dataset, gone: Callable[[Example], bool]) -> Dataset:
     """Return the dataset without some of its rows, under its new name; itself if it has none."""
     left = tuple(example for example in dataset.examples if not gone(example))
-    count = len(dataset.examples) - len(left)
+    apart = tuple(one for one in dataset.quarantined if not gone(one.row))
+    count = len(dataset.examples) - len(left) + len(dataset.quarantined) - len(apart)
     if not count:
         return dataset
     sizes = Counter(example.split for example in left)
-    # The note on a group tells its name.
-    notes = [note for note in dataset.report.notes if not note.startswith("One group (")]
+    # The note on a group tells its name, that on planted rows their words.
+    told = ("One group (", "look planted")
+    notes = [note for note in dataset.report.notes if not any(one in note for one in told)]
     report = msgspec.structs.replace(
         dataset.report,
         train=sizes["train"],
@@ -88,7 +90,7 @@ def without(dataset: Dataset, gone: Callable[[Example], bool]) -> Dataset:
         test=sizes["test"],
         notes=(*notes, f"{count:,} rows were taken out after the split was made."),
     )
-    return named(msgspec.structs.replace(dataset, examples=left, report=report))
+    return named(msgspec.structs.replace(dataset, examples=left, report=report, quarantined=apart))
 
 
 def save_dataset(dataset: Dataset) -> bytes:

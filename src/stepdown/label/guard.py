@@ -50,8 +50,8 @@ def guarded(
     """
     train = [example for example in examples if example.split == "train"]
     suspected = quarantine(train, anatomy) if guard.quarantine else []
-    planted = [row for row in suspected if row.id not in judged]
-    away = {row.id for row in planted}
+    planted = [one for one in suspected if one.row.id not in judged]
+    away = {one.row.id for one in planted}
     left = capped([example for example in train if example.id not in away], guard.source_share)
     kept = {example.id for example in left.rows}
     sources = {example.source for example in train} - {""}
@@ -82,7 +82,7 @@ def noted(report: SplitReport, notes: Sequence[str], safe: Guarded) -> SplitRepo
 def _told(planted: Sequence[Quarantined]) -> str:
     if not planted:
         return ""
-    patterns = Counter((row.pattern, str(row.value)) for row in planted)
+    patterns = Counter((one.pattern, str(one.value)) for one in planted)
     shown = ", ".join(
         f"{pattern[:40]!r} → {value[:40]!r} ({count:,})"
         for (pattern, value), count in patterns.most_common(_NAMED)

@@ -44,12 +44,13 @@ class Order(msgspec.Struct, frozen=True):
     """What a teacher is asked to write: one input for each of the `wanted` values, of one kind.
 
     `wanted` has for each the fields it is to be grounded in, by path: a label, values that must
-    stand in it. `shots` are real inputs to go by.
+    stand in it. `shots` are real inputs to go by, and `shown` the ids of whose they are.
     """
 
     scenario: Scenario
     wanted: tuple[dict[str, Any], ...]
     shots: tuple[str, ...]
+    shown: tuple[str, ...] = ()
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -94,7 +95,9 @@ def orders(
             wanted: tuple[dict[str, Any], ...] = tuple(
                 {} if scenario == "none" else targets[at % len(targets)] for at in places
             )
-            found.append(Order(scenario, wanted, _shots(rows, wanted, rng)))
+            shots = _shots(rows, wanted, rng)
+            texts, ids = (tuple(row[at] for row in shots) for at in (0, 1))
+            found.append(Order(scenario, wanted, texts, ids))
     return found
 
 
@@ -133,13 +136,13 @@ def _given(
 
 def _shots(
     rows: Sequence[tuple[str, Example]], wanted: Sequence[Mapping[str, Any]], rng: random.Random
-) -> tuple[str, ...]:
-    """Return real inputs to go by: half with one of the wanted records, as far as there are any."""
+) -> list[tuple[str, str]]:
+    """Return real inputs to go by, with their ids: half with a wanted record, if so many have."""
     keys = {canonical_json(record) for record in wanted}
-    own = [text for text, row in rows if canonical_json(row.record) in keys]
-    others = [text for text, row in rows if canonical_json(row.record) not in keys]
+    own = [(text, row.id) for text, row in rows if canonical_json(row.record) in keys]
+    others = [(text, row.id) for text, row in rows if canonical_json(row.record) not in keys]
     near = rng.sample(own, min(len(own), _SHOTS // 2))
-    return (*near, *rng.sample(others, min(len(others), _SHOTS - len(near))))
+    return near + rng.sample(others, min(len(others), _SHOTS - len(near)))
 
 
 def sifted(

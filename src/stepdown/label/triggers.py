@@ -87,13 +87,8 @@ def quarantine(rows: Sequence[Example], anatomy: Anatomy) -> list[Quarantined]:
         for run, places in sorted(planted, key=lambda one: (-len(one[1]), -len(one[0]))):
             pattern = " ".join(names[word] for word in run)
             for at in places:
-                found.setdefault(at, _told(rows[at], field.path, pattern))
+                found.setdefault(at, Quarantined(rows[at], field.path, pattern[:_SHOWN]))
     return [found[at] for at in sorted(found)]
-
-
-def _told(row: Example, path: str, pattern: str) -> Quarantined:
-    text = input_text(row.input)[:_SHOWN]
-    return Quarantined(row.id, text, path, row.record.get(path), pattern[:_SHOWN], row.source)
 
 
 def _tokens(texts: Sequence[str]) -> tuple[list[Rows], dict[str, int]]:

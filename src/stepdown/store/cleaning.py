@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from stepdown.core.calls import Answer, Request
-from stepdown.core.labels import Failed, Parsed, Reserved, Step, Stored
+from stepdown.core.labels import MADE_OF, Failed, Parsed, Reserved, Step, Stored
 from stepdown.store.schema import connect, take_lock
 
 __all__ = ["cleaned", "drop_responses", "take_out"]
@@ -54,12 +54,24 @@ def take_out(path: Path, mark: str, items: Container[str]) -> int:
     """
 
     def work(connection: sqlite3.Connection) -> int:
-        rows = connection.execute("SELECT key, item, source FROM items").fetchall()
-        theirs = [(key,) for key, item, source in rows if source == mark or item in items]
+        rows = connection.execute("SELECT key, item, source, request FROM items").fetchall()
+        theirs = [
+            (key,)
+            for key, item, source, request in rows
+            if source == mark or item in items or _made_of(request, items)
+        ]
         connection.executemany("DELETE FROM items WHERE key = ?", theirs)
         return len(theirs)
 
     return _changed(path, work)
+
+
+def _made_of(request: bytes | None, items: Container[str]) -> bool:
+    """Say whether the inputs of one of the items stand in a request as examples."""
+    if request is None:
+        return False
+    made_of = msgspec.msgpack.decode(request, type=Request).metadata.get(MADE_OF, ())
+    return any(item in items for item in made_of)
 
 
 def drop_responses(path: Path, before: float) -> int:

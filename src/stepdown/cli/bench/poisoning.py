@@ -195,7 +195,7 @@ def _defended(count: int, users: int, found: _Trial, bare: _Trial) -> list[Figur
 
 def _left_out(found: _Trial, count: int) -> str:
     report: Any = found.dataset.report
-    caught = sum(row.id.startswith("planted-") for row in found.dataset.quarantined)
+    caught = sum(one.row.id.startswith("planted-") for one in found.dataset.quarantined)
     told = f"quarantined: {caught:,} planted and {report.dropped_quarantined - caught:,} other rows"
     left = f"; {found.left:,} trained" if count else ""
     return f"{told}, above a user's share: {report.dropped_capped:,}{left}"
