@@ -74,7 +74,7 @@ def test_of_one_person_alone(held, tmp_path, capsys):
     users = {one["request"]["user"] for one in lines}
     assert users == {"user-1", mark_of("user-1")}
     assert "key nowhere" not in {one["id"] for one in lines}
-    assert "Written: 1 call of captured" in capsys.readouterr().err
+    assert "Lines written: captured 1, datasets" in capsys.readouterr().err
 
 
 def test_a_spooled_log_is_held_as_well(tmp_path, capsys, monkeypatch):

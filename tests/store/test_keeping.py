@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from stepdown.core.people import mark_of, marks_in
+from stepdown.core.people import mark_of
 from stepdown.core.ports import Exchange
 from stepdown.store import keeping
 from stepdown.store.keeping import Keeper, expire, sweep
@@ -21,10 +21,6 @@ DAY = 86_400.0
 def exchange(number, user="ann", days=0.0):
     line = json.dumps({"id": f"c{number}", "request": {"user": user, "text": f"canary {user}"}})
     return Exchange(f"c{number}", days * DAY, line.encode())
-
-
-def names(line):
-    return list(marks_in(line))
 
 
 @pytest.fixture
@@ -53,14 +49,14 @@ def until(so):
 
 def test_who_comes_back_after_the_moment_is_kept(outbox):
     outbox.commit([exchange(1), exchange(2, "bob"), exchange(3, days=9), exchange(4, "bob")])
-    assert sweep(SqliteShelf(outbox), {mark_of("ann"): 8 * DAY}, names) == (1, 4)
+    assert sweep(SqliteShelf(outbox), {mark_of("ann"): 8 * DAY}) == (1, 4)
     assert users(outbox) == ["bob", "ann", "bob"]
 
 
 def test_p3_calls_expire_by_the_clock_and_not_before(outbox):
     outbox.commit([exchange(n, days=n) for n in range(6)])
     now = [33.5 * DAY]
-    with closing(Keeper([SqliteShelf(outbox)], 30 * DAY, dict, names, print, lambda: now[0])):
+    with closing(Keeper([SqliteShelf(outbox)], 30 * DAY, dict, print, lambda: now[0])):
         until(lambda: len(users(outbox)) == 2)
         time.sleep(0.1)
         assert len(users(outbox)) == 2
@@ -83,7 +79,7 @@ def test_p3_somebody_forgotten_is_gone_while_calls_come_in(outbox):
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        with closing(Keeper([SqliteShelf(outbox)], None, lambda: gone, names, told.append)):
+        with closing(Keeper([SqliteShelf(outbox)], None, lambda: gone, told.append)):
             gone = {mark_of("ann"): 1.0}
             until(lambda: told)
             # What was under way at that moment comes late, and goes as well.
@@ -103,7 +99,16 @@ def test_a_shelf_that_fails_is_tried_again(outbox, caplog):
         def expire(self, before, limit):
             raise keeping.sqlite3.OperationalError("no disk")
 
-    with closing(Keeper([Broken(outbox)], DAY, dict, names, print)):
+    with closing(Keeper([Broken(outbox)], DAY, dict, print)):
         until(lambda: "no disk" in caplog.text)
         time.sleep(0.1)
     assert caplog.text.count("no disk") == 1
+
+
+def test_who_was_taken_out_before_the_last_stop_is_not_sought_again(outbox):
+    outbox.commit([exchange(1), exchange(2, "bob")])
+    gone, told = {mark_of("ann"): 1.0}, []
+    with closing(Keeper([SqliteShelf(outbox)], None, lambda: gone, told.append, seen=gone)):
+        # What came late is sought all the same.
+        until(lambda: users(outbox) == ["bob"])
+    assert told == []

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from stepdown.core.people import mark_of, marks_in
+from stepdown.core.people import mark_of
 from stepdown.errors import InputError
 from stepdown.store.drain import Batch
 from stepdown.store.keeping import expire, sweep
@@ -27,7 +27,7 @@ def filled(url):
 
 def test_p3_somebody_is_taken_out_of_the_database(filled):
     shelf = PostgresShelf(filled)
-    removed, _ = sweep(shelf, {mark_of("ann"): 1e9}, lambda line: list(marks_in(line)))
+    removed, _ = sweep(shelf, {mark_of("ann"): 1e9})
     assert removed == 600
     assert shelf.shrink()
     lines = [line for _, line in PostgresCalls(filled).lines()]

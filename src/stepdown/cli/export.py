@@ -13,7 +13,7 @@ from stepdown.cli.sources import all_calls
 from stepdown.cli.stores import captured_calls
 from stepdown.core.calls import Answer, Call, Message, Request, ToolCall
 from stepdown.core.datasets import Example
-from stepdown.core.display import plural
+from stepdown.core.display import count
 from stepdown.core.people import mark_of, marks_in
 from stepdown.core.ports import Progress
 from stepdown.core.records import tool_calls, unflatten, write_json
@@ -52,7 +52,7 @@ def export(session: Session, user: str | None, output: Path | None) -> None:
             publish_file(output, lines)
     if session.json:
         print_json(told | {"file": str(output)})
-    say(f"Written: {', '.join(plural(n, f'call of {name}') for name, n in told.items() if n)}.")
+    say(f"Lines written: {', '.join(f'{name} {count(n)}' for name, n in told.items() if n)}.")
     next_step(f"stepdown audit {click.format_filename(output)}" if output else "stepdown status")
 
 

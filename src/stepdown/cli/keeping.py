@@ -13,7 +13,6 @@ from pathlib import Path
 from stepdown.cli.options import Session
 from stepdown.cli.stores import database_url
 from stepdown.core.fingerprint import fingerprint
-from stepdown.core.people import marks_in
 from stepdown.errors import InputError, Refusal, UsageError
 from stepdown.store.keeping import Keeper, expire, sweep
 from stepdown.store.postgres_shelf import PostgresShelf
@@ -27,10 +26,6 @@ __all__ = ["DAY_S", "clear_stores", "keeper_of"]
 DAY_S = 86_400.0
 _WAIT_S = 120.0
 _LOOK_S = 0.2
-
-
-def _names(line: bytes) -> list[str]:
-    return list(marks_in(line))
 
 
 def keeper_of(session: Session, outbox: Writer) -> Keeper:
@@ -48,7 +43,10 @@ def keeper_of(session: Session, outbox: Writer) -> Keeper:
         return read_forgotten(session.workspace.forgotten).people
 
     keep_s = None if days is None else days * DAY_S
-    return Keeper(shelves, keep_s, forgotten, _names, done)
+    # What was swept before the last stop needs no second time.
+    gone = forgotten()
+    seen = gone if _said(outbox.path) == fingerprint(gone) else None
+    return Keeper(shelves, keep_s, forgotten, done, seen=seen)
 
 
 def clear_stores(session: Session, *, before: float | None = None) -> int:
@@ -63,7 +61,7 @@ def clear_stores(session: Session, *, before: float | None = None) -> int:
     gone = read_forgotten(session.workspace.forgotten).people
 
     def clear(shelf: Shelf) -> int:
-        count, _ = sweep(shelf, gone, _names) if gone else (0, -1)
+        count, _ = sweep(shelf, gone) if gone else (0, -1)
         return count + (expire(shelf, before) if before is not None else 0)
 
     removed = sum(_cleared(path, gone, clear) for path in session.workspace.outboxes().values())

@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from stepdown.core.people import marks_in
 from stepdown.errors import StepdownError
 from stepdown.store.shelves import Shelf
 
-__all__ = ["Keeper", "Names", "expire", "sweep"]
+__all__ = ["Keeper", "expire", "sweep"]
 
 _LOOK_S = 1.0
 _EXPIRE_S = 60.0
@@ -25,11 +26,8 @@ _log = logging.getLogger(__name__)
 Forgotten = Mapping[str, float]
 """The mark of each person who was forgotten, and until when."""
 
-Names = Callable[[bytes], Sequence[str]]
-"""names(line) → the marks of those whom a line names."""
 
-
-def sweep(shelf: Shelf, gone: Forgotten, names: Names, seq: int = -1) -> tuple[int, int]:
+def sweep(shelf: Shelf, gone: Forgotten, seq: int = -1) -> tuple[int, int]:
     """Take out the rows behind `seq` of those who are gone; returns how many, and the last row's
     place. Rows of after the moment of forgetting stay: that person has come back.
 
@@ -39,7 +37,7 @@ def sweep(shelf: Shelf, gone: Forgotten, names: Names, seq: int = -1) -> tuple[i
     removed, until = 0, max(gone.values(), default=0.0)
     while rows := shelf.after(seq, until):
         theirs = [
-            at for at, when, line in rows if any(when <= gone.get(m, -1.0) for m in names(line))
+            at for at, when, line in rows if any(when <= gone.get(m, -1.0) for m in marks_in(line))
         ]
         if theirs:
             shelf.remove(theirs)
@@ -65,7 +63,8 @@ class Keeper:
     """Looks after shelves until `close`.
 
     Calls are kept for `keep_s` seconds (None: for good). `forgotten` says who is gone; once nothing
-    of theirs is left, `done` is told the same. `clock` is the time since the epoch.
+    of theirs is left, `done` is told the same; `seen` is what it was told last. `clock` is the time
+    since the epoch.
     """
 
     def __init__(
@@ -73,15 +72,15 @@ class Keeper:
         shelves: Sequence[Shelf],
         keep_s: float | None,
         forgotten: Callable[[], Forgotten],
-        names: Names,
         done: Callable[[Forgotten], None],
         clock: Callable[[], float] = time.time,
+        seen: Forgotten | None = None,
     ) -> None:
         self._shelves = shelves
         self._keep_s = keep_s
-        self._forgotten, self._names, self._done = forgotten, names, done
+        self._forgotten, self._done = forgotten, done
         self._clock = clock
-        self._seen: Forgotten = {}
+        self._seen: Forgotten = seen or {}
         self._places = [-1 for _ in shelves]
         self._uncut = [False for _ in shelves]
         self._told = ""
@@ -113,7 +112,7 @@ class Keeper:
     def _forget(self, gone: Forgotten) -> None:
         """Take out everything of those who are gone, from the first row on."""
         for at, shelf in enumerate(self._shelves):
-            _, self._places[at] = sweep(shelf, gone, self._names)
+            _, self._places[at] = sweep(shelf, gone)
             if not shelf.shrink():
                 return
         self._seen = gone
@@ -127,4 +126,4 @@ class Keeper:
                 if removed or self._uncut[at]:
                     self._uncut[at] = not shelf.shrink(whole=False)
             if self._seen:
-                _, self._places[at] = sweep(shelf, self._seen, self._names, self._places[at])
+                _, self._places[at] = sweep(shelf, self._seen, self._places[at])
