@@ -1,6 +1,10 @@
-"""What atheris feeds: fuzzed.py TARGET CORPUS [libFuzzer's options]; any exception is a finding."""
+"""What atheris feeds: `python -m tests.reliability.fuzzed TARGET CORPUS [libFuzzer's options]`.
+
+Any exception is a finding.
+"""
 
 import contextlib
+import importlib
 import json
 import random
 import re
@@ -135,12 +139,16 @@ def main() -> None:
     target, corpus, *options = sys.argv[1:]
     for number, seed in enumerate(SEEDS[target]):
         Path(corpus, f"seed-{number}").write_bytes(seed)
-    atheris.instrument_all()
+    # Only what is ours is watched, and so has to be imported again.
+    for name in [one for one in sys.modules if one.partition(".")[0] == "stepdown"]:
+        del sys.modules[name]
+    with atheris.instrument_imports(include=["stepdown"]):
+        watched = importlib.import_module("tests.reliability.fuzzed")
 
     def mutator(data: bytes, most: int, seed: int) -> bytes:
         return mutated(data, most, random.Random(seed), atheris.Mutate)
 
-    atheris.Setup([sys.argv[0], corpus, *options], TARGETS[target], custom_mutator=mutator)
+    atheris.Setup([sys.argv[0], corpus, *options], watched.TARGETS[target], custom_mutator=mutator)
     atheris.Fuzz()
 
 

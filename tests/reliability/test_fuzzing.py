@@ -100,9 +100,16 @@ def test_s11_atheris_finds_nothing(target, tmp_path, figure):
         pytest.skip("atheris is not installed: make fuzz")
     usual = 600 if target in ("requests", "streams") else 120
     seconds = int(os.environ.get("STEPDOWN_FUZZ_SECONDS", usual))
-    script = Path(__file__).with_name("fuzzed.py")
     ran = subprocess.run(
-        [sys.executable, str(script), target, str(tmp_path), f"-max_total_time={seconds}", *BOUNDS],
+        [
+            sys.executable,
+            "-m",
+            "tests.reliability.fuzzed",
+            target,
+            str(tmp_path),
+            f"-max_total_time={seconds}",
+            *BOUNDS,
+        ],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
