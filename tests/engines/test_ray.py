@@ -1,9 +1,11 @@
 """Work on a Ray cluster of two workers: as at home, on loopback alone, and gone when it is over."""
 
+import asyncio
 import os
 import stat
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from tests.reliability.test_listeners import family, listeners
 from stepdown import plugins
 from stepdown.engines import ray as module
 from stepdown.engines.ray import Ray
-from stepdown.errors import NotEnoughData, Unavailable
+from stepdown.errors import NotEnoughData, Unavailable, UpstreamError
 
 CANARY = "canary-4111-sphinx-of-black-quartz"
 
@@ -99,6 +101,23 @@ def test_s21_a_cluster_listens_on_loopback_alone(cluster, figure):
     assert found
     assert {address for address, _ in found} <= {"0100007F", "0000000000000000FFFF00000100007F"}
     figure("`--engine ray`: its cluster's ports, on 127.0.0.1")
+
+
+def test_teachers_are_asked_by_workers_and_a_death_is_an_unknown_outcome(cluster):
+    async def ask():
+        async with cluster.asking(partial(work.connection, CANARY)) as complete:
+            found = await asyncio.gather(*(complete(b"yes") for _ in range(40)))
+            with pytest.raises(UpstreamError) as busy:
+                await complete(b"busy")
+            with pytest.raises(UpstreamError) as dead:
+                await complete(b"die")
+            return found, busy.value, dead.value, [await complete(b"on") for _ in range(4)]
+
+    found, busy, dead, after = asyncio.run(ask())
+    assert found == [f"YES{len(CANARY)}".encode()] * 40
+    assert (busy.status, busy.retry_after) == (429, 2.0)
+    assert (dead.status, dead.unsent) == (None, False)
+    assert after == [f"ON{len(CANARY)}".encode()] * 4
 
 
 def test_p1_no_text_is_left_in_the_files_of_the_cluster(cluster, tmp_path):

@@ -3,9 +3,10 @@
 import os
 import signal
 import time
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from stepdown.errors import NotEnoughData
+from stepdown.errors import NotEnoughData, UpstreamError
 
 
 def doubled(number):
@@ -42,3 +43,17 @@ def slow(number):
 
 def echo(text):
     return text
+
+
+@asynccontextmanager
+async def connection(key):
+    """A teacher that is asked with a key."""
+
+    async def complete(body):
+        if body == b"busy":
+            raise UpstreamError("Busy.", 429, 2.0)
+        if body == b"die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return body.upper() + str(len(key)).encode()
+
+    yield complete
