@@ -143,6 +143,16 @@ def test_uncertain_inputs_are_chosen_and_not_all_alike():
     assert all(int(item[1:]) % 5 == 0 for item in uncertain)
 
 
+def test_where_all_are_asked_nobody_has_to_learn_for_it():
+    here = pool(120, asked=range(60))
+
+    def teach(rows):
+        raise AssertionError("there is nothing to choose")
+
+    choice = choose(TASK, here, 60, Need(1, 1, 1, 0, 1), teach)
+    assert {pick.item for pick in choice.picks} == {f"c{at}" for at in range(60, 120)}
+
+
 def test_rare_labels_are_asked_for():
     calls = [call(f"c{at}", text(at)) for at in range(900)]
     asked = {f"c{at}": label(f"c{at}", "b" if at % 20 == 0 else "a") for at in range(300)}

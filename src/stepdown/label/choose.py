@@ -124,6 +124,9 @@ def _random(pool: Pool, part: Sequence[Candidate]) -> list[Pick]:
 def _chosen(
     task: Task, pool: Pool, fresh: Sequence[Candidate], count: int, teach: Teach
 ) -> list[Pick]:
+    if count == len(fresh):
+        # All are asked: there is nothing to choose, and nobody has to learn for it.
+        return [_pick(one, "novel") for one in fresh]
     candidates = _eligible(fresh, count)
     lessons = pool.lessons(task)
     texts = [input_text(one.given) for one in candidates]

@@ -4,6 +4,7 @@ docs/decisions/0001-split.md says why repeats are left out of the held-out parts
 paid rows are held out only where they were drawn at random.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -25,14 +26,19 @@ SIMILARITY = (0.7, 0.8, 0.9, 1.0)
 _RANK: dict[Split, int] = {"train": 0, "calibration": 1, "test": 2}
 _HEAVY_ROWS, _HEAVY_SHARE = 20, 0.02
 _KEPT = 0.5
+_TESTS = 0.2
 _LATE = 0.2
 
 
 class Shares(msgspec.Struct, frozen=True):
-    """How many rows are wanted for calibration and test; the rest trains."""
+    """How many rows are wanted for calibration and test; the rest trains.
+
+    `enough` held-out rows do, where what was drawn at random is less: they certify with 3 errors.
+    """
 
     calibration: int
     test: int
+    enough: int | None = None
 
 
 class Splitting(msgspec.Struct, frozen=True):
@@ -87,7 +93,8 @@ def shares(rows: int, budget: float, delta: float) -> Shares:
     floor = min(rows_needed(budget, delta, 3), int(0.4 * rows))
     most = max(2000, rows_needed(budget, delta, 10))
     test = min(max(30, round(0.12 * rows)), 1500, rows // 5)
-    return Shares(min(max(floor, rows // 5), most), test)
+    enough = math.ceil(rows_needed(budget, delta, 3) / (1.0 - _TESTS))
+    return Shares(min(max(floor, rows // 5), most), test, enough)
 
 
 def split_examples(examples: Sequence[Example], wanted: Shares) -> Splitting:
@@ -109,7 +116,7 @@ def split_examples(examples: Sequence[Example], wanted: Shares) -> Splitting:
     for level in SIMILARITY:
         clusters = cluster(sketches, level) if level < 1.0 else list(range(len(distinct)))
         belongs = [clusters[at] for at in inputs]
-        able = drawn(examples, belongs, wanted.calibration + wanted.test)
+        able = drawn(examples, belongs, wanted.enough or wanted.calibration + wanted.test)
         inputs_of = _Inputs(sketches, inputs, belongs, level, able)
         fit = _fitted(wanted, able)
         for by_time in (True, False) if _timed(examples) else (False,):
@@ -128,8 +135,8 @@ def _fitted(wanted: Shares, able: Drawn) -> Shares:
     """Return what can be wanted where only some rows may be held out: most of those certify."""
     if able.frame == "all":
         return wanted
-    test = min(wanted.test, able.clusters // 5)
-    return Shares(min(wanted.calibration, able.clusters - test), test)
+    test = min(wanted.test, int(_TESTS * able.clusters))
+    return Shares(min(wanted.calibration, able.clusters - test), test, wanted.enough)
 
 
 def _stretched(wanted: Shares, made: Splitting) -> Shares:
@@ -139,7 +146,9 @@ def _stretched(wanted: Shares, made: Splitting) -> Shares:
         return max(want, min(2 * want, want * want // got)) if got < 0.98 * want else want
 
     return Shares(
-        more(wanted.calibration, counts["calibration"]), more(wanted.test, counts["test"])
+        more(wanted.calibration, counts["calibration"]),
+        more(wanted.test, counts["test"]),
+        wanted.enough,
     )
 
 
