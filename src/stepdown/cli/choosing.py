@@ -33,6 +33,7 @@ class Chooser:
         self._model = model
         self.progress = progress
         self._pool: Pool | None = None
+        self._all = False  # all there is was chosen: nothing is left to learn for
         self.requests: dict[str, Request] = {}
 
     def read(self, asked: Mapping[str, Label | None], begun: AbstractSet[str]) -> None:
@@ -56,10 +57,15 @@ class Chooser:
 
     def choose(self, count: int, *, again: bool) -> Choice:
         """Return what to ask next, `count` questions of it."""
-        return choose(self._task, self.pool, count, self.need(), self._taught, again=again)
+        found = choose(self._task, self.pool, count, self.need(), self._taught, again=again)
+        fresh = sum(not one.asked for one in self.pool.open)
+        self._all = len(found.picks) - found.random - found.again >= fresh
+        return found
 
     def round(self) -> int:
         """Return how many chosen questions are asked before their answers are learnt from."""
+        if self._all:
+            return len(self.pool.open)
         return round_size(len(self.pool.lessons(self._task))) if self._pool else 0
 
     def _calls(self) -> Iterator[Call]:
