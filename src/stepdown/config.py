@@ -110,9 +110,9 @@ class Defaults(_Section, frozen=True):
     is the share of the calls that a student would answer which the novelty gate may leave to the
     teacher, since they are unlike what was learnt from; 0 switches the gate off. `source_share` is
     the share of a dataset's training rows that one user may have (1: no cap), and `quarantine` says
-    whether training rows that look planted are left out. `second_questions` is the share of paid
-    answers that are asked for again in our own words, beside those to inputs that look like
-    attacks; 0: none are.
+    whether training rows that look planted are left out. `second_questions` says which paid
+    answers are asked for again in our own words: those to inputs that look like attacks
+    ("suspicious"), or with a share of all others as well; 0: none are.
     """
 
     error_budget: Share = 0.02
@@ -123,7 +123,7 @@ class Defaults(_Section, frozen=True):
     novelty: Part = 0.02
     source_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.005
     quarantine: bool = True
-    second_questions: Part = 0.05
+    second_questions: Part | Literal["suspicious"] = "suspicious"
 
 
 class TaskConfig(_Section, frozen=True):

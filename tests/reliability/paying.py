@@ -56,7 +56,7 @@ class Payer:
         log = write(folder / "log.jsonl", easy(count))
         assert call("audit", log, "--workspace", folder / "ws") == 0
         self.task = json.loads(next(folder.glob("ws/tasks/*/task.json")).read_text())
-        self.config = write_config(folder, self.teacher)
+        self.config = write_config(folder, self.teacher, second='"suspicious"')
         self.server = subprocess.Popen(
             [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

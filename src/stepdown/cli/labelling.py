@@ -47,6 +47,7 @@ __all__ = ["BY_HAND", "ask_teacher"]
 BY_HAND = "It was stopped by hand; what is paid for is kept."
 _WAITING = "Waiting for the answers that are under way; Ctrl-C again leaves them."
 _BYTES_A_TOKEN = 4
+_SUSPICIOUS_ONLY = 1e-300
 _DAY_S = 86_400.0
 _FULL = "The disk is full; what is paid for is kept: make room and type the same command again."
 _UNKNOWN_PRICE = (
@@ -118,7 +119,8 @@ def _plan(
     run = ledger.find(task.id, teacher.model, terms)
     plan = plan_of(chooser, (task, teacher, run), ledger, wanted)
     # What is asked again is asked in the same words: in others it would be another question.
-    share = chooser.session.config.defaults.second_questions if wanted.again == ALONE else 0.0
+    said = chooser.session.config.defaults.second_questions if wanted.again == ALONE else 0.0
+    share = _SUSPICIOUS_ONLY if said == "suspicious" else said
     add_seconds(at, ledger, plan, share, wanted.hold)
     return plan
 
