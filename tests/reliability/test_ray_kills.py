@@ -186,3 +186,16 @@ def test_l7_a_cluster_ends_as_one_process_does(cluster, tmp_path, figure):
     ]
     assert made(several.workspace) == made(session.workspace)
     figure("`run` on a cluster of 2: the datasets, students, thresholds and proofs of one process")
+
+
+@pytest.mark.reliability
+def test_l7_a_cluster_that_is_joined_is_left_as_it_was(cluster, log, tmp_path, monkeypatch):
+    assert cluster.workers == 2
+    there = cluster._ray.get_runtime_context().gcs_address
+    monkeypatch.setenv("RAY_ADDRESS", there)
+    joined = command("audit", log, "--json", "--workspace", tmp_path / "w", "--engine", "ray")
+    report = joined.communicate()[0]
+    assert joined.returncode == 0
+    assert list(cluster.map(len, [log])) == [len(log)]
+    alone = command("audit", log, "--json", "--workspace", tmp_path / "w")
+    assert report == alone.communicate()[0]
