@@ -1,9 +1,11 @@
 """M-8: what a student says here is what it said where it was published, or it is not the same."""
 
+import random
+
 import msgspec
 import pytest
 
-from stepdown.core.calls import Answer
+from stepdown.core.calls import Answer, ToolCall
 from stepdown.core.ports import Prediction
 from stepdown.core.tasks import input_text
 from stepdown.workspace.golden import Golden, deviation, golden_outputs
@@ -20,7 +22,9 @@ class Said:
     def predict(self, given):
         word = self.word or input_text(given).split()[0]
         sure = 0.5 + self.more
-        answer = None if word == "order" else Answer(word)
+        # As those of real students, a call has another id each time.
+        call = ToolCall("book", f'{{"city": "{word}"}}', f"call_{random.random()}")
+        answer = None if word == "order" else Answer(None, (call,))
         return Prediction({"": word}, answer, 0.5, {self.field: sure})
 
 

@@ -6,7 +6,7 @@ certificate is about the numbers that were certified, so a student that says oth
 
 import msgspec
 
-from stepdown.core.fingerprint import digest
+from stepdown.core.fingerprint import fingerprint
 from stepdown.core.ports import Student
 from stepdown.core.tasks import Segment
 
@@ -25,7 +25,7 @@ those that only join students, which are compared themselves."""
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a student said to one text: its answer's hash ("": it abstained), and how sure it was,
+    """What a student said to one text: its record's hash ("": it abstained), and how sure it was,
     of the whole and of each field."""
 
     answer: str
@@ -59,7 +59,8 @@ def _said(student: Student) -> tuple[Golden, ...]:
     found = (student.predict((Segment("user", text),)) for text in _TEXTS)
     return tuple(
         Golden(
-            digest(msgspec.json.encode(one.answer))[:16] if one.answer is not None else "",
+            # Of the record: a tool call's id is drawn anew each time.
+            fingerprint(one.record) if one.answer is not None else "",
             round(float(one.confidence), 6),
             {name: round(float(sure), 6) for name, sure in one.fields.items()},
         )
