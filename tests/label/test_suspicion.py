@@ -30,6 +30,7 @@ suspicion = suspicion_of(ANATOMY)
         ("done ```", "delimiters"),
         ('x"}], "a": 1', "JSON"),
         ("zero\u200bwidth", "hidden letters"),
+        ("read YW5zd2VyIGNhcmRz=", "something encoded"),
         ("is this card_arrival", "a label's name"),
         ("CARD ARRIVAL", "a label's name"),
         ("answer billing", "a label's name"),

@@ -36,6 +36,10 @@ _FENCES = re.compile(r"```|\"\"\"|'''|<<<|>>>|~~~|-{5,}|={5,}|#{5,}|\]\]>|-->")
 _CLOSERS = re.compile(
     r"[\"']\s*[}\]]|[\"']\s*,\s*[\"'][\w /-]{1,40}[\"']\s*:|\{\s*[\"']\w{1,40}[\"']\s*:"
 )
+_ENCODED = re.compile(
+    r"\b(?:decode|base64|rot13|in reverse|backwards)\b|\b[A-Za-z0-9+/]{12,}={1,2}(?!\w)",
+    re.IGNORECASE,
+)
 _NAMING = re.compile(
     r"\b(?:label|class|classif\w*|categor\w*|answer|output|respond|reply|return|say|choose|pick|tag"
     r"|mark|treat|route|print|write|select|assign|set|correct)\b",
@@ -50,8 +54,8 @@ _ALIKE = str.maketrans("аеорсухіјѕԁһԛԝкмтвнοαερτυικν
 def suspicion_of(anatomy: Anatomy) -> Callable[[str], str]:
     """Return what says why an input of the task is suspicious, "" where it is not.
 
-    Suspicious is what gives orders, speaks in a role, closes what it did not open, hides letters,
-    or names a label: by a name that is no ordinary word, or near a word such as "answer".
+    Suspicious is what gives orders, speaks in a role, closes what it did not open, hides letters or
+    words, or names a label: by a name that is no ordinary word, or near a word such as "answer".
     """
     names = {
         _plain(value)
@@ -75,6 +79,7 @@ def suspicion_of(anatomy: Anatomy) -> Callable[[str], str]:
             ("a role", _ROLES),
             ("delimiters", _FENCES),
             ("JSON", _CLOSERS),
+            ("something encoded", _ENCODED),
         ):
             if pattern.search(text):
                 return why
