@@ -203,3 +203,12 @@ def test_the_random_part_is_a_fair_sample():
     # A fifth of the inputs are a fifth of what is drawn, to within four deviations.
     assert hits.total() > 720
     assert abs(hits[True] - hits.total() / 5) < 48
+
+
+def test_where_all_is_asked_nothing_is_learnt_first():
+    def taught(rows):
+        raise AssertionError("there is nothing to choose")
+
+    here = pool(600)
+    choice = choose(TASK, here, 600, NEED, taught)
+    assert {pick.item for pick in choice.picks} == {one.item for one in (*here.apart, *here.open)}
