@@ -13,7 +13,10 @@ from pathlib import Path
 import msgspec
 
 from stepdown.cli.options import Session
+from stepdown.cli.steps import REMOVED
 from stepdown.core.datasets import Dataset, Example
+from stepdown.core.fingerprint import canonical_json
+from stepdown.core.proofs import Proof
 from stepdown.core.tasks import Task, input_text
 from stepdown.errors import ArtefactError
 from stepdown.label import load_dataset, save_dataset, without
@@ -138,14 +141,22 @@ def _without_proofs(folder: Path, said: Collection[str]) -> list[str]:
     removed: list[str] = []
     for path in folder.glob("*.json"):
         try:
-            test = load_proof(path.read_bytes()).test
+            proof = load_proof(path.read_bytes())
         except ArtefactError:
             continue
-        if test and any(_shown(one.example, said) for one in test.confusions):
+        if proof.test and any(_shown(one.example, said) for one in proof.test.confusions):
+            _note_removed(path, proof)
             path.with_suffix(".html").unlink(missing_ok=True)
             path.unlink()
             removed.append(path.stem)
     return removed
+
+
+def _note_removed(path: Path, proof: Proof) -> None:
+    """Leave whose proof it was and of when: its share of the confidence stays spent."""
+    status, left = path.stat(), path.with_suffix(REMOVED)
+    publish_file(left, canonical_json({"student": proof.student, "made_at": proof.made_at}))
+    os.utime(left, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _shown(example: str, said: Collection[str]) -> bool:

@@ -50,6 +50,7 @@ from stepdown.workspace.gold import read_gold
 from stepdown.workspace.policies import change_policy
 
 __all__ = [
+    "REMOVED",
     "all_calls",
     "attempt",
     "audit_log",
@@ -65,6 +66,10 @@ __all__ = [
     "promote",
     "proof_terms",
 ]
+
+
+REMOVED = ".removed"
+"""How the name ends of what is left of a proof that was taken out."""
 
 
 class _Proved(msgspec.Struct):
@@ -291,9 +296,11 @@ def proof_terms(
 def attempt(session: Session, task: Task, student: str) -> int:
     """Return the how-manieth student of the task this one is to be proved; a new one is the next.
 
-    A proof that an older version wrote counts as well: its calibration rows have been looked at.
+    A proof that an older version wrote counts as well, and so does one of which `forget` left
+    whose it was: its calibration rows have been looked at.
     """
-    paths = session.workspace.proofs(task.id).glob("*.json")
+    folder = session.workspace.proofs(task.id)
+    paths = (*folder.glob("*.json"), *folder.glob(f"*{REMOVED}"))
     # Two proofs of one second come in the order of their files.
     written = sorted(paths, key=lambda path: path.stat().st_mtime_ns)
     made = [msgspec.json.decode(path.read_bytes(), type=_Proved) for path in written]
