@@ -136,6 +136,26 @@ def test_a_schema_is_closed_and_its_bounds_are_told():
     assert "output_config" not in body(response_format={"type": "json_object"})
 
 
+def closed(schema):
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    return body(response_format=wanted)["output_config"]["format"]["schema"]
+
+
+def test_an_object_that_may_be_null_is_closed_too():
+    inner = {"type": ["object", "null"], "properties": {}}
+    schema = closed({"type": "object", "properties": {"a": inner}})
+    assert schema["properties"]["a"] == inner | {"additionalProperties": False}
+
+
+def test_both_any_of_and_one_of_are_asked_for():
+    number, text, long = {"type": "integer"}, {"type": "string"}, {"type": "array"}
+    both = {"anyOf": [number, text], "oneOf": [text, long]}
+    assert closed(both) == {"anyOf": [number, text], "allOf": [{"anyOf": [text, long]}]}
+    three = closed(both | {"allOf": [{"title": "x"}]})
+    assert three["allOf"] == [{"title": "x"}, {"anyOf": [text, long]}]
+    assert three["anyOf"] == [number, text]
+
+
 def test_sampling():
     assert body(temperature=1.7, top_p=0.5)["temperature"] == 1.0
     assert "top_p" not in body(temperature=0, top_p=0.5)

@@ -185,17 +185,29 @@ def _closed(schema: Any) -> Any:
         if name in _NAMED and isinstance(value, dict):
             made[name] = {key: _closed(one) for key, one in cast("Json", value).items()}
         elif name in _INNER:
-            made["anyOf" if name == "oneOf" else name] = _closed(value)
+            made[name] = _closed(value)
         elif name in _UNHEEDED:
             told.append(f"{name}: {value}")
         else:
             made[name] = value
-    if made.get("type") == "object":
-        made["additionalProperties"] = False
     if told:
         said = str(made.get("description") or "")
         made["description"] = f"{said} {{{', '.join(told)}}}".strip()
-    return made
+    return _shut(made)
+
+
+def _shut(schema: Json) -> Json:
+    """Close the schema itself, and put anyOf, which they take, for oneOf, which they refuse."""
+    types: Any = schema.get("type")
+    if types == "object" or (isinstance(types, list) and "object" in types):
+        schema["additionalProperties"] = False
+    one_of = schema.pop("oneOf", None)
+    if one_of and "anyOf" in schema:
+        every = cast("list[Any]", schema.get("allOf") or [])
+        schema["allOf"] = [*every, {"anyOf": one_of}]
+    elif one_of:
+        schema["anyOf"] = one_of
+    return schema
 
 
 def _sampling(params: Mapping[str, Any]) -> Json:
