@@ -35,6 +35,7 @@ class FakeTeacher:
         self.latency = latency
         self.bill = []
         self.script = {}
+        self.says = "no"
         self.after: Callable[[int], None] | None = None
         self.answer = topic_of
         self.whole = None  # in place of `answer`: what to say to a whole body, or None
@@ -90,7 +91,7 @@ class FakeTeacher:
             status, _, wait = fault.partition(":")
             headers = {"retry-after": wait} if wait else {}
             return web.json_response(
-                {"error": {"message": "no"}}, status=int(status), headers=headers
+                {"error": {"message": self.says}}, status=int(status), headers=headers
             )
         usage = {"prompt_tokens": len(body) // 5, "completion_tokens": 3}
         self.bill.append((text, usage["prompt_tokens"] * READ + 3 * WRITTEN))

@@ -8,6 +8,7 @@ import time
 import pytest
 from tests.cli.story import call, easy, write
 from tests.cli.teaching import PRICED, FakeTeacher, command, write_config
+from tests.core.test_redaction import CREDENTIALS
 
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.store.ledger import read_labels, read_spend
@@ -154,6 +155,16 @@ def test_a_key_that_stops_working_ends_it_and_it_goes_on(desk, teacher):
     told = desk("--max-usd", "5", "-n", "100")
     assert (desk.status, told["labels"]) == (0, 100)
     assert set(teacher.calls.values()) == {1}
+
+
+def test_p1_what_an_api_repeats_of_a_question_is_redacted(desk, teacher):
+    teacher.script["*"] = ["400"]
+    teacher.says = f"No, I won't read: 'my key is {CREDENTIALS['openai']}'"
+    told = desk("--max-usd", "5", "-n", "100")
+    assert desk.status == 1
+    for said in (desk.said, told["stopped"]):
+        assert CREDENTIALS["openai"] not in said
+        assert "my key is [redacted key]" in said
 
 
 def test_ctrl_c_ends_it_cleanly(desk, teacher):

@@ -171,6 +171,12 @@ def test_a_refused_request_is_not_tried_again_and_many_end_it():
     assert "temperature is not supported" in sitting.stopped
 
 
+def test_what_an_api_says_is_cleaned_before_it_is_told():
+    teacher = Teacher({"*": [UpstreamError("you said SECRET", 400)]})
+    sitting, _, _ = sit(teacher, questions(99), clean=lambda said: said.replace("SECRET", "…"))
+    assert sitting.stopped.endswith("you said …")
+
+
 def test_a_long_retry_after_ends_it():
     sitting, _, _ = sit(Teacher({"k0": [UpstreamError("busy", 429, 86400.0)]}), questions(9))
     assert "86,400" in sitting.stopped

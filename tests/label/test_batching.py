@@ -277,7 +277,9 @@ def test_one_that_the_api_would_not_run_says_why(desk):
         fake.script["end"] = "invalid"
         sitting = desk.sit(OPENAI, root, ["yes", "yes"])
         assert created(fake) == 1
+        again = desk.sit(OPENAI, root, ["yes"] * 2, clean=lambda said: said.replace("file", "…"))
     assert sitting.stopped == "The API would not run the batch: The file is not valid."
+    assert again.stopped == "The API would not run the batch: The … is not valid."
     assert (desk.spend().at_most, desk.open) == (0, [])
 
 

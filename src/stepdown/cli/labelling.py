@@ -21,7 +21,7 @@ from stepdown.cli.again import ALONE, INPUTS, TO_WRITE
 from stepdown.cli.batches import LEFT_RUNNING, batcher_of
 from stepdown.cli.choosing import Chooser
 from stepdown.cli.options import Session
-from stepdown.cli.privacy import cleaner
+from stepdown.cli.privacy import cleaner, shown
 from stepdown.cli.questions import Plan, Wanted, plan_of, question_of, text_of
 from stepdown.cli.rounds import ask_in_rounds
 from stepdown.cli.seconds import add_seconds, compared, reserve
@@ -88,6 +88,7 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
         run = run or ledger.begin(task.id, teacher.model, terms)
         spends = [ledger.spend(run.id), *_spent_beside(session, task, ledger, wanted)]
         asking = _ask_terms(teacher, wanted, cap, spends, estimate.at_most)
+        asking = msgspec.structs.replace(asking, clean=partial(shown, session))
         with progress_bar() as chooser.progress:
             sitting = ask_in_rounds(
                 plan,

@@ -6,11 +6,14 @@ from functools import lru_cache
 import msgspec
 
 from stepdown.cli.options import Session
+from stepdown.core.display import shortened
 from stepdown.core.people import marks_in
 from stepdown.core.redaction import Redaction, Redactor, redactor
 from stepdown.workspace.forgotten import read_forgotten
 
-__all__ = ["Screening", "cleaner", "screen_of"]
+__all__ = ["Screening", "cleaner", "screen_of", "shown"]
+
+_SHOWN = 300
 
 
 class Screening(msgspec.Struct, frozen=True):
@@ -41,6 +44,12 @@ def cleaner(session: Session) -> Callable[[bytes], bytes]:
         ConfigError, Unavailable: it names a country that is not known, or takes an extra.
     """
     return _redactor(session.config.store.redaction).clean
+
+
+def shown(session: Session, told: str) -> str:
+    """Return what somebody's server told as it may be shown: it may repeat what it was sent."""
+    text = cleaner(session)(told.encode("utf-8", "replace")).decode("utf-8", "replace")
+    return shortened(text, _SHOWN)
 
 
 def screen_of(session: Session, *, forgotten: bool = True) -> Screening:

@@ -63,7 +63,8 @@ class Question(msgspec.Struct, frozen=True):
 class AskTerms(msgspec.Struct, frozen=True):
     """How a teacher is asked. `cap` is the most that may be spent, of which `spent` is gone
     already, in attodollars; `per_minute` limits questions and tokens. With `hold` a question whose
-    outcome nobody knows is not asked again."""
+    outcome nobody knows is not asked again. `clean` makes of what an API says, which may repeat
+    what it was asked, what may be shown."""
 
     concurrency: int = 8
     cap: int | None = None
@@ -71,6 +72,7 @@ class AskTerms(msgspec.Struct, frozen=True):
     per_minute: tuple[float | None, float | None] = (None, None)
     timeout_s: float = 120.0
     hold: bool = False
+    clean: Callable[[str], str] = str
 
 
 class Sitting(msgspec.Struct):
@@ -114,7 +116,7 @@ class Asker:
 
     def stop(self, why: str) -> None:
         """Send nothing more; what is under way is waited for."""
-        self.sitting.stopped = self.sitting.stopped or why
+        self.sitting.stopped = self.sitting.stopped or self._terms.clean(why)
         self._pace.close()
 
     async def ask(self, questions: Iterator[Question], complete: Complete) -> Sitting:

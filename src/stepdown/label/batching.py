@@ -91,7 +91,7 @@ class Batcher:
 
     def stop(self, why: str) -> None:
         """Create and wait for nothing more; what runs at the API goes on there."""
-        self.sitting.stopped = self.sitting.stopped or why
+        self.sitting.stopped = self.sitting.stopped or self._terms.clean(why)
         self._stopping.set()
 
     async def ask(self, questions: Iterable[Question], batches: Batches) -> Sitting:

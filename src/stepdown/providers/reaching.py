@@ -15,7 +15,8 @@ __all__ = ["Reached", "reaching", "read", "readable"]
 T = TypeVar("T")
 
 _CONNECT_S = 2.0
-_QUOTED = 200
+_QUOTED = 512
+"""More than is shown: what is taken out first is known by its whole."""
 _PIECE = 256 * 1024
 _LARGEST = 64 * 1024 * 1024
 
