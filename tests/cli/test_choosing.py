@@ -33,7 +33,7 @@ class Desk:
         ]
         monkeypatch.setattr(steps, "all_calls", self.read)
 
-    def read(self, session, sources, progress):
+    def read(self, session, sources, progress, *, unanswered):
         self.reads += 1
         return iter(self.calls)
 

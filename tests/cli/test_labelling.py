@@ -224,3 +224,32 @@ def test_the_table_fits_the_terminal(desk, teacher, capsys):
     assert "answered" in printed
     assert "tries without an answer" in printed
     assert max(map(len, printed.splitlines())) <= 100
+
+
+def test_requests_without_an_answer_are_asked_and_taught(tmp_path, teacher, capsys):
+    """They are no call of the audit; a paid answer makes a row of one, and nothing else does."""
+    lines = list(easy(600))
+    for line in lines:
+        line["request"]["model"] = "big"
+    for line in lines[450:]:
+        line |= {"response": {"error": {"message": "overloaded"}}}
+    lines[-1].pop("response")
+    log = write(tmp_path / "log.jsonl", lines)
+    assert call("audit", log, "--workspace", tmp_path / "ws") == 0
+    task = json.loads(next(tmp_path.glob("ws/tasks/*/task.json")).read_text())
+    desk = Desk(tmp_path / "ws", task, write_config(tmp_path, teacher), capsys)
+    assert task["calls"] == 450
+    assert desk("--dry-run", "-n", "150")["items"] == 150
+    paid = desk("--max-usd", "5", "-n", "150")
+    asked = {one.item for one in desk.labels()}
+    open_ = {line["id"] for line in lines[450:]}
+    assert (desk.status, asked) == (0, open_)
+    path = desk.workspace / "tasks" / task["id"] / f"dataset-{paid['dataset']}.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    taught = {row["id"] for row in rows if "id" in row}
+    assert len(taught & open_) > 100
+    (desk.ledger).unlink()
+    assert call("label", task["name"], "--workspace", desk.workspace, "--json") == 0
+    bare = json.loads(capsys.readouterr().out)
+    path = path.with_name(f"dataset-{bare['dataset']}.jsonl")
+    assert not any(name in path.read_text() for name in open_)

@@ -44,7 +44,7 @@ def desk(tmp_path, monkeypatch):
     workspace = Workspace(tmp_path)
     workspace.write_task(TASK)
     calls = list(CALLS)
-    monkeypatch.setattr(steps, "all_calls", lambda session, sources, progress: iter(calls))
+    monkeypatch.setattr(steps, "all_calls", lambda session, sources, progress, **_: iter(calls))
     ledger = Ledger(workspace.labels)
     yield Desk(Session(workspace, Config()), ledger, calls)
     ledger.close()

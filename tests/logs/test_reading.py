@@ -11,6 +11,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepdown.core.calls import UNANSWERED, Answer
 from stepdown.errors import LogError
 from stepdown.logs import lines, read_calls, reading, reasons
 
@@ -290,3 +291,40 @@ def test_hostile_text_in_any_field_is_read_or_told(log, tmp_path, path):
         changed.write_text("\n".join(json.dumps(line) for line in [first, *lines[1:]]))
         told(log, changed)  # every line is a call, or rejected by a reason: `log.read` checks it
     assert at > 5
+
+
+def test_requests_without_an_answer_come_only_where_they_are_asked_for(log, tmp_path):
+    """Whatever the format, they are counted by their reason, and are no call of the audit."""
+    failed = {"error": {"message": "overloaded"}}
+    lines = [
+        log.line("a"),
+        log.line("b", "null", response=None, time=1.7e9, metadata={"stepdown_task": "t"}),
+        json.dumps({"id": "c", "request": log.request("missing")}).encode(),
+        log.line("d", "failed", response=failed),
+        log.line("e", "status", status=500),
+        json.dumps({"id": "f", "request": {"messages": 3}}).encode(),
+    ]
+    (tmp_path / "native.jsonl").write_bytes(b"\n".join(lines))
+    asked = {"custom_id": "1", "url": "/v1/chat/completions", "body": log.request("batch")}
+    other = {"custom_id": "2", "url": "/v1/embeddings", "body": {"model": "e", "input": "x"}}
+    batch = "\n".join(map(json.dumps, (asked, other)))
+    (tmp_path / "batch.jsonl").write_text(batch)
+    calls, coverage = log.read(tmp_path)
+    assert [call.id for call in calls] == ["a"]
+    again = []
+    found = list(read_calls([str(tmp_path)], log.formats, again, unanswered=True))
+    assert again == coverage
+    assert {type(reason) for entry in coverage for reason in entry.rejected} == {str}
+    open_ = [call for call in found if call.tier == UNANSWERED]
+    texts = [call.request.messages[-1].text for call in open_]
+    assert texts == ["null", "missing", "failed", "status", "batch"]
+    assert all(call.answer == Answer() for call in open_)
+    assert (open_[0].id, open_[0].time, open_[0].task) == ("b", 1.7e9, "t")
+    assert len({call.id for call in found}) == len(found) == 6
+
+
+def test_a_log_of_requests_alone_says_who_can_answer_them(log, tmp_path):
+    asked = {"custom_id": "1", "url": "/v1/chat/completions", "body": log.request("batch")}
+    (tmp_path / "in.jsonl").write_text(json.dumps(asked))
+    with pytest.raises(LogError, match=r"requests without an answer: 1\..*label TASK --teacher"):
+        log.read(tmp_path / "in.jsonl")

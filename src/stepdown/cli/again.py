@@ -73,7 +73,7 @@ def again_picks(
 
 def _calls(session: Session, task: Task, progress: Progress) -> Iterator[Call]:
     index = TaskIndex(session.workspace.tasks())
-    for call in steps.all_calls(session, task.sources, progress):
+    for call in steps.all_calls(session, task.sources, progress, unanswered=True):
         found = index.recognise(call.request, call.task)
         if found is not None and found[0].id == task.id:
             yield call

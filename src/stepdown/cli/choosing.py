@@ -70,7 +70,9 @@ class Chooser:
 
     def _calls(self) -> Iterator[Call]:
         index = TaskIndex(self.session.workspace.tasks())
-        for call in steps.all_calls(self.session, self._task.sources, self.progress):
+        for call in steps.all_calls(
+            self.session, self._task.sources, self.progress, unanswered=True
+        ):
             found = index.recognise(call.request, call.task)
             if found is not None and found[0].id == self._task.id:
                 yield call

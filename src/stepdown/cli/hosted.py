@@ -148,7 +148,7 @@ def _replies(
     missing = {row.id for row in rows if row.id not in kept}
     requests: dict[str, Request] = {}
     if missing:
-        for call in steps.all_calls(session, task.sources, progress):
+        for call in steps.all_calls(session, task.sources, progress, unanswered=True):
             if call.id in missing:
                 requests[call.id] = call.request
     if requests:

@@ -11,7 +11,7 @@ import msgspec
 
 from stepdown.audit import Counting, Known, Part, count
 from stepdown.core.audits import SourceCoverage
-from stepdown.core.calls import Call
+from stepdown.core.calls import UNANSWERED, Call
 from stepdown.core.ports import Engine, Item, Result
 from stepdown.core.tasks import TaskIndex
 from stepdown.logs.reading import Reading
@@ -82,10 +82,17 @@ def sort_calls(
 
 
 def sort_shard(job: SortJob) -> list[tuple[str, str, bytes]]:
-    """Return a shard's calls: id, task and MessagePack; that is empty where none wants it."""
+    """Return a shard's calls: id, task and MessagePack; that is empty where none wants it.
+
+    What has no answer comes without an id: nothing is a repeat of it.
+    """
     return [
-        (call.id, task, _encode(call) if task in job.wanted else b"")
-        for call in read_shard(job.shard).calls
+        (
+            "" if call.tier == UNANSWERED else call.id,
+            task,
+            _encode(call) if task in job.wanted else b"",
+        )
+        for call in read_shard(job.shard, unanswered=True).calls
         for task in (_task_of(call, job.index),)
     ]
 
@@ -103,7 +110,7 @@ def sort_shards(
         if not isinstance(cut, Shard):
             yield from sort_calls(cut, index, wanted)
         for name, task, data in found or ():
-            if reading.new(name, entry) and data:
+            if (not name or reading.new(name, entry)) and data:
                 yield task, data
 
 

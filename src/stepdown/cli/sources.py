@@ -50,10 +50,11 @@ def _logged(
     coverage: list[SourceCoverage],
     progress: Progress,
     forgotten: bool = True,
+    unanswered: bool = False,
 ) -> Iterator[Call]:
     yield from _stored(session, sources, coverage)
     for group, formats in _by_columns(session, sources, forgotten):
-        yield from read_calls(group, formats, coverage, progress)
+        yield from read_calls(group, formats, coverage, progress, unanswered=unanswered)
 
 
 def _stored(
@@ -89,14 +90,17 @@ def _by_columns(
 def calls_of_tasks(
     session: Session, sources: Sequence[str], wanted: frozenset[str], progress: Progress
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield the calls of the tasks wanted, as MessagePack, each with its task; see `all_calls`."""
+    """Yield the calls of the tasks wanted, as MessagePack, each with its task; see `all_calls`.
+
+    Requests without an answer are among them: someone may have been paid for one.
+    """
     index = TaskIndex(session.workspace.tasks())
     if not session.engine.workers:
-        yield from sort_calls(all_calls(session, sources, progress), index, wanted)
+        yield from sort_calls(all_calls(session, sources, progress, unanswered=True), index, wanted)
         return
     yield from sort_calls(_stored(session, sources, []), index, wanted)
     for group, formats in _by_columns(session, sources):
-        reading = Reading([])
+        reading = Reading([], unanswered=True)
         cuts = shards_of(reading, group, formats, progress)
         yield from sort_shards(session.engine, cuts, reading, index, wanted)
         reading.finish()
@@ -104,13 +108,19 @@ def calls_of_tasks(
 
 
 def all_calls(
-    session: Session, sources: Sequence[str], progress: Progress, *, forgotten: bool = True
+    session: Session,
+    sources: Sequence[str],
+    progress: Progress,
+    *,
+    forgotten: bool = True,
+    unanswered: bool = False,
 ) -> Iterator[Call]:
     """Yield the calls of the logs, then those that the gateway has captured.
 
-    Unless `forgotten` is False, what logs have of people who were forgotten is passed over.
+    Unless `forgotten` is False, what logs have of people who were forgotten is passed over. With
+    `unanswered` come the logs' requests that nobody answered too, of the tier UNANSWERED.
     """
-    yield from _logged(session, sources, [], progress, forgotten)
+    yield from _logged(session, sources, [], progress, forgotten, unanswered)
     yield from _captured(session, sources)
 
 

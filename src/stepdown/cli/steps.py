@@ -198,7 +198,7 @@ def _label(
 
 def measure_ceiling(session: Session, task: Task, progress: Progress = silent) -> Ceiling | None:
     """Publish how often a teacher that was asked again agrees with itself; see `asked_ceiling`."""
-    calls = all_calls(session, task.sources, progress)
+    calls = all_calls(session, task.sources, progress, unanswered=True)
     return _publish_ceiling(session, task, calls, _paid_labels(session, task))
 
 

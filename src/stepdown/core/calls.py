@@ -8,6 +8,7 @@ __all__ = [
     "NO_TOOLS",
     "PLAIN_TEXT",
     "TEACHERS",
+    "UNANSWERED",
     "Answer",
     "Call",
     "Message",
@@ -22,6 +23,9 @@ __all__ = [
 
 TEACHERS = ("", "frontier")
 """Tiers whose answers teach: those of logs that are not ours, and the frontier model's."""
+
+UNANSWERED = "unanswered"
+"""The tier of a request that stands in a log without an answer."""
 
 
 class ToolCall(msgspec.Struct, frozen=True):

@@ -11,10 +11,21 @@ from stepdown.errors import InputError
 from stepdown.logs import reasons
 from stepdown.logs.hints import caller_hints
 from stepdown.logs.lines import line_id
+from stepdown.logs.reasons import Unanswered
 from stepdown.logs.times import parse_time
 from stepdown.wire.exchanges import Said, read_answer, read_request, unwrapped
 
-__all__ = ["Export", "amount", "call_of", "count", "empty", "mapping", "told_by", "usage_of"]
+__all__ = [
+    "Export",
+    "amount",
+    "call_of",
+    "count",
+    "empty",
+    "mapping",
+    "told_by",
+    "unanswered",
+    "usage_of",
+]
 
 _EMPTY = frozenset((b"", b"null", b"{}", b"[]", b'""'))
 _MS = 1000.0
@@ -51,24 +62,34 @@ class Export(msgspec.Struct, frozen=True):
 def call_of(line: Line, export: Export) -> Call | str:
     """Return the record's call, or the reason why there is none."""
     if export.failed:
-        return reasons.ERROR_ANSWER
+        return unanswered(line, export, reasons.ERROR_ANSWER)
     asked, answered = export.request, export.response
     if asked is None or empty(asked):
         no_content = answered is None or empty(answered)
         return reasons.NO_CONTENT if no_content else reasons.NO_REQUEST
     if answered is None or empty(answered):
-        return reasons.NO_ANSWER
+        return unanswered(line, export, reasons.NO_ANSWER)
     try:
         said = _said(answered)
     except InputError:
-        return _no_answer(answered)
+        reason = _no_answer(answered)
+        return unanswered(line, export, reason) if reason == reasons.ERROR_ANSWER else reason
     if said.answer.text is None and not said.answer.tool_calls and said.answer.refusal is None:
-        return reasons.NO_ANSWER
+        return unanswered(line, export, reasons.NO_ANSWER)
     try:
         request = read_request(asked, said)
     except InputError:
         return reasons.MALFORMED_REQUEST
     return _call(line, export, request, said)
+
+
+def unanswered(line: Line, export: Export, reason: str) -> str:
+    """Return the reason why a record has no answer, with its request where it tells one."""
+    asked = export.request
+    if asked is None or empty(asked):
+        return reason
+    nothing = Said(Answer())
+    return Unanswered.of(reason, lambda: _call(line, export, read_request(asked), nothing))
 
 
 def empty(raw: bytes | msgspec.Raw) -> bool:

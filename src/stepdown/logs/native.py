@@ -14,7 +14,7 @@ from stepdown.core.calls import Call
 from stepdown.core.ports import Line
 from stepdown.errors import InputError
 from stepdown.logs import reasons
-from stepdown.logs.exports import Export, call_of, mapping, told_by
+from stepdown.logs.exports import Export, call_of, mapping, told_by, unanswered
 from stepdown.logs.hints import caller_hints
 from stepdown.logs.lines import line_id
 from stepdown.logs.times import parse_time
@@ -46,7 +46,7 @@ class _LooseLine(_Told, gc=False, kw_only=True):
     """A line of any dialect: its bodies as they stand there."""
 
     request: msgspec.Raw
-    response: msgspec.Raw
+    response: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _decode = msgspec.json.Decoder(_NativeLine).decode
@@ -73,7 +73,7 @@ class Native:
             try:
                 yield _call(line)
             except (InputError, ValueError, RecursionError):
-                yield _of_another_dialect(line) or _problem(line.data)
+                yield _of_another_dialect(line) or _why(line)
 
 
 def _call(line: Line) -> Call:
@@ -111,8 +111,13 @@ def _of_another_dialect(line: Line) -> Call | None:
     if not unwrapped(told.response).startswith((b"{", b'"data:', b'"event:')):
         # A line holds bodies, or the text of a stream: words alone are a slip.
         return None
+    found = call_of(line, _export(told))
+    return None if isinstance(found, str) else found
+
+
+def _export(told: _LooseLine) -> Export:
     cost = told.cost_usd if told.cost_usd is not None else told.cost
-    export = Export(
+    return Export(
         told.request,
         told.response,
         id=told.id,
@@ -121,8 +126,14 @@ def _of_another_dialect(line: Line) -> Call | None:
         cost_usd=_amount(cost),
         metadata=told.metadata,
     )
-    found = call_of(line, export)
-    return None if isinstance(found, str) else found
+
+
+def _why(line: Line) -> str:
+    """Say why a line is no call; where its answer alone is missing, its request comes with it."""
+    reason = _problem(line.data)
+    if reason not in (reasons.NO_ANSWER, reasons.ERROR_ANSWER):
+        return reason
+    return unanswered(line, _export(_loose(line.data)), reason)
 
 
 def _told(captured: Any, name: str) -> str:

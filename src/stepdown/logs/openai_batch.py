@@ -5,18 +5,20 @@ A request line is {custom_id, method, url, body}, an answer line {id, custom_id,
 several requests wait under one custom_id, nobody can say whose an answer is: all are rejected.
 """
 
+import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from stepdown.core.calls import Call
+from stepdown.core.calls import Answer, Call, Request
 from stepdown.core.ports import Line
 from stepdown.errors import InputError
 from stepdown.logs import reasons
 from stepdown.logs.hints import caller_hints
 from stepdown.logs.lines import line_id
+from stepdown.logs.reasons import Unanswered
 from stepdown.logs.times import parse_time
 from stepdown.wire.openai import ChatBody, ChatCompletion, answer_from, request_from
 
@@ -97,9 +99,12 @@ class Batch:
                     store.seek(other.offset)
                     waiting = store.read(other.length)
                     yield from _meet(held, key, (waiting, line), other.is_request != is_request)
-        for half in held.values():
-            if not half.ambiguous:
-                yield reasons.NO_ANSWER if half.is_request else NO_REQUEST_FOR_ANSWER
+            for half in held.values():
+                if not half.is_request and not half.ambiguous:
+                    yield NO_REQUEST_FOR_ANSWER
+                elif not half.ambiguous:
+                    store.seek(half.offset)
+                    yield _unanswered(store.read(half.length), reasons.NO_ANSWER)
 
 
 def _identify(data: bytes) -> tuple[str, bool] | str:
@@ -134,17 +139,39 @@ def _meet(
         yield AMBIGUOUS
 
 
+def _unanswered(asked: bytes, reason: str) -> str:
+    """Return the reason why a request has no answer, with the request if it is one of ours."""
+
+    def read() -> Call:
+        request = _request(asked)
+        if request is None:
+            raise InputError(reasons.NOT_CHAT)
+        # Its custom_id may be another request's in another batch.
+        name = "batch-" + hashlib.sha256(asked).hexdigest()[:20]
+        task, group = caller_hints(None, request)
+        return Call(name, request, Answer(), request.model, task=task, group=group)
+
+    return Unanswered.of(reason, read)
+
+
+def _request(asked: bytes) -> Request | None:
+    """Return what a request line asks; None where it is not for chat completions."""
+    question = _asked(asked)
+    if not question.url.endswith("/chat/completions"):
+        return None
+    return request_from(question.body)
+
+
 def _joined(asked: bytes, answered: bytes, line: Line) -> Call | str:
     try:
-        question = _asked(asked)
-        if not question.url.endswith("/chat/completions"):
+        request = _request(asked)
+        if request is None:
             return reasons.NOT_CHAT
-        request = request_from(question.body)
     except (InputError, ValueError, RecursionError):
         return reasons.MALFORMED_REQUEST
     try:
         if _failed(answered):
-            return reasons.ERROR_ANSWER
+            return _unanswered(asked, reasons.ERROR_ANSWER)
         reply = _answered(answered)
         answer, usage, model = answer_from(reply.response.body)
     except (InputError, ValueError, RecursionError):

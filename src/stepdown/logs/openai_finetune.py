@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from stepdown.core.calls import Call
+from stepdown.core.calls import Answer, Call, Request
 from stepdown.core.ports import Line
 from stepdown.logs import reasons
 from stepdown.logs.each import each_call
 from stepdown.logs.lines import line_id
+from stepdown.logs.reasons import Unanswered
 from stepdown.wire.openai import ChatBody, answer_of, request_from
 
 __all__ = ["FORMAT", "FineTune"]
@@ -63,14 +64,18 @@ def _call(line: Line) -> Call | str:
     turns = [_turn(raw) for raw in messages]
     last = max((at for at, turn in enumerate(turns) if turn.role == "assistant"), default=-1)
     if last < 0:
-        return reasons.NO_ANSWER
+        return Unanswered.of(reasons.NO_ANSWER, lambda: _made(line, request_from(body), Answer()))
     if turns[last].weight == 0:
         return UNWEIGHTED
     if last == 0:
         return reasons.NO_REQUEST
     asked = b"[" + b",".join(map(bytes, messages[:last])) + b"]"
     request = request_from(body | {"messages": msgspec.Raw(asked)})
-    return Call(line_id(line), request, answer_of(messages[last]), request.model)
+    return _made(line, request, answer_of(messages[last]))
+
+
+def _made(line: Line, request: Request, answer: Answer) -> Call:
+    return Call(line_id(line), request, answer, request.model)
 
 
 FORMAT = FineTune()

@@ -7,12 +7,20 @@ from typing import Any
 import msgspec
 
 from stepdown.core.audits import SourceCoverage
-from stepdown.core.calls import Call
+from stepdown.core.calls import UNANSWERED, Call
 from stepdown.core.ports import Line, LogFormat, Progress, silent
 from stepdown.errors import LogError
 from stepdown.logs.detect import EMPTY, choose_format, describe, sample
 from stepdown.logs.lines import LineOrReason, read_lines
-from stepdown.logs.reasons import BROKEN_STREAM, JOINED, TOO_LARGE, TOO_LONG
+from stepdown.logs.reasons import (
+    BROKEN_STREAM,
+    ERROR_ANSWER,
+    JOINED,
+    NO_ANSWER,
+    TOO_LARGE,
+    TOO_LONG,
+    Unanswered,
+)
 from stepdown.logs.sources import STDIN, BrokenStream, expand, read_chunks, size
 
 __all__ = ["MAX_KNOWN_IDS", "Opened", "Reading", "items", "read_calls", "read_lines_of"]
@@ -59,17 +67,20 @@ def read_calls(
     formats: Sequence[LogFormat],
     coverage: list[SourceCoverage],
     progress: Progress = silent,
+    *,
+    unanswered: bool = False,
 ) -> Iterator[Call]:
     """Yield the calls of files, folders, globs or "-" (stdin), each id once, in bounded memory.
 
     Every file's format is told by its content. `coverage` grows by one entry a file, or a format
     that joins files, and is complete when the iterator ends. `progress` is told of "reading" in
-    bytes on disk.
+    bytes on disk. With `unanswered` come requests that have no answer too, of the tier UNANSWERED;
+    they are counted as rejected all the same.
 
     Raises:
         LogError: a source is missing, unreadable or no log, or not one call could be read.
     """
-    reading = Reading(coverage)
+    reading = Reading(coverage, unanswered=unanswered)
     opened = reading.opened(sources, formats, progress)
     return _read(reading, opened)
 
@@ -98,8 +109,9 @@ Opened = tuple[LogFormat, Iterable[LineOrReason], SourceCoverage]
 class Reading:
     """One reading of logs: the lines accounted for in `coverage`, and the ids seen so far."""
 
-    def __init__(self, coverage: list[SourceCoverage]) -> None:
+    def __init__(self, coverage: list[SourceCoverage], *, unanswered: bool = False) -> None:
         self.coverage = coverage
+        self.unanswered = unanswered
         self._known: set[int] = set()
 
     def opened(
@@ -137,11 +149,15 @@ class Reading:
         self, reader: LogFormat, lines: Iterable[LineOrReason], entry: SourceCoverage
     ) -> Iterator[Call]:
         """Yield the calls of the lines, each id once."""
-        return self.kept(items(reader, lines, entry), entry)
+        return self.kept(items(reader, lines, entry, unanswered=self.unanswered), entry)
 
     def kept(self, calls: Iterable[Call], entry: SourceCoverage) -> Iterator[Call]:
-        """Yield those of the calls whose id is new."""
-        return (call for call in calls if self.new(call.id, entry))
+        """Yield those of the calls whose id is new, and all that have no answer."""
+        return (
+            call
+            for call in calls
+            if (self.unanswered and call.tier == UNANSWERED) or self.new(call.id, entry)
+        )
 
     def new(self, name: str, entry: SourceCoverage) -> bool:
         """Count a call of that id; say whether it is the first."""
@@ -242,12 +258,19 @@ def _no_log(opened: _Opened) -> str:
 
 
 def items(
-    reader: LogFormat, lines: Iterable[LineOrReason], entry: SourceCoverage
+    reader: LogFormat,
+    lines: Iterable[LineOrReason],
+    entry: SourceCoverage,
+    *,
+    unanswered: bool = False,
 ) -> Iterator[Call]:
     """Yield the calls of the lines, equal ids and all; what gives none is counted."""
     for item in reader.read(_counted(reader, lines, entry)):
         if isinstance(item, str):
             _reject(entry, item)
+            asked = item.call() if unanswered and isinstance(item, Unanswered) else None
+            if asked is not None:
+                yield asked
         else:
             yield item
 
@@ -270,7 +293,8 @@ def _reject(entry: SourceCoverage, reason: str) -> None:
     if reason == JOINED:
         entry.joined += 1
     else:
-        entry.rejected[reason] = entry.rejected.get(reason, 0) + 1
+        # A plain text as the key: what else a reason brings is not kept.
+        entry.rejected[str(reason)] = entry.rejected.get(reason, 0) + 1
 
 
 def _is_new(name: str, entry: SourceCoverage, known: set[int]) -> bool:
@@ -300,8 +324,14 @@ def _nothing_read(coverage: Sequence[SourceCoverage]) -> LogError:
     worst = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:3]
     why = ", ".join(f"{reason}: {count:,}" for reason, count in worst)
     where = coverage[0].source if coverage else "the sources"
+    read = f"No call could be read from {_shown(where)}: {lines:,} lines ({why or 'none'})"
+    asked = reasons.get(NO_ANSWER, 0) + reasons.get(ERROR_ANSWER, 0)
+    if not asked:
+        return LogError(f"{read}; {_FIX}.")
     return LogError(
-        f"No call could be read from {_shown(where)}: {lines:,} lines ({why or 'none'}); {_FIX}."
+        f"{read}; requests without an answer: {asked:,}. Audit them together with a log in which "
+        "the task has answers, and `stepdown label TASK --teacher M` can be paid to answer "
+        f"them, or {_FIX}."
     )
 
 

@@ -1,8 +1,12 @@
 """Why a line is no call: short, stable texts that coverage counts by."""
 
 import json
+from collections.abc import Callable
 
 import msgspec
+
+from stepdown.core.calls import UNANSWERED, Answer, Call
+from stepdown.errors import InputError
 
 __all__ = [
     "BROKEN_STREAM",
@@ -25,6 +29,7 @@ __all__ = [
     "TOO_DEEP",
     "TOO_LARGE",
     "TOO_LONG",
+    "Unanswered",
     "json_problem",
 ]
 
@@ -50,6 +55,28 @@ ROW_LENGTH = "row of another length than the header"
 TOO_DEEP = "nested too deeply"
 TOO_LARGE = "JSON document too large"
 TOO_LONG = "line too long"
+
+
+class Unanswered(str):
+    """The reason why a line with a request has no answer: counted as any other reason is."""
+
+    read: Callable[[], Call]
+
+    @classmethod
+    def of(cls, reason: str, read: Callable[[], Call]) -> "Unanswered":
+        """Return the reason with what reads the line's request, should anybody ask for it."""
+        made = cls(reason)
+        made.read = read
+        return made
+
+    def call(self) -> Call | None:
+        """Return the call as far as it goes; None where its request can't be read either."""
+        try:
+            found = self.read()
+        except (InputError, ValueError, RecursionError):
+            return None
+        return msgspec.structs.replace(found, answer=Answer(), usage=None, tier=UNANSWERED)
+
 
 _CLOSING = {"{": "}", "[": "]"}
 

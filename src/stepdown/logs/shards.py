@@ -33,10 +33,10 @@ class ShardRead(msgspec.Struct, frozen=True):
     entry: SourceCoverage
 
 
-def read_shard(shard: Shard) -> ShardRead:
+def read_shard(shard: Shard, *, unanswered: bool = False) -> ShardRead:
     """Read a shard, alone; equal ids are left to whoever has seen all of them."""
     entry = SourceCoverage("")
-    return ShardRead(tuple(items(shard.format, shard.lines, entry)), entry)
+    return ShardRead(tuple(items(shard.format, shard.lines, entry, unanswered=unanswered)), entry)
 
 
 def account(entry: SourceCoverage, found: SourceCoverage) -> None:
