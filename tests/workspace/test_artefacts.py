@@ -9,6 +9,7 @@ import pytest
 from stepdown.core.fingerprint import canonical_json
 from stepdown.errors import ArtefactError
 from stepdown.workspace.artefacts import _identity, _sealed, publish_student, verify_student
+from stepdown.workspace.golden import Golden
 
 
 class Family:
@@ -36,6 +37,17 @@ def test_what_was_published_verifies_and_is_named_by_content(tmp_path):
     again, _ = publish_student(tmp_path, Family(), b"weights", DRAFT | {"made_at": "later"})
     other, _ = published(tmp_path, b"other")
     assert again == folder != other
+
+
+def test_made_again_it_holds_what_it_says_now(tmp_path):
+    folder, _ = published(tmp_path)
+    (folder / "weights.bin").write_bytes(b"weightz")
+    golden = (Golden("a", 0.5),)
+    draft = DRAFT | {"golden": golden, "golden_version": 2}
+    again, manifest = publish_student(tmp_path, Family(), b"weights", draft)
+    assert again == folder
+    assert verify_student(folder) == manifest
+    assert (manifest.golden, manifest.golden_version) == (golden, 2)
 
 
 def flipped(path, at, flip):

@@ -30,17 +30,20 @@ def test_a_folder_that_fails_half_way_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_same_name_is_kept_not_overwritten(tmp_path):
-    def fill(content):
-        def inner(folder):
-            (folder / "f").write_bytes(content)
-            return "same"
+def test_a_folder_of_the_same_name_is_made_whole_again(tmp_path):
+    def fill(folder):
+        (folder / "f").write_bytes(b"content")
+        return "same"
 
-        return inner
-
-    publish_folder(tmp_path, fill(b"first"))
-    publish_folder(tmp_path, fill(b"second"))
-    assert (tmp_path / "same" / "f").read_bytes() == b"first"
+    made = publish_folder(tmp_path, fill)
+    (made / "f").write_bytes(b"damaged")
+    with open(made / "f", "rb") as opened:
+        assert publish_folder(tmp_path, fill) == made
+        # Who has it open reads on what it opened.
+        assert opened.read() == b"damaged"
+    assert [path.name for path in made.iterdir()] == ["f"]
+    assert (made / "f").read_bytes() == b"content"
+    assert list(tmp_path.iterdir()) == [made]
 
 
 KILLED = """

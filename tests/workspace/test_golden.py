@@ -40,6 +40,20 @@ def test_m8_one_that_says_other_things_is_told_apart(other):
     assert "golden text 1" in deviation(other, golden_outputs("linear", Said()))
 
 
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (Said(word="x"), "golden text 1: another answer)"),
+        (Said(0.0011), "golden text 1: confidence in city 0.501100, not 0.500000)"),
+        (Said(field="town"), "golden text 1: other fields)"),
+        (Said(0.3, word="x"), "another answer, confidence in city 0.800000, not 0.500000)"),
+        (Said(float("nan")), "confidence in city nan, not 0.500000)"),
+    ],
+)
+def test_what_differs_is_told_and_nothing_else(other, told):
+    assert deviation(other, golden_outputs("linear", Said())).endswith(told)
+
+
 def test_what_may_change_has_none():
     assert golden_outputs("generative", Said()) == ()
     assert deviation(Said(0.4), ()) == ""

@@ -39,7 +39,7 @@ from stepdown.train import (
 )
 from stepdown.workspace.artefacts import Manifest, Saver, publish_student
 from stepdown.workspace.files import publish_file
-from stepdown.workspace.golden import golden_outputs
+from stepdown.workspace.golden import GOLDEN_VERSION, golden_outputs
 
 __all__ = ["Trained", "train_task"]
 
@@ -296,6 +296,7 @@ def _publish(
         noted["redacted"] = scale.redacted
         golden = golden_outputs(family.name, student)
         own = {"training": noted, "share": scale.shares[len(made)], "golden": golden}
+        own |= {"golden_version": GOLDEN_VERSION} if golden else {}
         folder, manifest = publish_student(parent, family, student, draft | own)
         student.id = manifest.id
         return Made(name, manifest, folder)

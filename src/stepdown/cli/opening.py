@@ -8,11 +8,12 @@ from stepdown import plugins
 from stepdown.core.ports import Student
 from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError, StepdownError
+from stepdown.render import say
 from stepdown.students.backed import BACKED, load_backed
 from stepdown.students.chain import CHAIN, load_chain
 from stepdown.workspace import Workspace
-from stepdown.workspace.artefacts import verify_student
-from stepdown.workspace.golden import deviation
+from stepdown.workspace.artefacts import Manifest, verify_student
+from stepdown.workspace.golden import GOLDEN_VERSION, deviation
 
 __all__ = ["open_student"]
 
@@ -33,7 +34,7 @@ def open_student(workspace: Workspace, task: Task, student: str) -> Student:
             if joined
             else plugins.family(manifest.family).load(folder, task)
         )
-        odd = deviation(opened, manifest.golden)
+        odd = deviation(opened, manifest.golden) if _comparable(manifest) else ""
     except StepdownError:
         raise
     except Exception as error:  # whatever a file makes a reader raise, it is the file's fault
@@ -47,6 +48,17 @@ def open_student(workspace: Workspace, task: Task, student: str) -> Student:
         )
     opened.id = manifest.id
     return opened
+
+
+def _comparable(manifest: Manifest) -> bool:
+    """Say whether the golden outputs are in the form of now; print a note where they are not."""
+    if manifest.golden and manifest.golden_version != GOLDEN_VERSION:
+        say(
+            f"Student {manifest.id} was published by another version of stepdown: whether it says "
+            "the same on this machine is not checked; `stepdown train` makes it anew."
+        )
+        return False
+    return True
 
 
 _JOINED: Mapping[str, Callable[[Path, Callable[[str], Student]], Student]] = {

@@ -20,7 +20,7 @@ __all__ = ["FileEntry", "Manifest", "Saver", "publish_student", "read_manifest",
 
 _MANIFEST = "manifest.json"
 _MAX_MANIFEST_BYTES = 1024 * 1024
-_NO_PART_OF_ID = frozenset(("id", "made_at", "training", "seal", "golden"))
+_NO_PART_OF_ID = frozenset(("id", "made_at", "training", "seal", "golden", "golden_version"))
 
 
 class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,12 +34,13 @@ class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a student folder holds and what it was trained under.
 
-    `id` is the fingerprint of everything else but `made_at`, `training`, `golden` and `seal`: the
+    `id` is the fingerprint of everything else but `made_at`, `training`, `seal` and `golden`: the
     same files under the same contract are the same student. `training` records rows, seconds and
     peak memory; `seal` is the hash of the whole manifest without it ("" before there were seals).
     `candidates` is how many students were weighed on the same calibration rows, this one among
     them: they share the probability with which a certificate may be wrong, and `share` is its part
-    (0: all have the same). `golden` is what the student said where it was published.
+    (0: all have the same). `golden` is what the student said where it was published, in the form of
+    `golden_version` (0: one before there were versions).
     """
 
     id: str
@@ -53,6 +54,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     candidates: int = 1
     share: float = 0.0
     golden: tuple[Golden, ...] = ()
+    golden_version: int = 0
     seal: str = ""
 
     @property
@@ -77,7 +79,7 @@ class Saver(Protocol):
 def publish_student(
     parent: Path, family: Saver, student: Student, draft: dict[str, Any]
 ) -> tuple[Path, Manifest]:
-    """Save `student` as `parent/<id>/` in one step.
+    """Save `student` as `parent/<id>/` in one step; a folder of that id gets the files made now.
 
     `draft` holds the manifest's fields but `id`, `family` and `files`.
     """

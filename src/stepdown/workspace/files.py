@@ -33,7 +33,8 @@ def publish_folder(parent: Path, fill: Callable[[Path], str]) -> Path:
     """Make a folder in `parent` in one step and return its path.
 
     `fill` writes the files into an empty temporary folder and returns the name that the folder is
-    to have. A folder of that name is kept as it is: names are content hashes, so it is the same.
+    to have. In a folder of that name each file is replaced, in one step each: names are content
+    hashes, so what they are about is the same, or was damaged.
     """
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     _collect_garbage(parent)
@@ -47,6 +48,9 @@ def publish_folder(parent: Path, fill: Callable[[Path], str]) -> Path:
         _sync_folder(temporary)
         target = parent / name
         if target.exists():
+            for file in temporary.iterdir():
+                file.replace(target / file.name)
+            _sync_folder(target)
             # Made again, it is the newest again.
             os.utime(target)
         else:

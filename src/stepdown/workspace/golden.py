@@ -4,13 +4,18 @@ Other processors and libraries round otherwise, some widely (int8 sums may overf
 certificate is about the numbers that were certified, so a student that says others is refused.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from stepdown.core.fingerprint import fingerprint
 from stepdown.core.ports import Student
 from stepdown.core.tasks import Segment
 
-__all__ = ["Golden", "deviation", "golden_outputs"]
+__all__ = ["GOLDEN_VERSION", "Golden", "deviation", "golden_outputs"]
+
+GOLDEN_VERSION = 2
+"""Of the texts and of what is noted of each; those of another version can't be compared."""
 
 _TEXTS = (
     "Please book a table for two in Paris on 3 May 2026 at 7 pm; my number is 555-0134.",
@@ -43,16 +48,30 @@ def deviation(student: Student, golden: tuple[Golden, ...]) -> str:
     if not golden:
         return ""
     for number, (then, now) in enumerate(zip(golden, _said(student), strict=False), 1):
-        both = {**then.fields, "": then.confidence}, {**now.fields, "": now.confidence}
-        furthest = max(abs(both[0].get(key, 0.0) - both[1].get(key, 0.0)) for key in both[0])
-        if then.answer != now.answer or both[0].keys() != both[1].keys() or furthest > _MOST:
-            other = "another answer, " if then.answer != now.answer else ""
+        if found := ", ".join(_differences(then, now)):
             return (
                 "its outputs on this machine are not those it was published with (golden text "
-                f"{number}: {other}confidence {now.confidence:.4f}, not {then.confidence:.4f}; a "
-                f"field's by up to {furthest:.4f})"
+                f"{number}: {found})"
             )
     return ""
+
+
+def _differences(then: Golden, now: Golden) -> Iterator[str]:
+    if then.answer != now.answer:
+        yield "another answer"
+    if then.fields.keys() != now.fields.keys():
+        yield "other fields"
+    both = {"confidence": (then.confidence, now.confidence)}
+    both |= {
+        f"confidence in {path or 'the answer'}": (sure, now.fields[path])
+        for path, sure in then.fields.items()
+        if path in now.fields
+    }
+    for name, (was, is_now) in both.items():
+        # Also of what is no number.
+        if not abs(was - is_now) <= _MOST:
+            yield f"{name} {is_now:.6f}, not {was:.6f}"
+            return
 
 
 def _said(student: Student) -> tuple[Golden, ...]:
