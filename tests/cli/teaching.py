@@ -38,6 +38,7 @@ class FakeTeacher:
         self.says = "no"
         self.after: Callable[[int], None] | None = None
         self.answer = topic_of
+        self.usage: Callable[[int], object] | None = None  # in place of the true one
         self.whole = None  # in place of `answer`: what to say to a whole body, or None
         self.at_once = self.most_at_once = 0
         self.tries = Counter()
@@ -94,6 +95,7 @@ class FakeTeacher:
                 {"error": {"message": self.says}}, status=int(status), headers=headers
             )
         usage = {"prompt_tokens": len(body) // 5, "completion_tokens": 3}
+        odd = self.usage(len(self.bill)) if self.usage is not None else None
         self.bill.append((text, usage["prompt_tokens"] * READ + 3 * WRITTEN))
         if self.after is not None:
             self.after(len(self.bill))
@@ -104,7 +106,7 @@ class FakeTeacher:
         finally:
             self.at_once -= 1
         return _response(
-            request, fault, _completion(asked["model"], self._said(asked, text), usage)
+            request, fault, _completion(asked["model"], self._said(asked, text), odd or usage)
         )
 
 

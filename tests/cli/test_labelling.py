@@ -133,6 +133,33 @@ def test_the_cap_holds_over_all_sittings(desk, teacher):
     assert set(teacher.calls.values()) == {1}
 
 
+@pytest.mark.parametrize("amount", ["nan", "inf", "1e400"])
+def test_a_cap_is_an_amount(desk, teacher, amount):
+    assert "amount of US dollars" in desk("--max-usd", amount, "-n", "5")["error"]["message"]
+    assert (desk.status, teacher.bill) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": -1_000_000, "completion_tokens": 3},
+        {"prompt_tokens": "many", "completion_tokens": 1.5},
+    ],
+)
+def test_l2_odd_usage_is_unknown_and_no_way_around_the_cap(desk, teacher, usage):
+    teacher.usage = lambda number: usage if number % 2 else None
+    told = desk("--max-usd", "0.5", "-n", "300")
+    spend = told["spend"]
+    assert told["stopped"] == "the cap is reached"
+    assert set(told["outcomes"]) == {"answered"}
+    assert not told["failures"]
+    # One of two answers has no price: for these the bound, above 4 cents each, stays set aside.
+    assert len(teacher.bill) < 30
+    assert 0 < spend["usd"] < spend["at_most_usd"] <= 0.5
+    assert spend["unpriced"] == len(teacher.bill) // 2
+    assert told["left"] == 300 - len(teacher.bill)
+
+
 def test_without_a_price_no_cap_can_be_kept(desk, teacher, tmp_path):
     write_config(tmp_path, teacher, more="")
     assert "Nobody knows what big charges" in desk("--max-usd", "1", "-n", "5")["error"]["message"]

@@ -45,11 +45,19 @@ def test_no_address_and_no_key_are_said(named):
         named('[teachers.m]\nbase_url = "http://t"\napi_key_env = "NONE"\n')
 
 
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "t/v1", "ftp://t/v1", "http:///v1"])
+def test_an_address_that_is_none_is_said(named, address):
+    with pytest.raises(ConfigError, match=r"base_url under \[teacher\].* http"):
+        named(f'[teacher]\nbase_url = "{address}"\n')
+
+
 def test_the_price_is_the_configurations_or_the_lists(named):
     priced = "usd_per_million_input = 0.15\nusd_per_million_output = 0.6\n"
     teacher = named(f'[teacher]\nbase_url = "http://t"\n{priced}')
     assert teacher.price(Usage(1_000_000, 0), 0.0) == 15 * 10**16
     assert teacher.price(Usage(3, 2), 0.0) == 3 * 150 * 10**9 + 2 * 600 * 10**9
+    for odd in (Usage(-1_000_000, 3), Usage(3, -1), Usage(3, 1, 4)):
+        assert teacher.price(odd, 0.0) is None
     teacher = named('[teacher]\nbase_url = "http://t"\n', "gpt-4o")
     assert (teacher.price(Usage(1000, 10), 1_790_000_000.0) or 0) > 0
     assert (

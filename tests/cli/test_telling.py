@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import msgspec
 from rich.console import Console
 
 from stepdown.audit.prices import ATTODOLLARS
@@ -75,3 +76,22 @@ def test_the_result_as_json_is_exact():
     assert told["spend"]["attodollars"] == ATTODOLLARS // 2
     assert told["spend"]["possible_double_payments"] == 3
     assert (told["outcomes"], told["held"]) == ({"answered": 90, "refused": 2}, 5)
+
+
+def test_a_spend_that_nobody_knows_is_not_zero():
+    unknown = msgspec.structs.replace(paid(), spend=Spend(0, 40, 40, at_most=None))
+    told = paid_json(unknown)["spend"]
+    assert (told["usd"], told["attodollars"], told["unpriced"]) == (None, None, 40)
+    assert "$0" not in next(paid_lines(unknown))
+    assert paid_json(msgspec.structs.replace(paid(), spend=Spend()))["spend"]["usd"] == 0
+
+
+def test_what_was_not_asked_is_left():
+    assert paid_json(paid(left=57))["left"] == 57
+
+
+def test_one_item_and_no_difference_are_said_so():
+    assert "1 item was asked about" in " ".join(paid_lines(paid(twice=(1, 1))))
+    told = " ".join(paid_lines(paid(twice=(2, 0))))
+    assert "2 items were asked" in told
+    assert "disputed" not in told

@@ -236,3 +236,8 @@ def test_a_stop_from_outside_waits_for_what_is_under_way():
     assert sitting.stopped == "by hand"
     assert 10 <= sitting.outcomes["answered"] == sitting.calls <= 18
     assert len(of(steps, Sent)) == len(of(steps, Parsed))
+
+
+def test_a_retry_after_of_centuries_is_told_in_words():
+    busy = UpstreamError("busy", 429, 2_300_321_200.0)
+    assert "wait more than a day" in sit(Teacher({"*": [busy]}), questions(1))[0].stopped

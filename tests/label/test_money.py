@@ -59,3 +59,9 @@ def test_without_a_cap_all_is_let_through_and_counted():
     money.settle(0, 5)
     assert money.spent == 12
     assert Cap(10).reserve(None) is None
+
+
+def test_nobody_is_paid_for_answering():
+    money = Cap(100)
+    money.settle(money.reserve(60) or 0, -1_000)
+    assert (money.spent, money.under_way, money.reserve(60)) == (60, 0, None)

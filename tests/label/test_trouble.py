@@ -39,3 +39,8 @@ def test_a_quota_that_is_used_up_is_no_passing_429():
     assert trouble(UpstreamError("slow down", 429, 3.0)).slower
     assert not trouble(UpstreamError("x", 500)).slower
     assert trouble(UpstreamError("x", 500, 3.0)).slower
+
+
+def test_a_model_that_is_not_there_is_no_refused_key():
+    assert trouble(UpstreamError("x", 404)).why == "not found"
+    assert trouble(UpstreamError("x", 401)).why == "refused key"

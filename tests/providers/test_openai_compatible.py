@@ -57,7 +57,9 @@ def test_whether_anything_was_sent_is_known():
     slow = OpenAICompatible(timeout_s=0.05)
     with serve_recorded([CALL], latency_s=0.5) as root, pytest.raises(UpstreamError) as late:
         complete(root, REQUEST, slow)
-    assert (nobody.value.unsent, late.value.unsent) == (True, False)
+    with pytest.raises(UpstreamError) as nowhere:
+        complete("file:///etc/passwd", REQUEST)
+    assert (nobody.value.unsent, late.value.unsent, nowhere.value.unsent) == (True, False, True)
 
 
 def test_a_flood_is_cut_off(monkeypatch):

@@ -47,6 +47,15 @@ def test_a_body_is_read_as_the_answer_it_says(answer):
     assert found.finish_reason == ("tool_calls" if answer.tool_calls else "stop")
 
 
+@pytest.mark.parametrize(
+    "odd", [{"input_tokens": -5}, {"output_tokens": 1.5}, {"cache_read_input_tokens": "many"}]
+)
+def test_odd_usage_is_unknown_and_the_answer_good(odd):
+    sent = json.loads(message_body(Answer("hi"), STAMP, USAGE))
+    answer, usage, _ = parse_message(sent | {"usage": sent["usage"] | odd})
+    assert (answer.text, usage) == ("hi", None)
+
+
 @given(ANSWERS)
 def test_the_events_add_up_to_the_body(answer):
     summed = message_of_events(data_of(message_events(answer, STAMP, USAGE)))

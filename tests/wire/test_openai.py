@@ -121,10 +121,21 @@ def test_reads_an_answer_with_its_usage_and_model():
 
 
 @pytest.mark.parametrize(
-    "usage", [None, {}, {"prompt_tokens": 3}, {"prompt_tokens": 3, "completion_tokens": None}]
+    "usage",
+    [
+        None,
+        {},
+        "many",
+        {"prompt_tokens": 3},
+        {"prompt_tokens": 3, "completion_tokens": None},
+        {"prompt_tokens": 1.5, "completion_tokens": 2},
+        {"prompt_tokens": "many", "completion_tokens": 2},
+        {"prompt_tokens": -1_000_000, "completion_tokens": 2},
+    ],
 )
-def test_half_known_usage_is_unknown(usage):
-    assert openai.parse_answer(completion({"content": "x"}, usage=usage))[1] is None
+def test_odd_usage_is_unknown_and_the_answer_good(usage):
+    answer, used, _ = openai.parse_answer(completion({"content": "x"}, usage=usage))
+    assert (answer.text, used) == ("x", None)
 
 
 def test_an_answer_may_be_parts_a_legacy_call_or_a_custom_call():

@@ -18,7 +18,7 @@ from genai_prices.types import ModelPrice, PriceCalculation, TieredPrices
 
 from stepdown.core.calls import Call, Usage
 
-__all__ = ["ATTODOLLARS", "UnitPrices", "cost_of", "prices_as_of", "unit_prices"]
+__all__ = ["ATTODOLLARS", "UnitPrices", "cost_of", "plausible", "prices_as_of", "unit_prices"]
 
 ATTODOLLARS = 10**18
 """Attodollars in one US dollar."""
@@ -73,7 +73,7 @@ def cost_of(call: Call) -> int | None:
     if call.tier == "small":
         return 0
     usage = call.usage
-    if usage is None or not _plausible(usage):
+    if usage is None or not plausible(usage):
         return None
     slot = _slot(call.time)
     rates = _rates(call.model, slot)
@@ -92,7 +92,8 @@ def _slot(time: float | None) -> int | None:
     return int(time // _SLOT_SECONDS)
 
 
-def _plausible(usage: Usage) -> bool:
+def plausible(usage: Usage) -> bool:
+    """Say whether an API can have counted so: what can't be is as good as unknown."""
     return usage.output_tokens >= 0 and 0 <= usage.cached_tokens <= usage.input_tokens
 
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
+from math import isfinite
 
 import click
 import msgspec
@@ -109,7 +110,9 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
         ledger.close()
     both = compared(task, read_labels(session.workspace.labels, task.id), teacher.model)
     paid = Paid(task.name, teacher.model, run.id, labels, sitting, spend, plan.held, plan.gone)
-    return estimate, msgspec.structs.replace(paid, fewer=plan.fewer, twice=both)
+    return estimate, msgspec.structs.replace(
+        paid, fewer=plan.fewer, twice=both, left=len(plan.asked) - sitting.outcomes.total()
+    )
 
 
 def _plan(
@@ -129,6 +132,8 @@ def _plan(
 def _cap(teacher: Teacher, max_usd: float | None) -> int | None:
     if max_usd is None:
         return None
+    if not isfinite(max_usd):
+        raise UsageError("--max-usd takes an amount of US dollars, such as 5.")
     if teacher.price(Usage(1, 1), time.time()) is None:
         why = "--max-usd can't be kept"
         raise ConfigError(_UNKNOWN_PRICE.format(model=teacher.model, why=why))

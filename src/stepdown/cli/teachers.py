@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from stepdown import plugins
-from stepdown.audit.prices import ATTODOLLARS, cost_of
+from stepdown.audit.prices import ATTODOLLARS, cost_of, plausible
 from stepdown.cli.options import Session
 from stepdown.config import TeacherConfig
 from stepdown.core.calls import Answer, Call, Request, Usage
@@ -65,7 +65,7 @@ class Teacher(msgspec.Struct, frozen=True):
 
     def _listed(self, usage: Usage, time: float) -> int | None:
         read, written = self.terms.usd_per_million_input, self.terms.usd_per_million_output
-        if read is not None and written is not None:
+        if read is not None and written is not None and plausible(usage):
             each = (round(usd * ATTODOLLARS / 1_000_000) for usd in (read, written))
             return sum(
                 count * usd
@@ -98,6 +98,11 @@ def teacher_of(session: Session, name: str, *, batch: bool = False) -> Teacher:
     key = os.environ.get(variable) if variable else None
     if variable and not key:
         raise ConfigError(f"{where} takes its key from {variable}, which is not set; set it.")
+    if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
+        raise ConfigError(
+            f"{address[:200]!r} is no API's address; set base_url under {where} to one such as "
+            "https://api.openai.com/v1."
+        )
     provider = plugins.provider(_PROVIDERS[terms.api])
     share = cast("BatchProvider", provider).batch_share if batch else Fraction(1)
     address = address.rstrip("/")

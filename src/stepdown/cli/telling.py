@@ -59,8 +59,8 @@ class Estimate(msgspec.Struct, frozen=True):
 class Paid(msgspec.Struct, frozen=True):
     """What a sitting brought; `labels` and `spend` are the run's, in all its sittings.
 
-    `held`, `gone` and `fewer` are as in `Plan`. `twice` says how many items have an answer to the
-    second question too, and how many of these another one.
+    `held`, `gone` and `fewer` are as in `Plan`; `left` questions of it have no answer. `twice` says
+    how many items have an answer to the second question too, and how many of these another one.
     """
 
     task: str
@@ -73,6 +73,7 @@ class Paid(msgspec.Struct, frozen=True):
     gone: int = 0
     fewer: bool = False
     twice: tuple[int, int] = (0, 0)
+    left: int = 0
 
 
 def _usd(amount: int | None) -> float | None:
@@ -135,7 +136,7 @@ def paid_table(paid: Paid) -> Table:
     rows = [(name, count, _OUTCOMES[name]) for name, count in sitting.outcomes.most_common()]
     rows += [(name, count, "tries without an answer") for name, count in sitting.failures.items()]
     for name, count, what in (
-        ("left", sitting.left, "asked in vain; the same command asks them again"),
+        ("left", _left(paid), "not answered yet; the same command asks them"),
         ("held", paid.held, "outcome unknown; not asked again"),
         ("gone", paid.gone, "no longer in the log as they were asked"),
         ("possible double payments", spend.unknown, _double(spend)),
@@ -147,6 +148,15 @@ def paid_table(paid: Paid) -> Table:
     return table("", (f"{paid.task}, asked of {paid.teacher}", ">Count", "What it is"), rows)
 
 
+def _left(paid: Paid) -> int:
+    return max(paid.left, paid.sitting.left)
+
+
+def _known(spend: Spend) -> int | None:
+    """Return what is known of the spend; where no answer has a price, that is not 0."""
+    return None if 0 < spend.answers == spend.unpriced else spend.known
+
+
 def _double(spend: Spend) -> str:
     return f"sent, and nobody knows what came of it: about {_money(spend.twice)}"
 
@@ -156,14 +166,20 @@ def paid_lines(paid: Paid) -> Iterator[str]:
     spend, calls = paid.spend, paid.sitting.calls
     most = "" if spend.at_most == spend.known else f", at most {_money(spend.at_most)}"
     yield (
-        f"{display.plural(paid.labels, 'answer')} so far for {_money(spend.known)}{most}, in all "
+        f"{display.plural(paid.labels, 'answer')} so far for {_money(_known(spend))}{most}, in all "
         "sittings of this run."
     )
     both, differ = paid.twice
     if both:
         yield (
-            f"{display.plural(both, 'item')} were asked about in other words too; the answers to "
-            f"{display.count(differ)} of them differ: they are disputed, and teach nothing."
+            f"{display.plural(both, 'item')} {'was' if both == 1 else 'were'} asked about in other "
+            "words too; "
+            + (
+                f"the answers to {display.count(differ)} of them differ: what is disputed teaches "
+                "nothing."
+                if differ
+                else "no answers differ."
+            )
         )
     if paid.sitting.capped:
         yield (
@@ -193,19 +209,24 @@ def paid_json(paid: Paid) -> dict[str, Any]:
         "calls": sitting.calls,
         "outcomes": dict(sitting.outcomes),
         "failures": dict(sitting.failures),
-        "left": sitting.left,
+        "left": _left(paid),
         "held": paid.held,
         "gone": paid.gone,
         "asked_twice": paid.twice[0],
         "disputed": paid.twice[1],
         "stopped": sitting.stopped,
-        "spend": {
-            "usd": _usd(spend.known),
-            "attodollars": spend.known,
-            "at_most_usd": _usd(spend.at_most),
-            "possible_double_payments": spend.unknown,
-            "possible_double_payments_usd": _usd(spend.twice),
-            "useless": spend.useless,
-            "unpriced": spend.unpriced,
-        },
+        "spend": _spend_json(spend),
+    }
+
+
+def _spend_json(spend: Spend) -> dict[str, Any]:
+    known = _known(spend)
+    return {
+        "usd": _usd(known),
+        "attodollars": known,
+        "at_most_usd": _usd(spend.at_most),
+        "possible_double_payments": spend.unknown,
+        "possible_double_payments_usd": _usd(spend.twice),
+        "useless": spend.useless,
+        "unpriced": spend.unpriced,
     }

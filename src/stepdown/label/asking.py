@@ -41,6 +41,7 @@ LONGEST_WAIT_S = 600.0
 """One who says to wait for longer is better asked by a later sitting."""
 
 _HOPELESS = 20
+_DAY_S = 86_400.0
 
 TokenPrice = Callable[[Usage, float], int | None]
 """price(usage, time) → attodollars; None where nobody knows."""
@@ -203,9 +204,9 @@ class Asker:
         if found.ends:
             self.stop(found.ends)
         elif (found.retry_after or 0.0) > LONGEST_WAIT_S:
-            self.stop(
-                f"The teacher asks to wait {found.retry_after:,.0f} s; type the same command then."
-            )
+            seconds = found.retry_after or 0.0
+            wait = f"{seconds:,.0f} s" if seconds <= _DAY_S else "more than a day"
+            self.stop(f"The teacher asks to wait {wait}; type the same command then.")
         elif found.slower:
             self._pace.too_much(entered, found.retry_after)
         held = self._terms.hold and found.paid is None

@@ -33,9 +33,12 @@ class Cap:
         return amount
 
     def settle(self, reserved: int, cost: int | None) -> None:
-        """Put what a question did cost in place of what was set aside; None leaves it there."""
+        """Put what a question did cost in place of what was set aside; None leaves it there.
+
+        Nobody is paid for answering: a cost below 0 is one that nobody knows.
+        """
         self.under_way -= reserved
-        if cost is None:
+        if cost is None or cost < 0:
             return
         self.spent += cost - reserved
         if cost > reserved > 0:

@@ -43,7 +43,8 @@ def trouble(error: UpstreamError | InputError | TimeoutError) -> Trouble:
             return Trouble("not reached", again=True, told=told)
         return Trouble("cut off", None, again=True, told=told)
     if status in _KEY:
-        return Trouble("refused key", ends=_ending(f"{_KEY[status]} (status {status})"))
+        why = "not found" if status == 404 else "refused key"
+        return Trouble(why, ends=_ending(f"{_KEY[status]} (status {status})"))
     if status == 429 and "insufficient_quota" in told:
         return Trouble("refused key", ends=_ending("says that the key's quota is used up"))
     if status in _TIMED_OUT:

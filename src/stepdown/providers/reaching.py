@@ -18,6 +18,12 @@ _CONNECT_S = 2.0
 _QUOTED = 512
 """More than is shown: what is taken out first is known by its whole."""
 _PIECE = 256 * 1024
+_NEVER_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+)
 _LARGEST = 64 * 1024 * 1024
 
 
@@ -82,9 +88,7 @@ class Reached:
             raise UpstreamError(
                 f"{url} does not answer ({type(problem).__name__}); check the address and the "
                 "network.",
-                unsent=isinstance(
-                    problem, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
-                ),
+                unsent=isinstance(problem, _NEVER_SENT),
             ) from problem
 
 

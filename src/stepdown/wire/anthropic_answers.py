@@ -223,9 +223,10 @@ def _usage(sent: Any) -> Usage | None:
     if not isinstance(sent, dict):
         return None
     counts = cast("Json", sent)
-    fresh, output = counts.get("input_tokens"), counts.get("output_tokens")
-    if not isinstance(fresh, int) or not isinstance(output, int):
+    output: Any = counts.get("output_tokens")
+    fresh: Any = counts.get("input_tokens")
+    cached: Any = counts.get("cache_read_input_tokens") or 0
+    written: Any = counts.get("cache_creation_input_tokens") or 0
+    if not all(isinstance(one, int) and one >= 0 for one in (output, fresh, cached, written)):
         return None
-    cached = counts.get("cache_read_input_tokens") or 0
-    written = counts.get("cache_creation_input_tokens") or 0
     return Usage(fresh + cached + written, output, cached)

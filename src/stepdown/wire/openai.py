@@ -28,6 +28,7 @@ from stepdown.wire.openai_tools import (
     parse_output_format,
     parse_toolset,
 )
+from stepdown.wire.told import usage_told
 
 __all__ = [
     "ChatBody",
@@ -106,22 +107,12 @@ class _Choice(msgspec.Struct, gc=False):
     logprobs: _Logprobs | None = None
 
 
-class _CachedTokens(msgspec.Struct, gc=False):
-    cached_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _CachedTokens | None = None
-
-
 class ChatCompletion(msgspec.Struct, gc=False):
     """A chat.completion as sent; `answer_from` turns it into core values."""
 
     choices: list[_Choice] | None = None
     model: str | None = None
-    usage: _Usage | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"null")
     created: Any = None
     error: Any = None
 
@@ -241,7 +232,7 @@ def answer_from(completion: ChatCompletion) -> tuple[Answer, Usage | None, str]:
         first = choice.logprobs.content[0].top_logprobs or []
         likely = tuple((one.token, math.exp(min(one.logprob, 0.0))) for one in first)
         answer = msgspec.structs.replace(answer, first_tokens=likely)
-    return answer, _usage(completion.usage), completion.model or ""
+    return answer, usage_told(completion.usage), completion.model or ""
 
 
 def answer_of(message: bytes | msgspec.Raw) -> Answer:
@@ -350,11 +341,3 @@ def _answer(message: _Message, finish_reason: str | None) -> Answer:
     except UNREADABLE as problem:
         raise _not_an_answer(problem) from problem
     return Answer(text, calls, message.refusal, finish_reason)
-
-
-def _usage(usage: _Usage | None) -> Usage | None:
-    if usage is None or usage.prompt_tokens is None or usage.completion_tokens is None:
-        return None
-    details = usage.prompt_tokens_details
-    cached = details.cached_tokens if details else None
-    return Usage(usage.prompt_tokens, usage.completion_tokens, cached or 0)
