@@ -1,9 +1,13 @@
 """`stepdown label --teacher`: paid answers from a teacher on a socket, counted, capped, resumed."""
 
+import asyncio
 import json
 import os
 import signal
+import sqlite3
 import time
+from collections import Counter
+from contextlib import closing
 
 import pytest
 from tests.cli.story import call, easy, write
@@ -11,6 +15,9 @@ from tests.cli.teaching import PRICED, FakeTeacher, command, write_config
 from tests.core.test_redaction import CREDENTIALS
 
 from stepdown.audit.prices import ATTODOLLARS
+from stepdown.cli.labelling import interruptible
+from stepdown.label.asking import Sitting
+from stepdown.store.cleaning import drop_responses
 from stepdown.store.ledger import read_labels, read_spend
 
 
@@ -280,3 +287,59 @@ def test_requests_without_an_answer_are_asked_and_taught(tmp_path, teacher, caps
     bare = json.loads(capsys.readouterr().out)
     path = path.with_name(f"dataset-{bare['dataset']}.jsonl")
     assert not any(name in path.read_text() for name in open_)
+
+
+def test_what_expired_is_not_paid_for_again(desk, teacher):
+    first = desk("--yes", "-n", "20", "--repeats", "1")
+    billed = teacher.billed
+    assert drop_responses(desk.ledger, time.time() + 1) == len(teacher.bill) > 200
+    again = desk("--yes", "-n", "20", "--repeats", "1")
+    assert (desk.status, again["calls"], teacher.billed) == (0, 0, billed)
+    assert (again["labels"], again["spend"]) == (first["labels"], first["spend"])
+
+
+def test_a_stored_response_that_cannot_be_read_is_no_label(desk, teacher):
+    desk("--yes", "-n", "5")
+    with closing(sqlite3.connect(desk.ledger)) as connection, connection:
+        connection.execute(
+            "UPDATE items SET state = 'stored', raw = '{}', answer = NULL WHERE seq = 1"
+        )
+    desk("--yes", "-n", "5")
+    assert desk.status == 0
+    assert Counter(one.outcome for one in desk.labels()) == {"answered": 4, "unreadable": 1}
+
+
+def test_the_first_ctrl_c_waits_also_when_nothing_more_is_asked(monkeypatch):
+    class Capped:
+        sitting = Sitting(Counter(), Counter(), stopped="the cap is reached")
+
+        def stop(self, why):
+            pass
+
+    waited = []
+
+    async def work():
+        async with interruptible(Capped(), "wait"):
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+                await asyncio.sleep(0.05)
+                waited.append(1)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(work())
+    assert waited == [1]
+
+
+@pytest.mark.parametrize("before", [0, 60])
+def test_without_n_as_much_is_asked_as_was_announced(desk, teacher, monkeypatch, before):
+    """In rounds, with a dataset that is there already or without."""
+    monkeypatch.setattr("stepdown.label.choose.FIRST_ROUND", 40)
+    asked = ("--yes", "--budget", "0.06")
+    if before:
+        assert desk("--yes", "--budget", "0.12", "-n", before)["dataset"]
+    told = desk(*asked, "--dry-run")
+    paid = desk(*asked)
+    assert desk.status == 0
+    assert told["items"] == paid["calls"] == len(teacher.bill) - before > 200
+    whys = Counter(one.why for one in desk.labels())
+    assert told["random"] <= whys["random"] <= 1.2 * told["random"] + before

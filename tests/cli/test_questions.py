@@ -18,6 +18,7 @@ from stepdown.core.labels import Parsed, Reserved, Sent, Stored
 from stepdown.core.ports import silent
 from stepdown.core.tasks import Signature, Task, Verdict
 from stepdown.core.templates import Template
+from stepdown.store.cleaning import drop_responses
 from stepdown.store.ledger import Ledger
 from stepdown.workspace import Workspace
 
@@ -145,3 +146,30 @@ def test_the_question_as_it_is_sent(desk):
     assert (question.body, question.most) == TEACHER.body(request)
     assert question.text == text_of(TASK, request) == request.messages[1].text
     assert isinstance(desk.session.workspace.labels, Path)
+
+
+def answered(desk, terms=None):
+    """A run with one answer that was read, and whose response was taken out since."""
+    run = desk.ledger.begin(TASK.id, "big", terms or {})
+    one, *_ = desk.plan(run, count=1).asked
+    key = one[0].reserved.key
+    desk.commit(run, one[0].reserved, Sent(key, 1, 1.0, 5), Stored(key, 1, b"{}", 1.0))
+    desk.commit(run, Parsed(key, "answered", Answer("a")))
+    desk.ledger.close()
+    assert drop_responses(desk.session.workspace.labels, 2.0) == 1
+    desk.ledger = Ledger(desk.session.workspace.labels)
+    return one[0].reserved
+
+
+def test_an_answer_whose_response_expired_is_there_in_a_new_run_too(desk):
+    first = answered(desk, {"set of labels": "old"})
+    plan = desk.plan(count=5)
+    assert [(one.reserved.item, one.answer) for one, _ in plan.raw] == [(first.item, Answer("a"))]
+    assert (len(plan.asked), plan.had) == (4, 0)
+
+
+def test_what_perhaps_was_paid_for_in_another_run_is_held(desk):
+    run, items = begun(desk, 1)
+    desk.commit(run, Sent(items[0].key, 1, 1.0, 5))
+    plan = desk.plan(count=3, hold=True)
+    assert (plan.held, len(plan.asked)) == (1, 2)

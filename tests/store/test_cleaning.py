@@ -1,7 +1,7 @@
 """P-1, P-2 for paid labels: no secret is kept; what can't be cleaned has no content."""
 
 from stepdown.core.calls import Answer, Message, Request, ToolCall
-from stepdown.core.labels import MADE_OF, Failed, Parsed, Reserved, Sent, Stored
+from stepdown.core.labels import MADE_OF, Batched, Failed, Parsed, Reserved, Sent, Spend, Stored
 from stepdown.store.cleaning import cleaned, take_out
 from stepdown.store.ledger import Ledger
 
@@ -47,3 +47,21 @@ def test_a_question_that_shows_somebodys_input_is_taken_out_with_it(tmp_path):
     assert take_out(ledger.path, "user-1", {"c1"}) == 2
     assert b"hers" not in ledger.path.read_bytes()
     assert take_out(ledger.path, "user-1", {"c1"}) == 0
+
+
+def test_what_was_spent_on_a_forgotten_text_stays_when_it_is_asked_again(tmp_path):
+    ledger = Ledger(tmp_path / "labels.db")
+    run = ledger.begin("t", "m", {})
+    old, new = Reserved("k", "c1", "random"), Reserved("k", "c2", "random")
+    ledger.commit(run.id, [old, Sent("k", 1, 1.0, 90), Stored("k", 1, b"{}", 1.0, None, 70)])
+    ledger.close()
+    assert take_out(ledger.path, "user-1", {"c1"}) == 1
+    ledger = Ledger(ledger.path)
+    owner, kept = ledger.found(new)
+    assert (owner, kept.reserved, kept.sends, kept.answered) == ("", new, 1, False)
+    batch = Batched("b", 2.0)
+    ledger.commit(run.id, [new, batch, Sent("k", kept.sends + 1, 2.0, 90, "b")])
+    assert ledger.sent_in("b") == {"k": (2, 90)}
+    ledger.commit(run.id, [Stored("k", 2, b"{}", 2.0, None, 50)])
+    assert ledger.spend(run.id) == Spend(120, 2, at_most=120)
+    ledger.close()

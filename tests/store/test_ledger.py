@@ -6,7 +6,17 @@ from contextlib import closing
 import pytest
 
 from stepdown.core.calls import Answer, Message, Request, Usage
-from stepdown.core.labels import Batched, Failed, Label, Parsed, Reserved, Sent, Spend, Stored
+from stepdown.core.labels import (
+    Batched,
+    Failed,
+    Kept,
+    Label,
+    Parsed,
+    Reserved,
+    Sent,
+    Spend,
+    Stored,
+)
 from stepdown.errors import InputError, UsageError
 from stepdown.store.ledger import Ledger, read_labels, read_requests, read_spend
 
@@ -114,10 +124,9 @@ def test_other_terms_are_another_run(ledger):
     ledger.commit(other.id, [reserved("k")])
     assert (ledger.done(first.id), ledger.done(other.id)) == (0, 1)
     assert ledger.spend(other.id) == Spend()
-    found = ledger.found("k")
-    assert found is not None
-    assert (found[0], found[1].raw, found[1].sends) == (other.id, b"{}", 1)
-    assert ledger.found("none") is None
+    owner, found = ledger.found(reserved("k"))
+    assert (owner, found.raw, found.sends) == (other.id, b"{}", 1)
+    assert ledger.found(reserved("none")) == ("", Kept(reserved("none")))
     assert (ledger.items(first.id), ledger.items(other.id)) == (set(), {"call-k"})
     # It is read anew, by what the newer run takes for a label; within a run it is read once.
     ledger.commit(other.id, [Parsed("k", "answered", Answer("x")), reserved("k")])
@@ -172,3 +181,23 @@ def test_no_ledger_and_no_ledger_of_ours(tmp_path):
         connection.execute("PRAGMA user_version = 9")
     with pytest.raises(InputError, match="newer"):
         Ledger(path)
+
+
+def test_an_item_has_the_reason_of_the_run_that_wants_it(ledger):
+    first, second = ledger.begin("t1", "gpt", TERMS), ledger.begin("t1", "gpt", {})
+    ledger.commit(first.id, [Reserved("k", "call-k", "again", 0.1)])
+    ledger.commit(second.id, [reserved("k")])
+    (kept,) = ledger.kept(second.id)
+    assert kept.reserved == Reserved("k", "call-k", "random", 0.5)
+    # What was drawn stays so, though it is asked again by and by.
+    ledger.commit(first.id, [Reserved("k", "call-k", "again", 0.1)])
+    (kept,) = ledger.kept(first.id)
+    assert (kept.reserved.why, kept.reserved.probability) == ("random", 0.5)
+
+
+def test_what_cannot_be_read_is_not_said_to_be_unwritable(ledger):
+    run = ledger.begin("t1", "gpt", TERMS)
+    with closing(sqlite3.connect(ledger.path)) as connection:
+        connection.execute("DROP TABLE items")
+    with pytest.raises(UsageError, match=r"labels\.db can't be read \(no such table"):
+        ledger.done(run.id)

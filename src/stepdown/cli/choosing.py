@@ -33,6 +33,7 @@ class Chooser:
         self._model = model
         self.progress = progress
         self._pool: Pool | None = None
+        self._before = 0
         self._all = False  # all there is was chosen: nothing is left to learn for
         self.requests: dict[str, Request] = {}
 
@@ -41,6 +42,7 @@ class Chooser:
         if self._pool is None:
             calls = self._noted(self._calls(), begun)
             self._pool = pool_of(self._task, calls, self._model, asked)
+            self._before = sum(one.asked for one in self._pool.apart)
         self._pool = self._pool.told(asked)
 
     @property
@@ -53,7 +55,8 @@ class Chooser:
         """Return what a certificate within the task's budget takes, and what of it is there."""
         task, session = self._task, self.session
         delta = steps.proof_terms(session, task, 1).delta
-        return need_of(self.pool, self._dataset(), session.terms(task.name).error_budget, delta)
+        budget = session.terms(task.name).error_budget
+        return need_of(self.pool, self._dataset(), budget, delta, self._before)
 
     def choose(self, count: int, *, again: bool) -> Choice:
         """Return what to ask next, `count` questions of it."""

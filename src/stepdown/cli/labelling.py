@@ -34,7 +34,7 @@ from stepdown.core.fingerprint import fingerprint
 from stepdown.core.labels import Kept, LabelRun, Outcome, Parsed, Spend, Step
 from stepdown.core.ports import Engine, Progress
 from stepdown.core.tasks import Task
-from stepdown.errors import ConfigError, Refusal, UsageError
+from stepdown.errors import ConfigError, InputError, Refusal, UsageError
 from stepdown.label.asking import Asker, AskTerms, Judge, Sitting
 from stepdown.label.batching import Batcher
 from stepdown.label.outcomes import judge_of
@@ -43,7 +43,7 @@ from stepdown.store.ledger import Ledger, read_labels
 from stepdown.wire.openai import parse_answer
 from stepdown.wire.synthetic_prompt import inputs_in
 
-__all__ = ["BY_HAND", "ask_teacher"]
+__all__ = ["BY_HAND", "ask_teacher", "interruptible"]
 
 BY_HAND = "It was stopped by hand; what is paid for is kept."
 _WAITING = "Waiting for the answers that are under way; Ctrl-C again leaves them."
@@ -95,7 +95,7 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
                 plan,
                 asking,
                 chooser.round if not wanted.batch else lambda: len(plan.asked),
-                partial(_plan, chooser, (task, teacher, terms), ledger, wanted),
+                partial(_plan, chooser, (task, teacher, terms), ledger, wanted, plan.target),
                 partial(
                     _sit,
                     session.engine,
@@ -116,12 +116,16 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
 
 
 def _plan(
-    chooser: Chooser, at: tuple[Task, Teacher, dict[str, str]], ledger: Ledger, wanted: Wanted
+    chooser: Chooser,
+    at: tuple[Task, Teacher, dict[str, str]],
+    ledger: Ledger,
+    wanted: Wanted,
+    target: int = 0,
 ) -> Plan:
     """Return what there is to ask now, in the log's words and in ours."""
     task, teacher, terms = at
     run = ledger.find(task.id, teacher.model, terms)
-    plan = plan_of(chooser, (task, teacher, run), ledger, wanted)
+    plan = plan_of(chooser, (task, teacher, run), ledger, wanted, target)
     # What is asked again is asked in the same words: in others it would be another question.
     said = chooser.session.config.defaults.second_questions if wanted.again == ALONE else 0.0
     share = _SUSPICIOUS_ONLY if said == "suspicious" else said
@@ -269,10 +273,10 @@ def _sit(
         questions = (question_of(task, teacher, *one) for one in plan.asked)
         if batch:
             asker = batcher_of((task, teacher, ledger), commit, terms, judge, tell, progress)
-            async with _interruptible(asker, LEFT_RUNNING), teacher.batches() as batches:
+            async with interruptible(asker, LEFT_RUNNING), teacher.batches() as batches:
                 return await asker.ask(questions, batches)
         asker = Asker(commit, terms, teacher.price, judge, tell)
-        async with _interruptible(asker, _WAITING), engine.asking(teacher.connect) as complete:
+        async with interruptible(asker, _WAITING), engine.asking(teacher.connect) as complete:
             return await asker.ask(questions, complete)
 
     reserve(ledger, run, plan)
@@ -284,18 +288,27 @@ def _sit(
 
 
 def _parsed(task: Task, judge: Judge, one: Kept, request: Request) -> Parsed:
-    answer, _, _ = parse_answer(one.raw or b"")
-    return Parsed(one.reserved.key, judge(text_of(task, request), answer), answer)
+    key = one.reserved.key
+    try:
+        answer = one.answer if one.raw is None else parse_answer(one.raw)[0]
+    except InputError:  # what could not be cleaned was kept without its content
+        answer = None
+    if answer is None:
+        return Parsed(key, "unreadable", Answer())
+    return Parsed(key, judge(text_of(task, request), answer), answer)
 
 
 @asynccontextmanager
-async def _interruptible(asker: Asker | Batcher, told: str) -> AsyncGenerator[None]:
+async def interruptible(asker: Asker | Batcher, told: str) -> AsyncGenerator[None]:
     """Let the first Ctrl-C wait for what is under way; the second one leaves it."""
     loop, own = asyncio.get_running_loop(), asyncio.current_task()
+    pressed = False
 
     def interrupted() -> None:
-        if asker.sitting.stopped and own is not None:
+        nonlocal pressed
+        if pressed and own is not None:
             own.cancel()
+        pressed = True
         asker.stop(BY_HAND)
         say(told)
 

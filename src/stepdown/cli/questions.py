@@ -43,7 +43,7 @@ class Plan(msgspec.Struct):
     in the log, and `second` ones are asked again in our words, of which `suspicious` are since the
     input looks like an attack; `random` ones are drawn to certify with, and `need` says what that
     takes. `fewer` says that there was less to ask than was wanted, `later` how many questions
-    follow when these are answered.
+    follow when these are answered; `target` is how many answers there are to be in all.
     """
 
     had: int
@@ -58,12 +58,19 @@ class Plan(msgspec.Struct):
     random: int = 0
     need: Need | None = None
     later: int = 0
+    target: int = 0
 
 
 def plan_of(
-    chooser: Chooser, at: tuple[Task, Teacher, LabelRun | None], ledger: Ledger, wanted: Wanted
+    chooser: Chooser,
+    at: tuple[Task, Teacher, LabelRun | None],
+    ledger: Ledger,
+    wanted: Wanted,
+    target: int = 0,
 ) -> Plan:
-    """Return what there is to ask; nothing is written.
+    """Return what there is to ask until there are `target` answers; nothing is written.
+
+    Where none is given it is what is wanted, or what was begun, or what a certificate lacks.
 
     Raises:
         UsageError: a batch that is under way is not wanted.
@@ -79,11 +86,21 @@ def plan_of(
     plan.held = len(waiting) - len(begun)
     _tell(chooser, at, ledger, kept)
     plan.need = chooser.need()
-    target = wanted.count or plan.had + (len(waiting) or _usual(plan))
-    begun = begun[: max(0, target - plan.had)]
-    more = max(0, target - plan.had - len(begun) - plan.held)
+    plan.target = target or wanted.count or plan.had + (len(waiting) or _usual(plan))
+    begun = begun[: max(0, plan.target - plan.had)]
+    more = max(0, plan.target - plan.had - len(begun) - plan.held)
     picks = chooser.choose(more, again=wanted.count is not None).picks if more else ()
-    chosen = {one.reserved.key for one in begun}
+    _go_on(plan, chooser, teacher, kept, {one.reserved.key for one in begun})
+    fresh = list(_fresh(teacher, picks, ledger, run))
+    _begin(plan, fresh, wanted.hold)
+    plan.fewer = len(fresh) < more
+    return plan
+
+
+def _go_on(
+    plan: Plan, chooser: Chooser, teacher: Teacher, kept: Sequence[Kept], chosen: set[str]
+) -> None:
+    """Add what the run has begun to the plan: of the unanswered questions those chosen."""
     for one in kept:
         request = one.reserved.request or chooser.requests.get(one.reserved.item)
         if request is None or key_of(teacher, request, one.reserved.repeat) != one.reserved.key:
@@ -92,13 +109,19 @@ def plan_of(
             plan.raw.append((one, request))
         elif one.reserved.key in chosen:
             plan.asked.append((one, request))
-    fresh = list(_fresh(teacher, picks, ledger, run))
-    plan.raw += [one for one in fresh if one[0].raw is not None]
-    plan.asked += [one for one in fresh if one[0].raw is None]
+
+
+def _begin(plan: Plan, fresh: Sequence[tuple[Kept, Request]], hold: bool) -> None:
+    """Add what is new to the run, of which other runs may have had answers."""
+    for one, request in fresh:
+        if one.answered:
+            plan.raw.append((one, request))
+        elif hold and one.unknown:
+            plan.held += 1
+        else:
+            plan.asked.append((one, request))
+            plan.again += one.reserved.why == "again"
     plan.random = sum(one.reserved.why == "random" for one, _ in plan.asked)
-    plan.again = sum(one.reserved.why == "again" for one, _ in fresh if one.raw is None)
-    plan.fewer = len(fresh) < more
-    return plan
 
 
 def _tell(
@@ -131,18 +154,16 @@ def _again(
 ) -> Plan:
     """Return what is to be asked again; what any run has an answer to is there."""
     task, teacher = at
-    unread = {one.reserved.key: one for one in kept if one.raw is not None}
+    unread = {one.reserved.key for one in kept if one.raw is not None}
     items = ledger.items(wanted.again.run)
     of = task, teacher.model
     picks = again_picks(chooser.session, of, wanted.again, items, chooser.progress)
     plan = Plan(0)
     for pick in picks:
-        key = key_of(teacher, pick.request, pick.repeat)
-        told = (pick.item, pick.why, pick.probability, pick.source, pick.repeat, _unlogged(pick))
-        before = (ledger.found(key) or ("", Kept(Reserved(key, *told))))[1]
-        if key in unread:
+        _, before = ledger.found(_reserved(teacher, pick))
+        if before.reserved.key in unread:
             plan.raw.append((before, pick.request))
-        elif before.raw is not None:
+        elif before.answered:
             plan.had += 1
         elif wanted.hold and before.unknown:
             plan.held += 1
@@ -156,10 +177,12 @@ def key_of(teacher: Teacher, request: Request, repeat: int) -> str:
     return teacher.question(teacher.body(request)[0], repeat)
 
 
-def _unlogged(pick: Pick) -> Request | None:
-    """Return the request where no log has it."""
+def _reserved(teacher: Teacher, pick: Pick) -> Reserved:
+    """Return a pick as it is reserved, with its request where no log has it."""
     made = pick.why == "synthetic" or pick.item.startswith(WRITING)
-    return pick.request if made else None
+    told = (pick.item, pick.why, pick.probability, pick.source, pick.repeat)
+    key = key_of(teacher, pick.request, pick.repeat)
+    return Reserved(key, *told, pick.request if made else None)
 
 
 def _fresh(
@@ -168,14 +191,11 @@ def _fresh(
     """Yield the picks as they are reserved, each question once; another run's answers are taken."""
     seen: set[str] = set()
     for pick in picks:
-        key = key_of(teacher, pick.request, pick.repeat)
-        owner, before = ledger.found(key) or ("", Kept(Reserved(key, pick.item, pick.why)))
-        if key in seen or (run and owner == run.id):
+        owner, before = ledger.found(_reserved(teacher, pick))
+        if before.reserved.key in seen or (run and owner == run.id):
             continue
-        seen.add(key)
-        told = (pick.item, pick.why, pick.probability, pick.source, pick.repeat, _unlogged(pick))
-        reserved = Reserved(key, *told)
-        yield msgspec.structs.replace(before, reserved=reserved), pick.request
+        seen.add(before.reserved.key)
+        yield before, pick.request
 
 
 def question_of(task: Task, teacher: Teacher, one: Kept, request: Request) -> Question:

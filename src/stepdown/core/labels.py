@@ -162,8 +162,8 @@ class Kept(msgspec.Struct, frozen=True):
     """An item of a run as the ledger has it: what was reserved, and what became of it.
 
     `sends` counts the times that it was sent, `unknown` those whose outcome nobody knows. `raw` is
-    a response that is stored and not yet parsed. `batch` is the batch under way that it is in: that
-    outcome will be known.
+    the response, until it is taken out for its age, `answer` what was read in it. `batch` is the
+    batch under way that it is in: that outcome will be known.
     """
 
     reserved: Reserved
@@ -171,6 +171,12 @@ class Kept(msgspec.Struct, frozen=True):
     unknown: int = 0
     raw: bytes | None = None
     batch: str = ""
+    answer: Answer | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether its answer is there, and not to be paid for again."""
+        return self.raw is not None or self.answer is not None
 
 
 class Spend(msgspec.Struct, frozen=True):

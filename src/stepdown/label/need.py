@@ -36,16 +36,19 @@ class Need(msgspec.Struct, frozen=True):
         return math.floor(asked * _CERTIFY * _KEPT)
 
 
-def need_of(pool: Pool, dataset: Dataset | None, budget: float, delta: float) -> Need:
+def need_of(
+    pool: Pool, dataset: Dataset | None, budget: float, delta: float, before: int = 0
+) -> Need:
     """Return what a certificate within `budget` takes, and what of it is there.
 
-    Of the inputs that may be held out a fifth tests, and about a tenth is like one that trains.
+    Of the inputs that may be held out a fifth tests, and about a tenth is like one that trains. The
+    dataset was made when `before` of the inputs that are kept apart were asked.
     """
     rows = rows_needed(budget, delta, _ERRORS)
+    asked = sum(one.asked for one in pool.apart)
     if dataset is not None:
-        have = dataset.report.calibration
+        have = dataset.report.calibration + math.floor((asked - before) * _CERTIFY * _KEPT)
     else:
-        asked = sum(one.asked for one in pool.apart)
         logged = sum(one.coin < KEPT_APART for one in pool.answered)
         have = math.floor((asked + logged) * _CERTIFY * _KEPT)
     # A few rows more or less make no difference, and are not worth a run.

@@ -59,10 +59,14 @@ _SCHEMA = (
 )
 _NEW_RUN = "INSERT INTO runs (id, task, teacher, terms) VALUES (?, ?, ?, ?)"
 _RUNS = "SELECT id, terms FROM runs WHERE task = ? AND teacher = ? ORDER BY rowid DESC"
-# What an earlier run has asked already belongs to the newest run that wants it, and is read anew.
+# What an earlier run has asked already belongs to the newest run that wants it, for that one's
+# reason, and is read anew; to ask it again is no reason of its own.
 _RESERVE = """INSERT INTO items (key, run, task, item, teacher, why, probability, source, repeat,
         request, state) SELECT ?, id, task, ?, teacher, ?, ?, ?, ?, ?, 'reserved' FROM runs
     WHERE id = ? ON CONFLICT (key) DO UPDATE SET run = excluded.run,
+        probability = CASE excluded.why WHEN 'again' THEN probability
+            ELSE excluded.probability END,
+        why = CASE excluded.why WHEN 'again' THEN why ELSE excluded.why END,
         state = CASE WHEN run <> excluded.run AND raw IS NOT NULL THEN 'stored' ELSE state END"""
 _SEND = """INSERT INTO sends (key, number, run, time, bound, batch, state)
     VALUES (?, ?, ?, ?, ?, ?, 'unknown') ON CONFLICT DO NOTHING"""
@@ -77,18 +81,17 @@ _STORE = """UPDATE items SET state = 'stored', raw = ?, usage = ?, cost = ?, tim
 _ANSWERED = "UPDATE sends SET state = 'answered', cost = ? WHERE key = ? AND number = ?"
 _FAIL = "UPDATE sends SET state = ?, why = ? WHERE key = ? AND number = ?"
 _PARSE = "UPDATE items SET state = 'parsed', outcome = ?, answer = ? WHERE key = ?"
-_KEPT = """SELECT seq, key, item, why, probability, source, repeat, request, raw,
-        (SELECT count(*) FROM sends WHERE sends.key = items.key),
-        (SELECT count(*) FROM sends WHERE sends.key = items.key AND sends.state = 'unknown'),
+# Sends outlive their item where that was forgotten: what is asked again is counted on from them.
+_COLUMNS = """asked.key, item, why, probability, source, repeat, request, raw,
+        CASE WHEN state = 'parsed' THEN answer END,
+        (SELECT ifnull(max(number), 0) FROM sends WHERE sends.key = asked.key),
+        (SELECT count(*) FROM sends WHERE sends.key = asked.key AND sends.state = 'unknown'),
         (SELECT batch FROM sends JOIN batches ON name = batch
-            WHERE sends.key = items.key AND sends.state = 'unknown' AND NOT ended)
-    FROM items WHERE run = ? AND seq > ? AND state <> 'parsed' ORDER BY seq LIMIT 500"""
-_FOUND = """SELECT run, key, item, why, probability, source, repeat, request, raw,
-        (SELECT count(*) FROM sends WHERE sends.key = items.key),
-        (SELECT count(*) FROM sends WHERE sends.key = items.key AND sends.state = 'unknown'),
-        (SELECT batch FROM sends JOIN batches ON name = batch
-            WHERE sends.key = items.key AND sends.state = 'unknown' AND NOT ended)
-    FROM items WHERE key = ?"""
+            WHERE sends.key = asked.key AND sends.state = 'unknown' AND NOT ended)"""
+_KEPT = f"""SELECT seq, {_COLUMNS} FROM items AS asked
+    WHERE run = ? AND seq > ? AND state <> 'parsed' ORDER BY seq LIMIT 500"""  # noqa: S608 - our own
+_FOUND = f"""SELECT run, {_COLUMNS}
+    FROM (SELECT ? AS key) AS asked LEFT JOIN items ON items.key = asked.key"""  # noqa: S608 - too
 _ITEMS = "SELECT item FROM items WHERE run = ?"
 _DONE = "SELECT count(*) FROM items WHERE run = ? AND state IN ('stored', 'parsed')"
 _SPENT = """SELECT sends.state, sends.cost, bound, items.cost FROM sends LEFT JOIN items USING (key)
@@ -132,11 +135,7 @@ class Ledger:
         os.close(self._lock)
 
     def find(self, task: str, teacher: str, terms: Mapping[str, str]) -> LabelRun | None:
-        """Return the run that was begun under these terms.
-
-        Where any of the terms differs, so does the run: what was asked under one set of terms is
-        never counted with what was asked under another.
-        """
+        """Return the run that was begun under these terms; under others it is another run."""
         runs = self._runs(task, teacher)
         return next((run for run in runs if run.terms == terms), None)
 
@@ -172,11 +171,10 @@ class Ledger:
                 last = seq
                 yield _kept(row)
 
-    def found(self, key: str) -> tuple[str, Kept] | None:
-        """Return the run that a question belongs to, and what became of it; None: it is new."""
-        for run, *row in self._rows(_FOUND, (key,)):
-            return run, _kept(row)
-        return None
+    def found(self, reserved: Reserved) -> tuple[str, Kept]:
+        """Return what became of a question, as it is reserved now; before it its run, or ""."""
+        ((run, *row),) = self._rows(_FOUND, (reserved.key,))
+        return run or "", _kept(row, reserved)
 
     def items(self, run: str) -> set[str]:
         """Return the items of a run."""
@@ -205,7 +203,7 @@ class Ledger:
         try:
             return self._opened().execute(query, values).fetchall()
         except sqlite3.Error as problem:
-            raise _failed(self.path, problem) from problem
+            raise _failed(self.path, problem, "read") from problem
 
     def _written(self, changes: Sequence[tuple[str, tuple[object, ...]]]) -> None:
         try:
@@ -264,7 +262,7 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         connection = connect(path, "sync")
     except sqlite3.Error as problem:
-        raise _failed(path, problem) from problem
+        raise _failed(path, problem, "opened") from problem
     try:
         _prepare(connection, path)
     except BaseException:  # whatever it was, nobody else would close it
@@ -285,11 +283,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("COMMIT")
 
 
-def _failed(path: Path, problem: Exception) -> UsageError:
-    return UsageError(
-        f"{path.name} can't be written ({problem}), so nothing more is asked; make room on the "
-        "disk or mend it, and type the same command again."
-    )
+def _failed(path: Path, problem: Exception, what: str = "written") -> UsageError:
+    mend = "make room on the disk or mend it" if what == "written" else "mend it"
+    return UsageError(f"{path.name} can't be {what} ({problem}); {mend}, and try again.")
 
 
 def _json(value: Any) -> str:
@@ -324,11 +320,14 @@ def _text(amount: int | None) -> str | None:
     return None if amount is None else str(amount)
 
 
-def _kept(row: Sequence[Any]) -> Kept:
-    key, item, why, probability, source, repeat, request, raw, sends, unknown, batch = row
-    asked = msgspec.msgpack.decode(request, type=Request) if request else None
-    reserved = Reserved(key, item, why, probability, source, repeat, asked)
-    return Kept(reserved, sends, unknown - bool(batch), raw, batch or "")
+def _kept(row: Sequence[Any], reserved: Reserved | None = None) -> Kept:
+    key, item, why, probability, source, repeat, request, *rest = row
+    raw, answer, sends, unknown, batch = rest
+    if reserved is None:
+        asked = msgspec.msgpack.decode(request, type=Request) if request else None
+        reserved = Reserved(key, item, why, probability, source, repeat, asked)
+    read = None if answer is None else _answer.decode(answer)
+    return Kept(reserved, sends, unknown - bool(batch), raw, batch or "", read)
 
 
 def _sum(rows: Sequence[tuple[Any, ...]]) -> Spend:
