@@ -3,16 +3,22 @@
 import json
 from contextlib import closing
 
+import msgspec
 import pytest
 from tests.cli.story import call, easy, line, write
 
-from stepdown.core.calls import Answer
-from stepdown.core.labels import Parsed, Reserved, Stored
+from stepdown.core.calls import Answer, Message, Request
+from stepdown.core.datasets import Quarantined
+from stepdown.core.gold import Gold
+from stepdown.core.labels import MADE_OF, Parsed, Reserved, Stored
 from stepdown.core.people import mark_of
 from stepdown.core.ports import Exchange
+from stepdown.label import load_dataset, save_dataset
+from stepdown.label.archive import named
 from stepdown.store.ledger import Ledger
 from stepdown.store.sqlite import SqliteOutbox
 from stepdown.workspace import Workspace
+from stepdown.workspace.gold import add_gold
 
 
 @pytest.fixture
@@ -75,6 +81,54 @@ def test_of_one_person_alone(held, tmp_path, capsys):
     assert users == {"user-1", mark_of("user-1")}
     assert "key nowhere" not in {one["id"] for one in lines}
     assert "Lines written: captured 1, datasets" in capsys.readouterr().err
+
+
+def test_p3_export_has_all_that_forget_removes(held, tmp_path, capsys):
+    (task,) = Workspace(held).tasks()
+    folder = Workspace(held).folder(task.id)
+    (path,) = folder.glob("dataset-*.jsonl")
+    dataset = load_dataset(path.read_bytes())
+    theirs, other = (
+        next(row for row in dataset.examples if row.source == mark_of(f"user-{n}")) for n in (3, 4)
+    )
+    planted = msgspec.structs.replace(theirs, id="planted")
+    dataset = named(msgspec.structs.replace(dataset, quarantined=(Quarantined(planted, "/", "x"),)))
+    path.unlink()
+    (folder / f"dataset-{dataset.id}.jsonl").write_bytes(save_dataset(dataset))
+    (folder / "dataset-bad.jsonl").write_bytes(b"{}")
+    for row in (theirs, other):
+        add_gold(folder / "gold.jsonl", Gold(row.id, "accepted", who="me"))
+    for kind, key in (("doubts", "id"), ("hosted", "row")):
+        lines = [json.dumps({key: row.id, "said": "words"}) + "\n" for row in (theirs, other)]
+        (folder / f"{kind}-{dataset.id}.jsonl").write_text("".join(lines), encoding="utf-8")
+    with closing(Ledger(held / "labels.db")) as ledger:
+        run = ledger.begin(task.id, "teacher-2", {})
+        made = Request("m", (Message("user", "hi"),), metadata={MADE_OF: [theirs.id]})
+        for item, asked in ((theirs.id, None), ("writing-1", made)):
+            steps = [
+                Reserved(f"2 {item}", item, "again", request=asked),
+                Stored(f"2 {item}", 1, b"{}", 1.0),
+                Parsed(f"2 {item}", "answered", Answer("loans")),
+            ]
+            ledger.commit(run.id, steps)
+    out = tmp_path / "out.jsonl"
+    capsys.readouterr()
+    assert call("export", "--user", "user-3", "-o", out, "--workspace", held, "--json") == 0
+    printed = capsys.readouterr()
+    assert "dataset-bad.jsonl" in printed.err
+    assert json.loads(printed.out)["beside"] == 3
+    found = {one["id"] for one in read(out)}
+    assert {theirs.id, "planted", f"2 {theirs.id}", "2 writing-1", "gold-1"} < found
+    assert other.id not in found
+    kinds = {one["metadata"]["held_in"] for one in read(out)}
+    assert kinds == {"a dataset", "a paid label", "gold", "doubts", "hosted"}
+    (doubt,) = [one for one in read(out) if one["metadata"]["held_in"] == "doubts"]
+    assert doubt["doubts"] == {"id": theirs.id, "said": "words"}
+    assert call("forget", "user-3", "--workspace", held, "--yes", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["labels"] == 2
+    assert call("export", "--user", "user-3", "-o", out, "--workspace", held) == 0
+    assert read(out) == []
 
 
 def test_a_spooled_log_is_held_as_well(tmp_path, capsys, monkeypatch):

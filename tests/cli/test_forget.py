@@ -243,7 +243,7 @@ def test_p3_what_is_older_than_keep_days_expires(space, upstream, capsys, tmp_pa
         os.utime(path, (1, 1))
     assert call("forget", "--expired", "--workspace", space, "--yes", "--json", *config) == 0
     report = told(capsys)
-    assert (report["spooled"], report["labels"]) == (1, 0)
+    assert (report["spooled"], report["labels"]) == (900, 0)
     (dataset,) = space.glob("tasks/*/dataset-*.jsonl")
     times = [json.loads(line)["time"] for line in dataset.read_bytes().split(b"\n")[1:-1]]
     assert times
@@ -263,6 +263,14 @@ def test_bad_usage_is_one_sentence(space, capsys, monkeypatch, arguments, status
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert call("forget", *arguments, "--workspace", space) == status
     assert said in capsys.readouterr().err
+
+
+def test_the_question_leaves_standard_output_to_json(space, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda prompt: "y")
+    capsys.readouterr()
+    assert call("forget", "nobody", "--workspace", space, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["calls"] == 0
 
 
 def test_without_a_workspace_nothing_is_made(tmp_path, capsys):

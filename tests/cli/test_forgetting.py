@@ -4,7 +4,7 @@ import msgspec
 from tests.cli.story import SYSTEM
 
 from stepdown.cli import steps
-from stepdown.cli.forgetting import forget_in_task, plainly
+from stepdown.cli.forgetting import forget_in_task
 from stepdown.cli.options import Session
 from stepdown.config import Config
 from stepdown.core.proofs import Confusion
@@ -12,10 +12,6 @@ from stepdown.label import load_dataset
 from stepdown.prove import load_proof, save_proof
 from stepdown.prove.archive import named
 from stepdown.workspace import Workspace
-
-
-def test_a_text_on_one_line():
-    assert plainly(" a\n b\t c ") == "a b c"
 
 
 def test_rows_examples_and_proofs_that_show_them_go(space):

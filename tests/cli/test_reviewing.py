@@ -126,6 +126,14 @@ def test_the_page_shows_the_doubts_and_asks_nothing(space, task, tmp_path, capsy
     assert not (folder(space, task) / "gold.jsonl").exists()
 
 
+def test_doubts_that_cannot_be_read_are_one_sentence(space, task, capsys):
+    doubts = Workspace(space).folder(task.id) / "doubts-1.jsonl"
+    doubts.write_bytes(b'{"id": "a"\n')
+    os.utime(doubts, (2**32, 2**32))
+    assert call("label", task.name, "--review", "--workspace", space) == 2
+    assert f"stepdown train {task.name}" in capsys.readouterr().err
+
+
 def test_hostile_text_reaches_no_terminal(space, task, monkeypatch, capsys):
     doubt(space, task)
     (path,) = folder(space, task).glob("doubts-*.jsonl")

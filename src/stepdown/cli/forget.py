@@ -8,20 +8,17 @@ from pathlib import Path
 import click
 import msgspec
 
-from stepdown.cli.forgetting import TaskForgotten, forget_in_task, plainly
+from stepdown.cli.forgetting import TaskForgotten, forget_in_task
+from stepdown.cli.holdings import Holdings, holdings, spools
 from stepdown.cli.keeping import DAY_S, clear_stores
 from stepdown.cli.options import Session, common, print_json
-from stepdown.cli.sources import all_calls
-from stepdown.cli.stores import captured_calls
 from stepdown.core.datasets import Example
 from stepdown.core.display import count, plural
 from stepdown.core.fingerprint import canonical_json
-from stepdown.core.people import mark_of, marks_in
-from stepdown.core.ports import Line, Progress
-from stepdown.core.sources import people_of
-from stepdown.core.tasks import TaskIndex, input_text
-from stepdown.errors import ConfigError, LogError, Refusal, UsageError
-from stepdown.logs.rewriting import line_id, without_lines
+from stepdown.core.people import mark_of
+from stepdown.core.ports import Progress
+from stepdown.errors import ConfigError, Refusal, UsageError
+from stepdown.logs.rewriting import spooled_lines, without_lines
 from stepdown.render import next_step, progress_bar, say
 from stepdown.store.cleaning import drop_responses, take_out
 from stepdown.workspace.files import publish_file
@@ -43,13 +40,6 @@ class Report(msgspec.Struct):
     tasks: list[TaskForgotten] = []
     logs: list[str] = []
     problem: str = ""
-
-
-class _Theirs(msgspec.Struct):
-    """The ids of somebody's calls, and what was said in them, by task."""
-
-    ids: set[str] = msgspec.field(default_factory=set[str])
-    said: dict[str, set[str]] = msgspec.field(default_factory=dict[str, set[str]])
 
 
 @click.command()
@@ -80,14 +70,16 @@ def _confirm(session: Session, user: str | None) -> None:
     if not sys.stdin.isatty():
         raise UsageError("What is taken out is gone, and nobody is there to be asked; add --yes.")
     whose = f"of {user!r}" if user else f"older than {session.config.store.keep_days} days"
-    if not click.confirm(f"All that {session.workspace.root} holds {whose} will be gone. Go on?"):
+    asked = f"All that {session.workspace.root} holds {whose} will be gone. Go on?"
+    if not click.confirm(asked, err=True):
         raise Refusal("Nothing was taken out.")
 
 
 def _forgotten(session: Session, mark: str, progress: Progress) -> Report:
     report = Report()
     journal = session.workspace.root / f"forgetting-{mark}.json"
-    theirs = _theirs(session, mark, report, progress)
+    theirs = holdings(session, mark, progress)
+    report.captured, report.problem = theirs.captured, theirs.problem
     if journal.exists():
         # Somebody was killed in between: what is no longer in the stores may be in other files.
         theirs.ids |= msgspec.json.decode(journal.read_bytes(), type=set[str])
@@ -96,17 +88,10 @@ def _forgotten(session: Session, mark: str, progress: Progress) -> Report:
     # From here on a gateway takes out what it has, and logs that are read again pass over them.
     note_forgotten(session.workspace.forgotten, {mark: time.time()})
 
-    def is_theirs(row: Example) -> bool:
-        return mark in (row.source, mark_of(row.group) if row.group else "")
-
-    _from_tasks(session, is_theirs, theirs, report)
+    _from_tasks(session, theirs.has_row, theirs, report)
     report.labels = take_out(session.workspace.labels, mark, theirs.ids)
-
-    def named(line: Line) -> bool:
-        return mark in marks_in(line.data) or _ids_in(line) & theirs.ids != set()
-
-    for path in session.workspace.spool.glob("stdin-*"):
-        report.spooled += without_lines(path, named)
+    for path in spools(session):
+        report.spooled += without_lines(path, theirs.has_line)
     clear_stores(session)
     journal.unlink()
     return report
@@ -117,18 +102,20 @@ def _expired(session: Session) -> Report:
     if days is None:
         raise ConfigError("Nothing expires: set keep_days under [store] in stepdown.toml.")
     report, before = Report(), time.time() - days * DAY_S
-    _from_tasks(session, lambda row: row.time is not None and row.time < before, _Theirs(), report)
+    _from_tasks(
+        session, lambda row: row.time is not None and row.time < before, Holdings(""), report
+    )
     report.labels = drop_responses(session.workspace.labels, before)
-    for path in session.workspace.spool.glob("stdin-*"):
+    for path in spools(session):
         if path.stat().st_mtime < before:
+            report.spooled += sum(1 for _ in spooled_lines(path))
             path.unlink()
-            report.spooled += 1
     report.captured = clear_stores(session, before=before)
     return report
 
 
 def _from_tasks(
-    session: Session, gone: Callable[[Example], bool], theirs: _Theirs, report: Report
+    session: Session, gone: Callable[[Example], bool], theirs: Holdings, report: Report
 ) -> None:
     for task in session.workspace.tasks():
         told = forget_in_task(session, task, gone, theirs.ids, theirs.said.get(task.id, ()))
@@ -136,45 +123,6 @@ def _from_tasks(
             report.tasks.append(told)
         outside = (log for log in task.sources if not _is_ours(session, log))
         report.logs += [log for log in outside if log not in report.logs]
-
-
-def _theirs(session: Session, mark: str, report: Report, progress: Progress) -> _Theirs:
-    """Find their calls in the logs and among what was captured; nothing is changed."""
-    found, tasks = _Theirs(), session.workspace.tasks()
-    index = TaskIndex(tasks)
-    sources = sorted({source for task in tasks for source in task.sources})
-    try:
-        for call in all_calls(session, sources, progress, forgotten=False):
-            if mark in people_of(call):
-                found.ids.add(call.id)
-                known = index.recognise(call.request, call.task)
-                if known is not None:
-                    said = found.said.setdefault(known[0].id, set())
-                    said.add(plainly(input_text(known[1])))
-    except LogError as problem:
-        report.problem = (
-            f"Not every log could be read again, so rows of theirs that came from it are known by "
-            f"their user or group alone: {problem}"
-        )
-    for line in captured_calls(session).lines():
-        if mark in marks_in(line):
-            report.captured += 1
-            found.ids |= _ids_in(Line(line, "", 0))
-    return found
-
-
-class _Named(msgspec.Struct):
-    id: str = ""
-    custom_id: str = ""
-
-
-def _ids_in(line: Line) -> set[str]:
-    """Return the ids that a record may be known by."""
-    try:
-        named = msgspec.json.decode(line.data, type=_Named)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return set()
-    return {one for one in (named.id, named.custom_id, line_id(line)) if one}
 
 
 def _is_ours(session: Session, log: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from stepdown.cli.holdings import BESIDE, every_row, owners_of, plainly
 from stepdown.cli.options import Session
 from stepdown.cli.steps import REMOVED
 from stepdown.core.datasets import Dataset, Example
@@ -24,7 +25,7 @@ from stepdown.prove import load_proof
 from stepdown.workspace.artefacts import read_manifest
 from stepdown.workspace.files import publish_file
 
-__all__ = ["TaskForgotten", "forget_in_task", "plainly"]
+__all__ = ["TaskForgotten", "forget_in_task"]
 
 Gone = Callable[[Example], bool]
 
@@ -38,14 +39,6 @@ class TaskForgotten(msgspec.Struct):
     datasets: dict[str, str] = {}
     students: dict[str, int] = {}
     proofs: list[str] = []
-
-
-class _Row(msgspec.Struct):
-    """A line of a file beside a dataset: whose row it is."""
-
-    id: str = ""
-    row: str = ""
-    item: str = ""
 
 
 def forget_in_task(
@@ -66,8 +59,7 @@ def forget_in_task(
             # Nobody can use it, and nobody can say whose rows it has.
             path.unlink()
             continue
-        every = (*dataset.examples, *(one.row for one in dataset.quarantined))
-        rows = [row for row in every if gone(row) or row.id in ids]
+        rows = [row for row in every_row(dataset) if gone(row) or row.id in ids]
         if rows:
             ids |= {row.id for row in rows}
             said |= {plainly(input_text(row.input)) for row in rows}
@@ -86,11 +78,6 @@ def forget_in_task(
     return told
 
 
-def plainly(text: str) -> str:
-    """Return a text on one line, as it is shown."""
-    return " ".join(text.split())
-
-
 def _renewed(folder: Path, path: Path, dataset: Dataset, ids: set[str]) -> str:
     """Write what is left of a dataset, and of what stands beside it; returns its new name."""
     left = without(dataset, lambda row: row.id in ids)
@@ -99,7 +86,7 @@ def _renewed(folder: Path, path: Path, dataset: Dataset, ids: set[str]) -> str:
     publish_file(target, save_dataset(left))
     # The newest stays the newest.
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
-    for kind in ("hosted", "doubts"):
+    for kind in BESIDE[1:]:
         _without_lines(
             folder / f"{kind}-{dataset.id}.jsonl", folder / f"{kind}-{left.id}.jsonl", ids
         )
@@ -113,11 +100,8 @@ def _without_lines(path: Path, target: Path, ids: set[str]) -> None:
         return
     kept: list[bytes] = []
     for line in path.read_bytes().split(b"\n"):
-        try:
-            row = msgspec.json.decode(line, type=_Row)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            continue
-        if ids.isdisjoint((row.id, row.row, row.item)):
+        about = owners_of(line)
+        if about is not None and ids.isdisjoint(about):
             kept.append(line + b"\n")
     publish_file(target, b"".join(kept))
     if target != path:

@@ -18,6 +18,7 @@ from stepdown.core.fingerprint import canonical_json
 from stepdown.core.gold import Gold, Question
 from stepdown.core.records import unflatten
 from stepdown.core.tasks import Task
+from stepdown.errors import ArtefactError
 from stepdown.label.review import choices, random_questions, read_reply
 from stepdown.render import next_step, say
 from stepdown.web import review_page
@@ -43,11 +44,21 @@ class _Doubt(msgspec.Struct):
 
 
 def doubted(session: Session, task: Task, gold: dict[str, Gold]) -> list[Question]:
-    """Return the newest student's doubts that nobody has judged yet, surest first."""
+    """Return the newest student's doubts that nobody has judged yet, surest first.
+
+    Raises:
+        ArtefactError: a line is not what training writes.
+    """
     folder = session.workspace.folder(task.id)
     path = session.workspace.newest(folder, "doubts-*.jsonl")
     lines = path.read_bytes().splitlines() if path else []
-    found = [msgspec.json.decode(line, type=_Doubt) for line in lines]
+    try:
+        found = [msgspec.json.decode(line, type=_Doubt) for line in lines]
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ArtefactError(
+            f"The doubts about {task.name} can't be read ({error}); run `stepdown train "
+            f"{task.name}` again."
+        ) from error
     return [
         Question(one.id, one.input, one.said, one.guessed, one.confidence)
         for one in found

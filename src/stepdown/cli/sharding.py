@@ -61,7 +61,7 @@ def count_shards(engine: Engine, cuts: Iterable[Cut], reading: Reading, counting
     waiting = iter(cuts)
     for cut in waiting:
         _count_here(cut, reading, counting)
-        if _learnt(cut, counting):
+        if _learnt(counting):
             break
     work = _worked(engine, count_shard, waiting, lambda shard: Job(shard, counting.known()))
     for cut, entry, found in work:
@@ -144,7 +144,7 @@ def _worked(
         yield cut, entry, None
 
 
-def _learnt(cut: Cut, counting: Counting) -> bool:
+def _learnt(counting: Counting) -> bool:
     """Say whether the groups found so far are those of most calls, so that workers can count."""
     return counting.placed > _MOSTLY * counting.calls > 0
 

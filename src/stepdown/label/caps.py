@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import msgspec
 
 from stepdown.core.datasets import Example
+from stepdown.core.fingerprint import uniform
 from stepdown.core.sources import USER
-from stepdown.label.split import uniform
 
 __all__ = ["SHARE", "Capped", "capped"]
 

@@ -7,12 +7,11 @@ import msgspec
 
 from stepdown.core.calls import Answer, ToolCall
 from stepdown.core.datasets import Dataset, Example
-from stepdown.core.fingerprint import canonical_json
+from stepdown.core.fingerprint import canonical_json, uniform
 from stepdown.core.gold import Gold, Question
 from stepdown.core.records import read_answer, read_json, same_record
 from stepdown.core.tasks import Task, input_text
 from stepdown.label.outcomes import record_judge_of
-from stepdown.label.split import uniform
 
 __all__ = ["Reading", "choices", "random_questions", "read_reply"]
 

@@ -18,7 +18,7 @@ from stepdown.label.clusters import cluster, crossing
 from stepdown.label.heldout import Drawn, Frame, drawn
 from stepdown.label.similarity import Sketches, normalised
 
-__all__ = ["SIMILARITY", "Shares", "Splitting", "shares", "split_examples", "uniform"]
+__all__ = ["SIMILARITY", "Shares", "Splitting", "shares", "split_examples"]
 
 SIMILARITY = (0.7, 0.8, 0.9, 1.0)
 """Levels from which inputs count as near-duplicates, in order of preference (1.0: equal alone)."""

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import zstandard
@@ -11,7 +11,14 @@ from stepdown.core.ports import Line
 from stepdown.logs.lines import line_id, read_lines
 from stepdown.logs.sources import read_chunks
 
-__all__ = ["line_id", "without_lines"]
+__all__ = ["line_id", "spooled_lines", "without_lines"]
+
+
+def spooled_lines(path: Path) -> Iterator[Line]:
+    """Yield the records of a spooled log as they stand there, one at a time."""
+    for one in read_lines(read_chunks(str(path), _nobody), str(path)):
+        if isinstance(one, Line):
+            yield one
 
 
 def without_lines(path: Path, gone: Callable[[Line], bool]) -> int:
@@ -20,8 +27,7 @@ def without_lines(path: Path, gone: Callable[[Line], bool]) -> int:
     It is left alone where there are none. Blank lines stand where others were; what was a table or
     one document becomes JSON lines.
     """
-    lines = [one for one in read_lines(read_chunks(str(path), _nobody), str(path))]
-    taken = {one.number for one in lines if isinstance(one, Line) and gone(one)}
+    taken = {one.number for one in spooled_lines(path) if gone(one)}
     if not taken:
         return 0
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".spool-")
@@ -29,12 +35,12 @@ def without_lines(path: Path, gone: Callable[[Line], bool]) -> int:
         with os.fdopen(descriptor, "wb") as file:
             with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as packed:
                 number = 1
-                for one in lines:
-                    if isinstance(one, Line):
-                        packed.write(b"\n" * (one.number - number))
-                        kept = one.data.replace(b"\n", b" ") if one.number not in taken else b""
-                        packed.write(kept + b"\n")
-                        number = one.number + 1
+                # Read a second time: a log of any size goes through one record at a time.
+                for one in spooled_lines(path):
+                    packed.write(b"\n" * (one.number - number))
+                    kept = one.data.replace(b"\n", b" ") if one.number not in taken else b""
+                    packed.write(kept + b"\n")
+                    number = one.number + 1
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
