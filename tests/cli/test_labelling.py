@@ -110,6 +110,23 @@ def test_a_dry_run_asks_and_keeps_nothing(desk, teacher):
     assert desk.labels() == []
 
 
+def test_the_next_command_asks_for_the_same(desk, teacher):
+    desk("--dry-run", "-n", "50", "--synthetic", "9", "--max-usd", "0.000001")
+    assert " --teacher big -n 50 --synthetic 9 --max-usd 0.000001 --workspace" in one_line(
+        desk.said
+    )
+    assert one_line(desk.said).endswith(f" --config {desk.config}")
+    desk("--dry-run")
+    assert " --teacher big --max-usd X --workspace" in one_line(desk.said)
+    desk("-n", "120", "--max-usd", "0.0001")
+    # The cap that is reached is not named again.
+    assert " --teacher big -n 120 --max-usd X --workspace" in one_line(desk.said)
+
+
+def one_line(text):
+    return " ".join(text.split())
+
+
 def test_nobody_to_ask_and_no_cap_is_refused(desk, teacher):
     assert desk("-n", "5")["error"]["type"] == "UsageError"
     assert (desk.status, teacher.bill) == (2, [])

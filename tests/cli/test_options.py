@@ -66,3 +66,9 @@ def test_a_next_command_reaches_the_same_workspace(tmp_path, monkeypatch):
     assert Session(Workspace(Path(".stepdown")), Config()).typed("stepdown x") == "stepdown x"
     monkeypatch.setenv("STEPDOWN_WORKSPACE", str(tmp_path / "a b"))
     assert here.typed("stepdown serve") == "stepdown serve"
+
+
+def test_a_next_command_reads_the_same_configuration(tmp_path, monkeypatch):
+    monkeypatch.delenv("STEPDOWN_WORKSPACE", raising=False)
+    other = Session(Workspace(Path(".stepdown")), Config(), config_file=tmp_path / "my own.toml")
+    assert other.typed("stepdown x") == f"stepdown x --config '{tmp_path}/my own.toml'"

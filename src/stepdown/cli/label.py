@@ -1,5 +1,7 @@
 """`stepdown label`: a task's dataset, from logged answers and from paid ones."""
 
+import shlex
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from stepdown.cli.questions import Wanted
 from stepdown.cli.reviewing import review
 from stepdown.cli.telling import (
     Estimate,
+    Paid,
     estimate_json,
     estimate_lines,
     paid_json,
@@ -110,11 +113,10 @@ def _pay(session: Session, task: Task, wanted: Wanted, asides: Asides) -> None:
     estimate, paid = (None, made.pop()) if alone else ask_teacher(session, task, wanted)
     if paid is not None and not paid.sitting.stopped:
         before += ask_others(session, task, wanted, asides, paid.run)
-    batch = " --batch" * wanted.batch
-    again = session.typed(f"stepdown label {task.name} --teacher {wanted.teacher}{batch}")
+    again = session.typed(_same(task, wanted, asides, paid))
     if paid is None:
         _tell_estimate(session, task, asides, estimate)
-        next_step(f"{again} --max-usd X")
+        next_step(again)
         return
     ended = paid.sitting.stopped and not paid.sitting.capped
     dataset, why = (None, paid.sitting.stopped) if ended else _dataset(session, task)
@@ -137,6 +139,25 @@ def _pay(session: Session, task: Task, wanted: Wanted, asides: Asides) -> None:
     next_step(again)
     if paid.sitting.stopped:
         raise click.exceptions.Exit(130 if why == BY_HAND else 1)
+
+
+def _same(task: Task, wanted: Wanted, asides: Asides, paid: Paid | None) -> str:
+    """Return the command that goes on with what was asked for."""
+    capped = paid is not None and paid.sitting.capped
+    # Under the cap that it has reached it would ask nothing.
+    cap = "" if paid and not capped else "X"
+    if wanted.max_usd is not None and not capped:
+        cap = format(Decimal(repr(wanted.max_usd)), "f").removesuffix(".0")
+    given = [
+        f"--teacher {shlex.quote(wanted.teacher)}",
+        f"-n {wanted.count}" * (wanted.count is not None),
+        "--batch" * wanted.batch,
+        f"--repeats {asides.repeats}" * (asides.repeats > 0),
+        *(f"--also-teacher {shlex.quote(name)}" for name in asides.others),
+        f"--synthetic {asides.inputs}" * (asides.inputs > 0),
+        f"--max-usd {cap}" * bool(cap),
+    ]
+    return " ".join(("stepdown label", task.name, *filter(None, given)))
 
 
 def _tell_estimate(session: Session, task: Task, asides: Asides, estimate: Estimate | None) -> None:

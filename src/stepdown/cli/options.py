@@ -25,6 +25,7 @@ __all__ = ["MAP_HELP", "Session", "common", "print_json"]
 MAP_HELP = "Where the log's lines tell a field, such as input=body.question; may be repeated."
 
 _WORKSPACE = ".stepdown"
+_CONFIG = "stepdown.toml"
 _VARIABLE = "STEPDOWN_WORKSPACE"
 
 
@@ -44,7 +45,7 @@ class Session(msgspec.Struct, frozen=True):
     yes: bool = False
     reference: str = "the teacher's logged answers"
     gold: bool = False
-    config_file: Path = Path("stepdown.toml")
+    config_file: Path = Path(_CONFIG)
     engine: Engine = msgspec.field(default_factory=Local)
 
     def terms(self, task: str) -> Terms:
@@ -58,11 +59,13 @@ class Session(msgspec.Struct, frozen=True):
         )
 
     def typed(self, command: str) -> str:
-        """Return the command as it has to be typed to reach this session's workspace again."""
+        """Return the command as it is typed to reach this workspace and configuration again."""
         found = os.environ.get(_VARIABLE) or _WORKSPACE
-        if self.workspace.root == Path(found):
-            return command
-        return f"{command} --workspace {shlex.quote(str(self.workspace.root))}"
+        if self.workspace.root != Path(found):
+            command += f" --workspace {shlex.quote(str(self.workspace.root))}"
+        if self.config_file != Path(_CONFIG):
+            command += f" --config {shlex.quote(str(self.config_file))}"
+        return command
 
 
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -80,7 +83,7 @@ _OPTIONS = (
         "--config",
         "config_file",
         type=click.Path(path_type=Path, dir_okay=False),
-        default="stepdown.toml",
+        default=_CONFIG,
         show_default=True,
         help="Configuration file; none is fine.",
     ),
