@@ -267,7 +267,9 @@ def test_bad_usage_is_one_sentence(space, capsys, monkeypatch, arguments, status
 
 def test_the_question_leaves_standard_output_to_json(space, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("click.termui.visible_prompt_func", lambda prompt: "y")
+    monkeypatch.setattr(
+        "click.termui.visible_prompt_func", lambda asked: sys.stdout.write(asked) and "y"
+    )
     capsys.readouterr()
     assert call("forget", "nobody", "--workspace", space, "--json") == 0
     assert json.loads(capsys.readouterr().out)["calls"] == 0

@@ -7,9 +7,11 @@ from stepdown.cli.seconds import add_seconds, compared, reserve
 from stepdown.cli.teachers import Teacher
 from stepdown.config import TeacherConfig
 from stepdown.core.anatomy import Anatomy, Field
-from stepdown.core.calls import Answer, Message, Request
+from stepdown.core.calls import Answer, Call, Message, Request
 from stepdown.core.labels import SECOND, Kept, Label, Reserved
 from stepdown.core.tasks import Signature, Task, Verdict
+from stepdown.label.outcomes import judge_of
+from stepdown.label.votes import Ballot
 from stepdown.store.ledger import Ledger, read_requests
 
 TASK = Task(
@@ -89,3 +91,18 @@ def test_two_answers_are_compared():
         *(label("e", "sales"), label("e", "billing", SECOND, teacher="other")),
     ]
     assert compared(TASK, labels, "big") == (3, 2)
+
+
+def test_two_answers_are_compared_as_the_dataset_judges_them():
+    labels = [
+        *(label("case", "Sales"), label("case", "sales", SECOND)),
+        *(label(n, t, r, outcome="refused") for n, t, r in (("no", "I can't", 0), ("no", "", -1))),
+        *(label("b", "sales"), label("b", "billing", SECOND)),
+    ]
+    assert compared(TASK, labels, "big") == (3, 1)
+    for item, disputed in (("case", False), ("b", True)):
+        own = [one for one in labels if one.item == item]
+        ballot = Ballot({item: own}, judge_of(TASK))
+        asked = Request("m", (Message("user", "text"),))
+        ballot.settle(Call(item, asked, Answer("sales"), "small"), "text")
+        assert ("disputed" in ballot.outcomes.values()) is disputed

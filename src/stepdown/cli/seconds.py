@@ -4,16 +4,17 @@ It is asked of suspicious inputs, and of a share of all others, beside the first
 cap. It has a run of its own, so nothing that counts answers counts it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from stepdown.cli.questions import Plan, key_of, text_of
 from stepdown.cli.teachers import Teacher
 from stepdown.core.calls import Request
 from stepdown.core.fingerprint import uniform
 from stepdown.core.labels import SECOND, Kept, Label, LabelRun, Reserved
-from stepdown.core.records import read_answer, same_record
 from stepdown.core.tasks import Task, texts
+from stepdown.label.outcomes import worth_of
 from stepdown.label.suspicion import suspicion_of
+from stepdown.label.votes import agree
 from stepdown.store.ledger import Ledger
 from stepdown.wire.second_template import mark_for, second_request
 
@@ -81,17 +82,13 @@ def reserve(ledger: Ledger, run: LabelRun, plan: Plan) -> None:
 
 
 def compared(task: Task, labels: Iterable[Label], teacher: str) -> tuple[int, int]:
-    """Return how many items have two answers of the teacher, and how many of these disagree."""
+    """Return how many items have two answers of the teacher, and how many of these disagree, as the
+    dataset judges it (`label.votes`)."""
     pairs: dict[str, dict[bool, Label]] = {}
     for one in labels:
         if one.teacher == teacher and one.repeat in (0, SECOND):
             pairs.setdefault(one.item, {})[one.repeat == SECOND] = one
     both = [pair for pair in pairs.values() if len(pair) == 2]
-    return len(both), sum(not _agree(task, [pair[False], pair[True]]) for pair in both)
-
-
-def _agree(task: Task, labels: Sequence[Label]) -> bool:
-    first, second = (read_answer(one.answer, task.anatomy.shape) for one in labels)
-    if first is None or second is None or labels[0].outcome != labels[1].outcome:
-        return False
-    return same_record(first, second)
+    worth = worth_of(task)
+    differ = (not agree(worth(pair[False]), worth(pair[True])) for pair in both)
+    return len(both), sum(differ)

@@ -15,12 +15,21 @@ import msgspec
 from stepdown.core.align import align
 from stepdown.core.anatomy import Field
 from stepdown.core.calls import TEACHERS, Answer, Call, OutputFormat, Tool
-from stepdown.core.labels import Outcome
+from stepdown.core.labels import Label, Outcome
 from stepdown.core.records import read_answer, tool_calls, unflatten
 from stepdown.core.tasks import Task
 from stepdown.label.similarity import normalised
 
-__all__ = ["Judge", "RecordJudge", "Worth", "judge_of", "record_judge_of", "refuses", "widened"]
+__all__ = [
+    "Judge",
+    "RecordJudge",
+    "Worth",
+    "judge_of",
+    "record_judge_of",
+    "refuses",
+    "widened",
+    "worth_of",
+]
 
 
 class Worth(msgspec.Struct, frozen=True):
@@ -109,6 +118,18 @@ def record_judge_of(task: Task) -> RecordJudge:
         return Worth("ungrounded", why=fault) if fault else Worth("answered", spelt)
 
     return judge
+
+
+def worth_of(task: Task) -> Callable[[Label], Worth]:
+    """Return what tells the worth of a label whose answer was judged when it came."""
+    closed = _closed_sets(task)
+
+    def worth(label: Label) -> Worth:
+        record = read_answer(label.answer, task.anatomy.shape) or {}
+        found = label.outcome == "answered"
+        return Worth(label.outcome, _in_sets(record, closed)[0] if found else {})
+
+    return worth
 
 
 def _another_shape(task: Task) -> Worth:

@@ -11,7 +11,7 @@ from stepdown.core.labels import SECOND, Label, Outcome
 from stepdown.core.records import same_record, same_value
 from stepdown.label.outcomes import Judge, Worth
 
-__all__ = ["Ballot", "Vote", "settled"]
+__all__ = ["Ballot", "Vote", "agree", "settled"]
 
 _NO_OPINION = ("refused", "unreadable", "off_schema")
 _NAMES: dict[Outcome, str] = {
@@ -61,10 +61,11 @@ def _majority(votes: Sequence[Vote]) -> Vote | None:
 
 
 def _agreeing(vote: Vote, votes: Sequence[Vote]) -> int:
-    return sum(_agree(vote.worth, other.worth) for other in votes)
+    return sum(agree(vote.worth, other.worth) for other in votes)
 
 
-def _agree(a: Worth, b: Worth) -> bool:
+def agree(a: Worth, b: Worth) -> bool:
+    """Say whether two answers are worth the same: the same label, or none for the same reason."""
     return a.outcome == b.outcome and same_record(a.record, b.record)
 
 
@@ -110,7 +111,7 @@ class Ballot:
         found = settled(votes) if votes else Vote("", Worth("disputed"))
         # The same question in our own words is no vote but a check: nobody outvotes it.
         checks = [self._vote(one, text) for one in paid if one.repeat == SECOND]
-        if not all(_agree(found.worth, check.worth) for check in checks):
+        if not all(agree(found.worth, check.worth) for check in checks):
             found = Vote(
                 "", Worth("disputed", why="In other words the question has another answer.")
             )
