@@ -13,7 +13,8 @@ from tests.audit.prompts import filled
 
 from stepdown import plugins
 from stepdown.audit import Counting, counting, grouping, report_on, tally
-from stepdown.cli.sharding import count_shards
+from stepdown.cli.sharding import count_shards, sort_calls, sort_shards
+from stepdown.core.tasks import TaskIndex
 from stepdown.logs import read_calls, shards
 from stepdown.logs.reading import Reading
 
@@ -143,3 +144,29 @@ def test_most_parts_are_taken_over_whole(tmp_path, monkeypatch):
     found, counted = beside(path, engine)
     assert found == here(path)
     assert counted.taken > 0.2 * engine.asked
+
+
+def test_calls_of_two_exports_and_of_two_readings_count_and_sort_alike(small, tmp_path):
+    """What has other ids in another file, no ids, or no answer, is what one process makes of it."""
+    own = random.Random(5)
+    lines = [json.loads(line(own, number)) for number in range(240)]
+    for at, row in enumerate(lines):
+        if at % 3 == 0:
+            row.pop("id")
+        if at % 7 == 0:
+            row["response"] = None
+    renamed = [row | {"id": f"other-{at}"} for at, row in enumerate(lines)]
+    for name, rows in (("a", lines[:200] + lines[:40]), ("b", renamed), ("c", lines[100:])):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    path = str(tmp_path)
+    found, _ = beside(path, Beside())
+    assert found == here(path)
+    coverage = []
+    reading = Reading([], unanswered=True)
+    cuts = shards.shards_of(reading, [path], plugins.log_formats())
+    tasks = TaskIndex([])
+    sorted_ = list(sort_shards(Beside(), cuts, reading, tasks, frozenset([""])))
+    calls = read_calls([path], plugins.log_formats(), coverage, unanswered=True)
+    assert sorted_ == list(sort_calls(calls, tasks, frozenset([""])))
+    assert sum(b"unanswered" in data for _, data in sorted_) > 30
+    assert sum(entry.duplicates for entry in coverage) > 200

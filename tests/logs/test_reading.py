@@ -43,7 +43,8 @@ def test_all_formats_are_read_from_one_folder(log):
         "openai-stored",
         "openai-batch",
     ]
-    assert len(calls) == 16
+    # Two of them have the same calls at the same times.
+    assert (len(calls), sum(entry.duplicates for entry in coverage)) == (8, 8)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
@@ -237,7 +238,8 @@ def test_many_batch_files_have_one_coverage(log, tmp_path):
     assert entry.source.endswith("and 7 more")
 
 
-EXPORTS = sorted((Path(__file__).parent / "exports").iterdir())
+EXPORTS_FOLDER = Path(__file__).parent / "exports"
+EXPORTS = sorted(EXPORTS_FOLDER.iterdir())
 HOSTILE = (
     "</script><img src=x onerror=alert(1)> \u202e {{7*7}} '; DROP TABLE calls; -- \ud800\x00 \\\" {"
 )
@@ -328,3 +330,27 @@ def test_a_log_of_requests_alone_says_who_can_answer_them(log, tmp_path):
     (tmp_path / "in.jsonl").write_text(json.dumps(asked))
     with pytest.raises(LogError, match=r"requests without an answer: 1\..*label TASK --teacher"):
         log.read(tmp_path / "in.jsonl")
+
+
+def test_exports_of_the_same_calls_are_read_once(log):
+    """Three tools export the same four calls, each with its own ids and names of the model."""
+    calls, coverage = log.read(
+        *(
+            EXPORTS_FOLDER / name
+            for name in ("litellm_spend.jsonl", "langfuse_blob.jsonl", "otel.jsonl")
+        )
+    )
+    assert (len(calls), sum(entry.duplicates for entry in coverage)) == (4, 8)
+
+
+def test_a_file_read_twice_under_two_names_counts_once_where_its_lines_have_times(log, tmp_path):
+    rows = [log.line(None, str(number), time=1.7e9 + number) for number in range(50)]
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_bytes(b"\n".join(rows))
+    assert len(log.read(tmp_path)[0]) == 50
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(rows * 2))
+    assert len(log.read(tmp_path / "a.jsonl")[0]) == 50
+    # A caller that asks twice in a second is told by its ids.
+    named = [log.line(name, time=1.7e9) for name in "ab"]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(named))
+    assert len(log.read(tmp_path / "a.jsonl")[0]) == 2

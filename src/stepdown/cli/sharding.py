@@ -14,6 +14,7 @@ from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import UNANSWERED, Call
 from stepdown.core.ports import Engine, Item, Result
 from stepdown.core.tasks import TaskIndex
+from stepdown.logs.echoes import echo_of
 from stepdown.logs.reading import Reading
 from stepdown.logs.shards import Shard, account, read_shard
 
@@ -42,10 +43,10 @@ class SortJob(msgspec.Struct, frozen=True):
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """What was found in a shard: its lines, its calls' ids, and its calls by group."""
+    """What was found in a shard: its lines, its calls' ids and echoes, and its calls by group."""
 
     entry: SourceCoverage
-    ids: tuple[str, ...]
+    ids: tuple[tuple[str, int], ...]
     part: Part
 
 
@@ -53,7 +54,7 @@ def count_shard(job: Job) -> Counted:
     """Read and count one shard; what a worker does."""
     read = read_shard(job.shard)
     part = count(read.calls, job.known)
-    return Counted(read.entry, tuple(call.id for call in read.calls), part)
+    return Counted(read.entry, tuple((call.id, echo_of(call)) for call in read.calls), part)
 
 
 def count_shards(engine: Engine, cuts: Iterable[Cut], reading: Reading, counting: Counting) -> None:
@@ -81,14 +82,15 @@ def sort_calls(
             yield task, _encode(call)
 
 
-def sort_shard(job: SortJob) -> list[tuple[str, str, bytes]]:
-    """Return a shard's calls: id, task and MessagePack; that is empty where none wants it.
+def sort_shard(job: SortJob) -> list[tuple[str, int, str, bytes]]:
+    """Return a shard's calls: id, echo, task and MessagePack; that is empty where none wants it.
 
     What has no answer comes without an id: nothing is a repeat of it.
     """
     return [
         (
             "" if call.tier == UNANSWERED else call.id,
+            echo_of(call),
             task,
             _encode(call) if task in job.wanted else b"",
         )
@@ -109,8 +111,8 @@ def sort_shards(
     for cut, entry, found in work:
         if not isinstance(cut, Shard):
             yield from sort_calls(cut, index, wanted)
-        for name, task, data in found or ():
-            if (not name or reading.new(name, entry)) and data:
+        for name, echo, task, data in found or ():
+            if (not name or reading.new(name, echo, entry)) and data:
                 yield task, data
 
 

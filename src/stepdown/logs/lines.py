@@ -12,13 +12,16 @@ from stepdown.logs.reasons import BROKEN_STREAM, TOO_LARGE, TOO_LONG, json_probl
 from stepdown.logs.sources import BrokenStream
 from stepdown.logs.tables import read_table, separator_of
 
-__all__ = ["MAX_DOCUMENT", "MAX_LINE", "line_id", "read_lines"]
+__all__ = ["MAX_DOCUMENT", "MAX_LINE", "UNNAMED", "line_id", "read_lines"]
 
 MAX_LINE = 16 * 1024 * 1024
 """Bytes of the longest line that is read; a longer one is skipped without being held."""
 
 MAX_DOCUMENT = 64 * 1024 * 1024
 """Bytes of the largest file that is read as one JSON document instead of line by line."""
+
+UNNAMED = "line-"
+"""What the ids of calls begin with whose lines carry none."""
 
 _BOM = b"\xef\xbb\xbf"
 _LIST_OBJECT = re.compile(rb'\s*\{\s*"(?:object"\s*:\s*"list"|data"\s*:\s*\[)')
@@ -62,7 +65,7 @@ def line_id(line: Line) -> str:
     """
     name = line.source.replace("\\", "/").rpartition("/")[2]
     place = f"{name}:{line.number}:".encode()
-    return "line-" + hashlib.sha256(place + line.data).hexdigest()[:20]
+    return UNNAMED + hashlib.sha256(place + line.data).hexdigest()[:20]
 
 
 def _broken() -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from stepdown.core.calls import UNANSWERED, Call
 from stepdown.core.ports import Line, LogFormat, Progress, silent
 from stepdown.errors import LogError
 from stepdown.logs.detect import EMPTY, choose_format, describe, sample
+from stepdown.logs.echoes import Echoes, echo_of
 from stepdown.logs.lines import LineOrReason, read_lines
 from stepdown.logs.reasons import (
     BROKEN_STREAM,
@@ -70,7 +71,10 @@ def read_calls(
     *,
     unanswered: bool = False,
 ) -> Iterator[Call]:
-    """Yield the calls of files, folders, globs or "-" (stdin), each id once, in bounded memory.
+    """Yield the calls of files, folders, globs or "-" (stdin), each once, in bounded memory.
+
+    A call is known by its id; one without an id, or one of another file, also by its model, its
+    texts and its second.
 
     Every file's format is told by its content. `coverage` grows by one entry a file, or a format
     that joins files, and is complete when the iterator ends. `progress` is told of "reading" in
@@ -113,6 +117,7 @@ class Reading:
         self.coverage = coverage
         self.unanswered = unanswered
         self._known: set[int] = set()
+        self._echoes = Echoes(MAX_KNOWN_IDS)
 
     def opened(
         self, sources: Sequence[str], formats: Sequence[LogFormat], progress: Progress
@@ -130,6 +135,7 @@ class Reading:
     ) -> Iterator[Opened]:
         meter = _Meter(0 if STDIN in paths else sum(map(size, paths)), progress)
         waiting: dict[str, list[_Opened]] = {}
+        self._echoes.several = len(paths) > 1
         for path in paths:
             before = meter.done
             opened = _open(path, formats, meter.advance)
@@ -152,27 +158,29 @@ class Reading:
         return self.kept(items(reader, lines, entry, unanswered=self.unanswered), entry)
 
     def kept(self, calls: Iterable[Call], entry: SourceCoverage) -> Iterator[Call]:
-        """Yield those of the calls whose id is new, and all that have no answer."""
-        return (
-            call
-            for call in calls
-            if (self.unanswered and call.tier == UNANSWERED) or self.new(call.id, entry)
-        )
+        """Yield those of the calls that are new, and all that have no answer."""
+        wanted = self._echoes.wanted
+        for call in calls:
+            free = self.unanswered and call.tier == UNANSWERED
+            if free or self.new(call.id, echo_of(call) if wanted(call.id) else 0, entry):
+                yield call
 
-    def new(self, name: str, entry: SourceCoverage) -> bool:
-        """Count a call of that id; say whether it is the first."""
-        if _is_new(name, entry, self._known):
+    def new(self, name: str, echo: int, entry: SourceCoverage) -> bool:
+        """Count a call of that id and echo; say whether it is the first."""
+        if _is_new(name, entry, self._known) and not self._echoes.add(name, echo, entry):
             entry.calls += 1
             return True
         entry.duplicates += 1
         return False
 
-    def accept(self, ids: Sequence[str], entry: SourceCoverage) -> bool:
-        """Take calls of these ids as they are, where each is new; say whether they were taken."""
-        marks = {hash(name) for name in ids}
+    def accept(self, ids: Sequence[tuple[str, int]], entry: SourceCoverage) -> bool:
+        """Take calls of these ids and echoes, where each is new; say whether they were taken."""
+        marks = {hash(name) for name, _ in ids}
         full = len(self._known) >= MAX_KNOWN_IDS
         fits = len(marks) == len(ids) and len(self._known) + len(marks) <= MAX_KNOWN_IDS
         if not (full or fits) or not self._known.isdisjoint(marks):
+            return False
+        if not self._echoes.add_all(ids, entry):
             return False
         if full and ids and not entry.notes:
             entry.notes.append(_told())
