@@ -5,6 +5,7 @@ from tests.cli.test_labelling import audited
 
 from stepdown.cli.again import ALONE, REPEATED, Again, again_picks
 from stepdown.cli.options import Session
+from stepdown.cli.sources import calls_of
 from stepdown.config import Config, TeacherConfig
 from stepdown.core.ports import silent
 from stepdown.workspace import Workspace
@@ -27,10 +28,10 @@ def test_a_run_is_told_from_others_by_what_it_asks():
 
 def test_the_logs_answer_is_one_where_it_is_the_teachers(at):
     session, task = at
-    picks = again_picks(session, (task, "gpt-5.2"), Again(repeats=2), set(), silent)
+    picks = again_picks(session, (task, "gpt-5.2"), Again(repeats=2), set(), calls_of(*at, silent))
     assert {pick.repeat for pick in picks} == {1, 2}
     assert len(picks) == 2 * REPEATED
-    other = again_picks(session, (task, "big"), Again(repeats=2), set(), silent)
+    other = again_picks(session, (task, "big"), Again(repeats=2), set(), calls_of(*at, silent))
     assert {pick.repeat for pick in other} == {0, 1, 2}
     # The same items whoever is asked, and drawn as likely as it says.
     assert {pick.item for pick in other} == {pick.item for pick in picks}
@@ -42,7 +43,9 @@ def test_more_repeats_begin_with_fewer(at):
     session, task = at
 
     def asked(repeats):
-        picks = again_picks(session, (task, "big"), Again(repeats=repeats), set(), silent)
+        picks = again_picks(
+            session, (task, "big"), Again(repeats=repeats), set(), calls_of(*at, silent)
+        )
         return [(pick.item, pick.repeat) for pick in picks]
 
     assert set(asked(1)) < set(asked(3))
@@ -50,4 +53,7 @@ def test_more_repeats_begin_with_fewer(at):
 
 def test_nothing_was_asked_of_nobody(at):
     session, task = at
-    assert again_picks(session, (task, "x"), Again(beside="nobody"), set(), silent) == []
+    assert (
+        again_picks(session, (task, "x"), Again(beside="nobody"), set(), calls_of(*at, silent))
+        == []
+    )

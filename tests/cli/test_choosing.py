@@ -3,7 +3,7 @@
 import pytest
 from tests.label.test_pool import TASK, call, text
 
-from stepdown.cli import steps
+from stepdown.cli import sources
 from stepdown.cli.choosing import Chooser
 from stepdown.cli.options import Session
 from stepdown.config import Config
@@ -31,9 +31,9 @@ class Desk:
             call(f"c{at}", f"{('card', 'loan')[at % 2]} {text(at)}", time=float(at))
             for at in range(1800)
         ]
-        monkeypatch.setattr(steps, "all_calls", self.read)
+        monkeypatch.setattr(sources, "all_calls", self.read)
 
-    def read(self, session, sources, progress, *, unanswered):
+    def read(self, session, logs, progress, *, unanswered):
         self.reads += 1
         return iter(self.calls)
 

@@ -1,13 +1,10 @@
 """`stepdown label --teacher`: paid answers from a teacher on a socket, counted, capped, resumed."""
 
-import asyncio
 import json
 import os
 import signal
-import sqlite3
 import time
 from collections import Counter
-from contextlib import closing
 
 import pytest
 from tests.cli.story import call, easy, write
@@ -15,8 +12,6 @@ from tests.cli.teaching import PRICED, FakeTeacher, command, write_config
 from tests.core.test_redaction import CREDENTIALS
 
 from stepdown.audit.prices import ATTODOLLARS
-from stepdown.cli.labelling import interruptible
-from stepdown.label.asking import Sitting
 from stepdown.store.cleaning import drop_responses
 from stepdown.store.ledger import read_labels, read_spend
 
@@ -315,38 +310,6 @@ def test_what_expired_is_not_paid_for_again(desk, teacher):
     assert (again["labels"], again["spend"]) == (first["labels"], first["spend"])
 
 
-def test_a_stored_response_that_cannot_be_read_is_no_label(desk, teacher):
-    desk("--yes", "-n", "5")
-    with closing(sqlite3.connect(desk.ledger)) as connection, connection:
-        connection.execute(
-            "UPDATE items SET state = 'stored', raw = '{}', answer = NULL WHERE seq = 1"
-        )
-    desk("--yes", "-n", "5")
-    assert desk.status == 0
-    assert Counter(one.outcome for one in desk.labels()) == {"answered": 4, "unreadable": 1}
-
-
-def test_the_first_ctrl_c_waits_also_when_nothing_more_is_asked(monkeypatch):
-    class Capped:
-        sitting = Sitting(Counter(), Counter(), stopped="the cap is reached")
-
-        def stop(self, why):
-            pass
-
-    waited = []
-
-    async def work():
-        async with interruptible(Capped(), "wait"):
-            for _ in range(2):
-                os.kill(os.getpid(), signal.SIGINT)
-                await asyncio.sleep(0.05)
-                waited.append(1)
-
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(work())
-    assert waited == [1]
-
-
 @pytest.mark.parametrize("before", [0, 60])
 def test_without_n_as_much_is_asked_as_was_announced(desk, teacher, monkeypatch, before):
     """In rounds, with a dataset that is there already or without."""
@@ -360,3 +323,14 @@ def test_without_n_as_much_is_asked_as_was_announced(desk, teacher, monkeypatch,
     assert told["items"] == paid["calls"] == len(teacher.bill) - before > 200
     whys = Counter(one.why for one in desk.labels())
     assert told["random"] <= whys["random"] <= 1.2 * told["random"] + before
+
+
+def test_a_label_that_the_audit_did_not_see_is_one_when_it_is_paid_for(desk, teacher):
+    """The audit looks at a sample; the dataset takes what the whole log has for labels."""
+    desk.task["anatomy"]["fields"][0] |= {"values": ["cards", "loans", "account"], "distinct": 3}
+    path = next(desk.workspace.glob("tasks/*/task.json"))
+    path.write_text(json.dumps(desk.task))
+    teacher.answer = lambda text: "travel"
+    assert desk("--yes", "-n", "5")["outcomes"] == {"answered": 5}
+    teacher.answer = lambda text: "space"
+    assert desk("--yes", "-n", "10")["outcomes"] == {"other_label": 5}

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stepdown.cli import steps
+from stepdown.cli import sources
 from stepdown.cli.choosing import Chooser
 from stepdown.cli.options import Session
 from stepdown.cli.questions import Wanted, plan_of, question_of, text_of
@@ -45,7 +45,7 @@ def desk(tmp_path, monkeypatch):
     workspace = Workspace(tmp_path)
     workspace.write_task(TASK)
     calls = list(CALLS)
-    monkeypatch.setattr(steps, "all_calls", lambda session, sources, progress, **_: iter(calls))
+    monkeypatch.setattr(sources, "all_calls", lambda session, logs, progress, **_: iter(calls))
     ledger = Ledger(workspace.labels)
     yield Desk(Session(workspace, Config()), ledger, calls)
     ledger.close()

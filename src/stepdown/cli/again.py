@@ -9,13 +9,11 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from stepdown.cli import steps
 from stepdown.cli.options import Session
 from stepdown.core.calls import TEACHERS, Call
 from stepdown.core.fingerprint import uniform
 from stepdown.core.labels import Label, Pick
-from stepdown.core.ports import Progress
-from stepdown.core.tasks import Task, TaskIndex
+from stepdown.core.tasks import Task
 from stepdown.store.ledger import read_labels, read_requests
 
 __all__ = ["ALONE", "INPUTS", "REPEATED", "TO_WRITE", "WRITTEN", "Again", "again_picks"]
@@ -56,7 +54,7 @@ def again_picks(
     at: tuple[Task, str],
     again: Again,
     items: AbstractSet[str],
-    progress: Progress,
+    calls: Iterator[Call],
 ) -> list[Pick]:
     """Return what to ask of the task and model a second time; `items` are those of the run.
 
@@ -65,18 +63,9 @@ def again_picks(
     task, model = at
     if again.inputs:
         return list(again.picks)
-    calls = _calls(session, task, progress)
     if again.beside:
         return list(_beside(session, task, items, calls))
     return _repeats(calls, model, again.repeats)
-
-
-def _calls(session: Session, task: Task, progress: Progress) -> Iterator[Call]:
-    index = TaskIndex(session.workspace.tasks())
-    for call in steps.all_calls(session, task.sources, progress, unanswered=True):
-        found = index.recognise(call.request, call.task)
-        if found is not None and found[0].id == task.id:
-            yield call
 
 
 def _repeats(calls: Iterator[Call], model: str, repeats: int) -> list[Pick]:

@@ -8,7 +8,7 @@ from stepdown.core.labels import Step
 from stepdown.core.ports import Progress
 from stepdown.core.tasks import Task
 from stepdown.errors import UsageError
-from stepdown.label.asking import AskTerms, Judge, Sitting
+from stepdown.label.asking import AskTerms, OutcomeOf, Sitting
 from stepdown.label.batching import Batcher, Books
 from stepdown.render import DETAIL, say
 from stepdown.store.ledger import Ledger
@@ -41,7 +41,7 @@ def batcher_of(
     at: tuple[Task, Teacher, Ledger],
     commit: Callable[[Sequence[Step]], None],
     terms: AskTerms,
-    judge: Judge,
+    judge: OutcomeOf,
     tell: Callable[[Sitting], None],
     progress: Progress,
 ) -> Batcher:

@@ -6,14 +6,16 @@ from collections.abc import Set as AbstractSet
 from stepdown import plugins
 from stepdown.cli import steps
 from stepdown.cli.options import Session
+from stepdown.cli.sources import calls_of
 from stepdown.core.calls import Call, Request
 from stepdown.core.datasets import Dataset, Example
 from stepdown.core.labels import Label
 from stepdown.core.ports import Progress
-from stepdown.core.tasks import Input, Task, TaskIndex
+from stepdown.core.tasks import Input, Task
 from stepdown.errors import NotEnoughData, Refusal, Unavailable
 from stepdown.label.choose import Choice, Guess, Scorer, choose, round_size
 from stepdown.label.need import Need, need_of
+from stepdown.label.outcomes import Widening
 from stepdown.label.pool import Pool, pool_of
 
 __all__ = ["Chooser"]
@@ -34,13 +36,14 @@ class Chooser:
         self.progress = progress
         self._pool: Pool | None = None
         self._before = 0
+        self._labels = Widening(task)
         self._all = False  # all there is was chosen: nothing is left to learn for
         self.requests: dict[str, Request] = {}
 
     def read(self, asked: Mapping[str, Label | None], begun: AbstractSet[str]) -> None:
         """Take in what was asked so far, with its labels; the log is read the first time."""
         if self._pool is None:
-            calls = self._noted(self._calls(), begun)
+            calls = self._noted(self.calls(), begun)
             self._pool = pool_of(self._task, calls, self._model, asked)
             self._before = sum(one.asked for one in self._pool.apart)
         self._pool = self._pool.told(asked)
@@ -71,14 +74,16 @@ class Chooser:
             return len(self.pool.open)
         return round_size(len(self.pool.lessons(self._task))) if self._pool else 0
 
-    def _calls(self) -> Iterator[Call]:
-        index = TaskIndex(self.session.workspace.tasks())
-        for call in steps.all_calls(
-            self.session, self._task.sources, self.progress, unanswered=True
-        ):
-            found = index.recognise(call.request, call.task)
-            if found is not None and found[0].id == self._task.id:
-                yield call
+    def calls(self) -> Iterator[Call]:
+        """Yield the task's calls, and take in which labels they have."""
+        for call in calls_of(self.session, self._task, self.progress, unanswered=True):
+            self._labels.add(call)
+            yield call
+
+    @property
+    def task(self) -> Task:
+        """The task with the labels of all calls that were read, as datasets have them."""
+        return self._labels.task
 
     def _noted(self, calls: Iterable[Call], begun: AbstractSet[str]) -> Iterator[Call]:
         for call in calls:

@@ -4,12 +4,9 @@ What is asked is settled before anything is paid for, and a run that was stopped
 same items. docs/labelling.md says what is promised.
 """
 
-import asyncio
-import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from math import isfinite
@@ -18,39 +15,30 @@ import click
 import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS
-from stepdown.cli.again import ALONE, INPUTS, TO_WRITE
-from stepdown.cli.batches import LEFT_RUNNING, batcher_of
+from stepdown.cli.again import ALONE
 from stepdown.cli.choosing import Chooser
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner, shown
-from stepdown.cli.questions import Plan, Wanted, plan_of, question_of, text_of
+from stepdown.cli.questions import Plan, Wanted, plan_of
 from stepdown.cli.rounds import ask_in_rounds
-from stepdown.cli.seconds import add_seconds, compared, reserve
+from stepdown.cli.seconds import add_seconds, compared
+from stepdown.cli.sitting import BY_HAND, Seat, sit
 from stepdown.cli.teachers import Teacher, teacher_of
 from stepdown.cli.telling import Estimate, Paid, estimate_lines
-from stepdown.core import display
-from stepdown.core.calls import Answer, Request, Usage
+from stepdown.core.calls import Usage
 from stepdown.core.fingerprint import fingerprint
-from stepdown.core.labels import Kept, LabelRun, Outcome, Parsed, Spend, Step
-from stepdown.core.ports import Engine, Progress
+from stepdown.core.labels import LabelRun, Spend
 from stepdown.core.tasks import Task
-from stepdown.errors import ConfigError, InputError, Refusal, UsageError
-from stepdown.label.asking import Asker, AskTerms, Judge, Sitting
-from stepdown.label.batching import Batcher
-from stepdown.label.outcomes import judge_of
-from stepdown.render import DETAIL, progress_bar, say
+from stepdown.errors import ConfigError, Refusal, UsageError
+from stepdown.label.asking import AskTerms, Sitting
+from stepdown.render import progress_bar, say
 from stepdown.store.ledger import Ledger, read_labels
-from stepdown.wire.openai import parse_answer
-from stepdown.wire.synthetic_prompt import inputs_in
 
-__all__ = ["BY_HAND", "ask_teacher", "interruptible"]
+__all__ = ["BY_HAND", "ask_teacher"]
 
-BY_HAND = "It was stopped by hand; what is paid for is kept."
-_WAITING = "Waiting for the answers that are under way; Ctrl-C again leaves them."
 _BYTES_A_TOKEN = 4
 _SUSPICIOUS_ONLY = 1e-300
 _DAY_S = 86_400.0
-_FULL = "The disk is full; what is paid for is kept: make room and type the same command again."
 _UNKNOWN_PRICE = (
     "Nobody knows what {model} charges, so {why}; set usd_per_million_input and "
     "usd_per_million_output under [teacher] in stepdown.toml."
@@ -79,40 +67,58 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
         estimate = _estimate(task, teacher, plan, cap, wanted)
         if wanted.dry_run:
             return estimate, None
-        if plan.asked:
-            _confirm(session, task, teacher, estimate, wanted)
-        elif not plan.had and not plan.held and not plan.raw:
-            raise Refusal(
-                f"{teacher.model} has answered all calls of {task.name} in the log; -n asks for as "
-                "many of them again, and `stepdown serve` collects new ones."
-            )
+        _agreed(session, (task, teacher, plan), estimate, wanted)
         run = run or ledger.begin(task.id, teacher.model, terms)
         spends = [ledger.spend(run.id), *_spent_beside(session, task, ledger, wanted)]
         asking = _ask_terms(teacher, wanted, cap, spends, estimate.at_most)
         asking = msgspec.structs.replace(asking, clean=partial(shown, session))
-        with progress_bar() as chooser.progress:
-            sitting = ask_in_rounds(
-                plan,
-                asking,
-                chooser.round if not wanted.batch else lambda: len(plan.asked),
-                partial(_plan, chooser, (task, teacher, terms), ledger, wanted, plan.target),
-                partial(
-                    _sit,
-                    session.engine,
-                    (task, teacher, run),
-                    ledger,
-                    chooser.progress,
-                    wanted.batch,
-                ),
-            )
-        spend, labels = ledger.spend(run.id), ledger.done(run.id)
+        sitting = _in_rounds(chooser, (teacher, run, ledger), plan, asking, wanted)
+        paid = Paid(task.name, teacher.model, run.id, ledger.done(run.id), sitting)
+        paid = msgspec.structs.replace(
+            paid, spend=ledger.spend(run.id), held=plan.held, gone=plan.gone, fewer=plan.fewer
+        )
     finally:
         ledger.close()
     both = compared(task, read_labels(session.workspace.labels, task.id), teacher.model)
-    paid = Paid(task.name, teacher.model, run.id, labels, sitting, spend, plan.held, plan.gone)
-    return estimate, msgspec.structs.replace(
-        paid, fewer=plan.fewer, twice=both, left=len(plan.asked) - sitting.outcomes.total()
-    )
+    left = len(plan.asked) - sitting.outcomes.total()
+    return estimate, msgspec.structs.replace(paid, twice=both, left=left)
+
+
+def _agreed(
+    session: Session, at: tuple[Task, Teacher, Plan], estimate: Estimate, wanted: Wanted
+) -> None:
+    """Go on only where there is something to ask or to read, and the user wants to pay for it."""
+    task, teacher, plan = at
+    if plan.asked:
+        _confirm(session, task, teacher, estimate, wanted)
+    elif not plan.had and not plan.held and not plan.raw:
+        raise Refusal(
+            f"{teacher.model} has answered all calls of {task.name} in the log; -n asks for as "
+            "many of them again, and `stepdown serve` collects new ones."
+        )
+
+
+def _in_rounds(
+    chooser: Chooser,
+    at: tuple[Teacher, LabelRun, Ledger],
+    plan: Plan,
+    asking: AskTerms,
+    wanted: Wanted,
+) -> Sitting:
+    """Ask what was announced, and choose anew between rounds; what is in batches is one round."""
+    teacher, run, ledger = at
+    task = chooser.task
+    with progress_bar() as chooser.progress:
+        seat = Seat(
+            chooser.session.engine, task, teacher, run, ledger, chooser.progress, wanted.batch
+        )
+        return ask_in_rounds(
+            plan,
+            asking,
+            chooser.round if not wanted.batch else lambda: len(plan.asked),
+            lambda: _plan(chooser, (task, teacher, dict(run.terms)), ledger, wanted, plan.target),
+            partial(sit, seat),
+        )
 
 
 def _plan(
@@ -235,88 +241,3 @@ def _ask_terms(
         own.answer_seconds,
         wanted.hold,
     )
-
-
-def _sit(
-    engine: Engine,
-    at: tuple[Task, Teacher, LabelRun],
-    ledger: Ledger,
-    progress: Progress,
-    batch: bool,
-    plan: Plan,
-    terms: AskTerms,
-) -> Sitting:
-    """Reserve what is new, read what was stored, and ask."""
-    task, teacher, run = at
-    worth = judge_of(task)
-    writes = run.terms.get(INPUTS, "").startswith(TO_WRITE)
-
-    def judge(text: str, answer: Answer) -> Outcome:
-        if writes:
-            return "answered" if inputs_in(answer) else "unreadable"
-        return worth(text, answer).outcome
-
-    def tell(sitting: Sitting) -> None:
-        spent = display.money(sitting.spent / ATTODOLLARS)
-        done = plan.had + sitting.outcomes.total()
-        total = plan.had + len(plan.asked) + plan.later
-        progress(f"asking {teacher.model}{DETAIL}{spent}", done, total)
-
-    async def ask() -> Sitting:
-        loop = asyncio.get_running_loop()
-
-        def commit(steps: Sequence[Step]) -> None:
-            ledger.commit(run.id, steps)
-            if ledger.cramped:
-                loop.call_soon_threadsafe(asker.stop, _FULL)
-
-        questions = (question_of(task, teacher, *one) for one in plan.asked)
-        if batch:
-            asker = batcher_of((task, teacher, ledger), commit, terms, judge, tell, progress)
-            async with interruptible(asker, LEFT_RUNNING), teacher.batches() as batches:
-                return await asker.ask(questions, batches)
-        asker = Asker(commit, terms, teacher.price, judge, tell)
-        async with interruptible(asker, _WAITING), engine.asking(teacher.connect) as complete:
-            return await asker.ask(questions, complete)
-
-    reserve(ledger, run, plan)
-    ledger.commit(run.id, [_parsed(task, judge, *one) for one in plan.raw])
-    try:
-        return asyncio.run(ask())
-    except asyncio.CancelledError:
-        raise click.Abort from None
-
-
-def _parsed(task: Task, judge: Judge, one: Kept, request: Request) -> Parsed:
-    key = one.reserved.key
-    try:
-        answer = one.answer if one.raw is None else parse_answer(one.raw)[0]
-    except InputError:  # what could not be cleaned was kept without its content
-        answer = None
-    if answer is None:
-        return Parsed(key, "unreadable", Answer())
-    return Parsed(key, judge(text_of(task, request), answer), answer)
-
-
-@asynccontextmanager
-async def interruptible(asker: Asker | Batcher, told: str) -> AsyncGenerator[None]:
-    """Let the first Ctrl-C wait for what is under way; the second one leaves it."""
-    loop, own = asyncio.get_running_loop(), asyncio.current_task()
-    pressed = False
-
-    def interrupted() -> None:
-        nonlocal pressed
-        if pressed and own is not None:
-            own.cancel()
-        pressed = True
-        asker.stop(BY_HAND)
-        say(told)
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for which in signals:
-        loop.add_signal_handler(which, interrupted)
-    try:
-        yield
-    finally:
-        for which in signals:
-            loop.remove_signal_handler(which)

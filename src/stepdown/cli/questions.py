@@ -157,7 +157,7 @@ def _again(
     unread = {one.reserved.key for one in kept if one.raw is not None}
     items = ledger.items(wanted.again.run)
     of = task, teacher.model
-    picks = again_picks(chooser.session, of, wanted.again, items, chooser.progress)
+    picks = again_picks(chooser.session, of, wanted.again, items, chooser.calls())
     plan = Plan(0)
     for pick in picks:
         _, before = ledger.found(_reserved(teacher, pick))

@@ -11,7 +11,7 @@ from stepdown.cli.stores import captured_calls, is_own, store_at
 from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.ports import CallStore, Line, LogFormat, Progress
-from stepdown.core.tasks import TaskIndex
+from stepdown.core.tasks import Task, TaskIndex
 from stepdown.errors import LogError
 from stepdown.logs import read_calls, read_lines_of
 from stepdown.logs.plain import Plain
@@ -20,7 +20,7 @@ from stepdown.logs.screening import Screened
 from stepdown.logs.shards import shards_of
 from stepdown.workspace.columns import read_columns
 
-__all__ = ["all_calls", "calls_of_tasks", "count_calls"]
+__all__ = ["all_calls", "calls_of", "calls_of_tasks", "count_calls"]
 
 
 def count_calls(
@@ -122,6 +122,17 @@ def all_calls(
     """
     yield from _logged(session, sources, [], progress, forgotten, unanswered)
     yield from _captured(session, sources)
+
+
+def calls_of(
+    session: Session, task: Task, progress: Progress, *, unanswered: bool = False
+) -> Iterator[Call]:
+    """Yield the calls of a task; see `all_calls`."""
+    index = TaskIndex(session.workspace.tasks())
+    for call in all_calls(session, task.sources, progress, unanswered=unanswered):
+        found = index.recognise(call.request, call.task)
+        if found is not None and found[0].id == task.id:
+            yield call
 
 
 def _captured(session: Session, sources: Sequence[str]) -> Iterator[Call]:

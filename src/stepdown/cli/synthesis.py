@@ -12,14 +12,14 @@ import msgspec
 from rich.table import Table
 
 from stepdown.cli.options import Session
-from stepdown.cli.sources import all_calls
+from stepdown.cli.sources import calls_of
 from stepdown.core.calls import TEACHERS, Answer, Call, Request
 from stepdown.core.datasets import Example
 from stepdown.core.fingerprint import uniform
 from stepdown.core.labels import MADE_OF, Label, Pick
 from stepdown.core.ports import Progress
 from stepdown.core.records import read_answer
-from stepdown.core.tasks import Task, TaskIndex
+from stepdown.core.tasks import Task
 from stepdown.errors import Refusal
 from stepdown.label.synthetic import SCENARIOS, Order, Sifted, orders, sifted
 from stepdown.render import table
@@ -49,15 +49,11 @@ def sample_of(session: Session, task: Task, progress: Progress) -> Sample:
     Raises:
         Refusal: what is different in each call is not in its last message.
     """
-    index = TaskIndex(session.workspace.tasks())
-
-    def own() -> Iterator[tuple[float, str, Call]]:
-        for call in all_calls(session, task.sources, progress):
-            found = index.recognise(call.request, call.task)
-            if found is not None and found[0].id == task.id:
-                yield uniform(f"synthetic {call.id}"), call.id, call
-
-    calls = [call for *_, call in heapq.nsmallest(_SAMPLE, own(), key=lambda one: one[:2])]
+    own = (
+        (uniform(f"synthetic {call.id}"), call.id, call)
+        for call in calls_of(session, task, progress)
+    )
+    calls = [call for *_, call in heapq.nsmallest(_SAMPLE, own, key=lambda one: one[:2])]
     hole = hole_of(task, [call.request for call in calls])
     if hole is None:
         raise Refusal(

@@ -68,7 +68,7 @@ class Paid(msgspec.Struct, frozen=True):
     run: str
     labels: int
     sitting: Sitting
-    spend: Spend
+    spend: Spend = Spend()
     held: int = 0
     gone: int = 0
     fewer: bool = False

@@ -27,7 +27,7 @@ __all__ = [
     "TRIES",
     "AskTerms",
     "Asker",
-    "Judge",
+    "OutcomeOf",
     "Question",
     "Sitting",
     "TokenPrice",
@@ -46,8 +46,8 @@ _DAY_S = 86_400.0
 TokenPrice = Callable[[Usage, float], int | None]
 """price(usage, time) → attodollars; None where nobody knows."""
 
-Judge = Callable[[str, Answer], Outcome]
-"""judge(input text, answer) → what the answer is worth; it raises nothing."""
+OutcomeOf = Callable[[str, Answer], Outcome]
+"""outcome_of(input text, answer) → what became of it; it raises nothing."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -101,7 +101,7 @@ class Asker:
         commit: Callable[[Sequence[Step]], None],
         terms: AskTerms,
         price: TokenPrice,
-        judge: Judge,
+        judge: OutcomeOf,
         told: Callable[[Sitting], None],
     ) -> None:
         self._terms = terms
@@ -213,7 +213,7 @@ class Asker:
         return found.again and not held and not self.sitting.stopped
 
     def _kept(self, steps: Sequence[Step]) -> None:
-        """Judge the answers that are on disk now."""
+        """OutcomeOf the answers that are on disk now."""
         self.sitting.spent = self._cap.spent - self._cap.under_way
         for step in steps:
             if isinstance(step, Stored):

@@ -21,7 +21,7 @@ from stepdown.label.asking import (
     LONGEST_WAIT_S,
     TRIES,
     AskTerms,
-    Judge,
+    OutcomeOf,
     Question,
     Sitting,
     TokenPrice,
@@ -69,7 +69,7 @@ class Batcher:
         books: Books,
         terms: AskTerms,
         price: TokenPrice,
-        judge: Judge,
+        judge: OutcomeOf,
         told: Callable[[Sitting], None],
         progress: Progress,
     ) -> None:

@@ -23,6 +23,7 @@ from stepdown.label.similarity import normalised
 __all__ = [
     "Judge",
     "RecordJudge",
+    "Widening",
     "Worth",
     "judge_of",
     "record_judge_of",
@@ -145,34 +146,50 @@ def _answers_are_closed(task: Task) -> bool:
 
 
 def widened(task: Task, calls: Iterable[Call]) -> Task:
-    """Return the task with the labels that at least two of its logged answers have.
+    """Return the task with the labels that at least two of its logged answers have."""
+    labels = Widening(task)
+    for call in calls:
+        labels.add(call)
+    return labels.task
+
+
+class Widening:
+    """The labels of a task, counted as its calls go by.
 
     The audit looks at a sample: a rare label need not be in it.
     """
-    closed = _closed_sets(task)
-    found: Counter[tuple[str, str]] = Counter()
-    spelt: dict[tuple[str, str], Any] = {}
-    for call in calls:
-        record = read_answer(call.answer, task.anatomy.shape) if call.tier in TEACHERS else None
-        for path in closed if record else ():
-            for value in _values((record or {}).get(path)):
-                found[path, _key(value)] += 1
-                spelt.setdefault((path, _key(value)), value)
-    more: dict[str, list[Any]] = {}
-    for (path, key), count in found.most_common():
-        if count > 1 and key not in closed[path]:
-            more.setdefault(path, []).append(spelt[path, key])
-    fields = tuple(
-        msgspec.structs.replace(
-            field, values=(*field.values, *new), distinct=field.distinct + len(new)
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._closed = _closed_sets(task)
+        self._found: Counter[tuple[str, str]] = Counter()
+        self._spelt: dict[tuple[str, str], Any] = {}
+
+    def add(self, call: Call) -> None:
+        """Count the labels of a teacher's logged answer."""
+        if not self._closed or call.tier not in TEACHERS:
+            return
+        record = read_answer(call.answer, self._task.anatomy.shape) or {}
+        for path in self._closed:
+            for value in _values(record.get(path)):
+                self._found[path, _key(value)] += 1
+                self._spelt.setdefault((path, _key(value)), value)
+
+    @property
+    def task(self) -> Task:
+        """The task with the labels that at least two of the answers have."""
+        more: dict[str, list[Any]] = {}
+        for (path, key), count in self._found.most_common():
+            if count > 1 and key not in self._closed[path]:
+                more.setdefault(path, []).append(self._spelt[path, key])
+        replace = msgspec.structs.replace
+        fields = tuple(
+            replace(field, values=(*field.values, *new), distinct=field.distinct + len(new))
+            if (new := more.get(field.path))
+            else field
+            for field in self._task.anatomy.fields
         )
-        if (new := more.get(field.path))
-        else field
-        for field in task.anatomy.fields
-    )
-    return msgspec.structs.replace(
-        task, anatomy=msgspec.structs.replace(task.anatomy, fields=fields)
-    )
+        return replace(self._task, anatomy=replace(self._task.anatomy, fields=fields))
 
 
 def _closed_sets(task: Task) -> dict[str, dict[str, Any]]:
