@@ -82,6 +82,12 @@ def test_what_can_not_be_read_is_asked_again(space, task, monkeypatch, capsys):
     assert gold[rows[0].id].record == {"": "a new one"}
 
 
+def test_a_mistyped_field_is_asked_again(space, task, monkeypatch, capsys):
+    assert review(space, task, "/totl = 1\nq\n", monkeypatch, "-n", "3") == 0
+    assert "/totl is no field of this task" in capsys.readouterr().err
+    assert read_gold(folder(space, task) / "gold.jsonl") == {}
+
+
 def test_corrections_teach_and_stay_out_of_what_is_held_out(space, task, monkeypatch, capsys):
     rows = doubt(space, task)
     assert review(space, task, "1\n2\nn\nq\n", monkeypatch) == 0
@@ -132,6 +138,16 @@ def test_doubts_that_cannot_be_read_are_one_sentence(space, task, capsys):
     os.utime(doubts, (2**32, 2**32))
     assert call("label", task.name, "--review", "--workspace", space) == 2
     assert f"stepdown train {task.name}" in capsys.readouterr().err
+
+
+def test_without_a_dataset_there_is_no_page(space, task, tmp_path, capsys):
+    for path in folder(space, task).glob("dataset-*.jsonl"):
+        path.unlink()
+    page = tmp_path / "doubts.html"
+    for options in ((), ("--html", page)):
+        assert call("label", task.name, "--review", *options, "--workspace", space) == 1
+        assert "has no dataset yet" in capsys.readouterr().err
+    assert not page.exists()
 
 
 def test_hostile_text_reaches_no_terminal(space, task, monkeypatch, capsys):

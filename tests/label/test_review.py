@@ -27,6 +27,7 @@ BILL = task(
     Field("/total", "derived", aligned=1.0, required=False),
 )
 CALLS = task("tool", Field("/tool", "choice", values=("go",), distinct=1), tools=(Tool("go"),))
+ASKED_LABEL = Question("i", "x", {"": "a"})
 ASKED = Question("i", "Total 7", {"/kind": "bill", "/total": 7})
 
 
@@ -65,12 +66,45 @@ def test_a_reply_is_a_key_a_number_json_or_a_field(of, question, typed, verdict,
 @pytest.mark.parametrize(
     ("of", "typed"),
     [(LABELS, "0"), (LABELS, "4"), (LABELS, "yes"), (LABELS, "[1]"), (LABELS, ""), (BILL, "{"),
-     (BILL, '{"total": 7}'), (CALLS, '"go"'), (CALLS, '{"name": "stop"}')],
+     (BILL, '{"total": 7}'), (BILL, "/totl = 1"), (BILL, '{"kind": "note", "totl": 1}'),
+     (BILL, '/ = 1'), (BILL, "/kind/of = 1"), (CALLS, "/go/too = 1"),
+     (CALLS, '"go"'), (CALLS, '{"name": "stop"}')],
 )  # fmt: skip
 def test_what_can_not_be_read_is_no_gold(of, typed):
     reading = read_reply(of, ASKED, typed)
     assert reading.gold is None
     assert reading.fault
+
+
+def test_a_field_that_the_task_has_not_is_told_with_those_it_has():
+    said = "/totl is no field of this task; its fields are /kind, /total."
+    assert read_reply(BILL, ASKED, "/totl = 1").fault == said
+    assert "typed in quotes" in read_reply(LABELS, ASKED_LABEL, "/x = 1").fault
+
+
+def test_fields_of_a_tool_and_of_one_answer_can_be_set():
+    schema = {"type": "object", "properties": {"to": {"type": "string"}}}
+    tool = task(
+        "tool",
+        Field("/tool", "choice", values=("go",), distinct=1),
+        tools=(Tool("go", "", schema),),
+    )
+    asked = Question("i", "x", {"/tool": "go", "/go/by": "bus"})
+    for typed, record in (
+        ('/go/to = "Oslo"', {"/tool": "go", "/go/by": "bus", "/go/to": "Oslo"}),
+        ('/go/by = "car"', {"/tool": "go", "/go/by": "car"}),
+    ):
+        assert read_reply(tool, asked, typed).gold.record == record
+
+
+def test_an_object_set_to_null_has_no_fields_left():
+    of = task(
+        "json", Field("/to", "derived", required=False), Field("/to/city", "copy", required=False)
+    )
+    asked = Question("i", "x", {"/to/city": "Oslo"})
+    assert read_reply(of, asked, "/to = null").gold.record == {"/to": None}
+    back = Question("i", "x", {"/to": None})
+    assert read_reply(of, back, '/to = {"city": "Rome"}').gold.record == {"/to/city": "Rome"}
 
 
 def test_a_label_that_no_answer_had_is_kept_and_said():

@@ -76,6 +76,8 @@ def review(session: Session, task: Task, count: int | None, html: Path | None) -
     gold = read_gold(path)
     found = [] if count else doubted(session, task, gold)
     if html is not None:
+        # Without a dataset nothing can be doubted, which "0 doubted rows" would hide.
+        steps.current_dataset(session.workspace, task)
         page = review_page(found, task.name, made_at=steps.now(), version=__version__)
         publish_file(html, page.encode())
         if session.json:

@@ -5,11 +5,18 @@ from typing import Any, cast
 
 import msgspec
 
-from stepdown.core.calls import Answer, ToolCall
+from stepdown.core.calls import Answer, Tool, ToolCall
 from stepdown.core.datasets import Dataset, Example
 from stepdown.core.fingerprint import canonical_json, uniform
 from stepdown.core.gold import Gold, Question
-from stepdown.core.records import read_answer, read_json, same_record
+from stepdown.core.records import (
+    escape,
+    flatten,
+    read_answer,
+    read_json,
+    same_record,
+    unflatten,
+)
 from stepdown.core.tasks import Task, input_text
 from stepdown.label.outcomes import record_judge_of
 
@@ -17,6 +24,9 @@ __all__ = ["Reading", "choices", "random_questions", "read_reply"]
 
 _TEST_FIRST = 200
 """So many test rows tell the teacher's errors from the student's to within a few points."""
+
+
+_NAMED = 20
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -119,14 +129,55 @@ def _typed_record(task: Task, question: Question, word: str) -> dict[str, Any]:
         return {**_kept_beside(task, question, path), path: values[int(word) - 1]}
     if word.startswith("/") and "=" in word:
         name, _, value = word.partition("=")
-        return {**question.said, name.strip(): _json(value)}
+        return _with_field(task, question, name.strip(), _json(value))
     value = _json(word)
     if task.anatomy.shape == "text" and not isinstance(value, str):
         raise ValueError("An answer in text is typed in quotes.")
     record = read_answer(_whole(task, value), task.anatomy.shape)
     if record is None:
         raise ValueError(f"It is not of the shape of this task's answers ({task.anatomy.shape}).")
+    # Where a schema is declared it says what fits.
+    if task.anatomy.shape == "json" and task.output_format_json == "null":
+        known = _fields(task, question)
+        for path in record:
+            if not any(_within(path, one) or _within(one, path) for one in known):
+                raise ValueError(_no_field(path, known))
     return record
+
+
+def _with_field(task: Task, question: Question, path: str, value: Any) -> dict[str, Any]:
+    """Return the teacher's answer with one of the task's fields set to another value."""
+    known = _fields(task, question)
+    if path not in known:
+        raise ValueError(_no_field(path, known))
+    # An object that is set to null has no fields of its own any more, and the other way round.
+    kept = {k: v for k, v in question.said.items() if not (_within(k, path) or _within(path, k))}
+    order = {name: None for name in question.said if name in kept or name == path}
+    return flatten(unflatten({**order, **kept, path: value}))
+
+
+def _fields(task: Task, question: Question) -> list[str]:
+    """Return the paths of the task's fields: those measured, of this answer, and of its tools."""
+    tools = msgspec.json.decode(task.tools_json, type=list[Tool])
+    declared = [
+        f"/{escape(tool.name)}/{escape(name)}"
+        for tool in tools
+        if isinstance(arguments := tool.parameters.get("properties"), dict)
+        for name in cast("dict[str, Any]", arguments)
+    ]
+    measured = [field.path for field in task.anatomy.fields]
+    return list(dict.fromkeys((*measured, *question.said, *declared)))
+
+
+def _within(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}/")
+
+
+def _no_field(path: str, known: Sequence[str]) -> str:
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    named = ", ".join(name for name in known[:_NAMED] if name)
+    its = f"; its fields are {named}{more}" if named else ": it is one text, typed in quotes"
+    return f"{path[:60]} is no field of this task{its}."
 
 
 def _kept_beside(task: Task, question: Question, path: str) -> dict[str, Any]:
