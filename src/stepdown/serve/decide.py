@@ -113,12 +113,12 @@ def _gated(
     if prediction.confidence < live.threshold:
         why = f"Below the threshold of {live.threshold:.4f}."
         return _unsure("low_confidence", task, live, why, prediction)
-    if holds_placeholder(answer):
-        why = "The answer would tell what stands in place of what was taken out."
-        return _unsure("low_confidence", task, live, why, prediction)
     wrong = shapes.misfit(request, answer)
     if wrong is not None:
         return _upstream("escalated", "student_error", task, live, wrong, prediction)
+    if holds_placeholder(answer):
+        why = "The answer would tell what stands in place of what was taken out."
+        return _unsure("low_confidence", task, live, why, prediction)
     broken = answer_violation(live.contract, request, answer)
     if broken is not None:
         return _upstream("escalated", broken[0], task, live, broken[1], prediction)
