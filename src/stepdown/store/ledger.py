@@ -92,8 +92,7 @@ _BY_SEQ, _BY_RUN = "SELECT seq, ", "SELECT run, "
 _OF_A_RUN = """ FROM items AS asked
     WHERE run = ? AND seq > ? AND state <> 'parsed' ORDER BY seq LIMIT 500"""
 _OF_A_KEY = " FROM (SELECT ? AS key) AS asked LEFT JOIN items ON items.key = asked.key"
-_KEPT = _BY_SEQ + _COLUMNS + _OF_A_RUN
-_FOUND = _BY_RUN + _COLUMNS + _OF_A_KEY
+_KEPT, _FOUND = _BY_SEQ + _COLUMNS + _OF_A_RUN, _BY_RUN + _COLUMNS + _OF_A_KEY
 _ITEMS = "SELECT item FROM items WHERE run = ?"
 _DONE = "SELECT count(*) FROM items WHERE run = ? AND state IN ('stored', 'parsed')"
 _SPENT = """SELECT sends.state, sends.cost, bound, items.cost FROM sends LEFT JOIN items USING (key)
