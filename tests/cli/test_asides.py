@@ -122,6 +122,33 @@ def test_one_cap_holds_for_all_runs_of_a_command(desk, teacher):
     assert 5 < len(teacher.bill) - asked < 40
 
 
+def test_a_run_beside_that_meets_the_cap_keeps_what_is_paid_for(desk, teacher):
+    desk("-n", "10", "--max-usd", "5")
+    most = max(cost for _, cost in teacher.bill)
+    # What a question may cost at most stays free under the cap; beside it there is room for 30.
+    cap = (teacher.billed + 4096 * WRITTEN + 20 * most) / ATTODOLLARS
+    told = desk("-n", "20", "--also-teacher", "other", "--max-usd", repr(cap))
+    (beside,) = told["asked_again"]
+    assert (desk.status, told["calls"], told["labels"]) == (0, 10, 20)
+    assert 0 < beside["calls"] < 20
+    assert (beside["stopped"], beside["left"]) == ("the cap is reached", 20 - beside["calls"])
+    assert told["dataset"]
+    assert "stepdown train" in desk.said
+    total = told["total"]
+    assert total["calls"] == len(teacher.bill) - 10
+    assert total["spend"]["attodollars"] == teacher.billed
+    assert total["spend"]["at_most_usd"] <= cap
+    assert "All 2 runs of this command" in desk.said
+
+
+def test_a_run_beside_that_ends_otherwise_tells_what_is_paid_for(desk, teacher):
+    teacher.after = lambda calls: teacher.script.update({"*": ["401"] * 9} if calls == 20 else {})
+    told = desk("-n", "20", "--also-teacher", "other", "--max-usd", "5")
+    assert (desk.status, told["dataset"]) == (1, None)
+    assert "does not know the key" in told["why"]
+    assert told["total"]["spend"]["attodollars"] == teacher.billed > 0
+
+
 def test_what_it_would_cost_is_said(desk, teacher):
     desk("--dry-run", "-n", "50", "--also-teacher", "other")
     assert "--repeats 1 would, with about 100 questions more: $" in desk.said

@@ -179,6 +179,27 @@ def test_l2_odd_usage_is_unknown_and_no_way_around_the_cap(desk, teacher, usage)
     assert told["left"] == 300 - len(teacher.bill)
 
 
+@pytest.mark.parametrize(("fault", "why"), [("400", "refused request"), ("refusal", "refused")])
+def test_a_sitting_that_brings_no_label_says_why(desk, teacher, fault, why):
+    teacher.script = {"*": [fault] * 3}
+    told = desk("--max-usd", "5", "-n", "12")
+    assert (desk.status, told["labels"]) == (1, 0)
+    assert f"12 {why}" in told["stopped"]
+    assert "Next: stepdown label" in desk.said
+    assert told["answers"] == (12 if fault == "refusal" else 0)
+
+
+def test_too_few_labels_for_a_dataset_is_a_no(tmp_path, teacher, capsys):
+    log = write(tmp_path / "log.jsonl", easy(40))
+    assert call("audit", log, "--workspace", tmp_path / "ws") == 0
+    task = json.loads(next(tmp_path.glob("ws/tasks/*/task.json")).read_text())
+    write(log, easy(9))
+    desk = Desk(tmp_path / "ws", task, write_config(tmp_path, teacher), capsys)
+    told = desk("--max-usd", "5", "-n", "5")
+    assert (desk.status, told["labels"], told["dataset"]) == (1, 5, None)
+    assert "collect 424 more" in told["why"]
+
+
 def test_without_a_price_no_cap_can_be_kept(desk, teacher, tmp_path):
     write_config(tmp_path, teacher, more="")
     assert "Nobody knows what big charges" in desk("--max-usd", "1", "-n", "5")["error"]["message"]

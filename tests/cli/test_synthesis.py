@@ -7,6 +7,7 @@ import pytest
 from tests.cli.story import FILLER, TOPICS, call, easy, write
 from tests.cli.teaching import FakeTeacher, topic_of, write_config
 
+from stepdown.audit.prices import ATTODOLLARS
 from stepdown.label import load_dataset
 from stepdown.store.ledger import read_labels, read_spend
 
@@ -92,8 +93,10 @@ def test_written_inputs_are_labelled_and_only_train(desk, teacher):
     assert sum(one.get("duplicate", 0) for one in counts) >= 3
     ledger = desk.folder / "labels.db"
     assert read_spend(ledger, desk.task).known == teacher.billed
-    paid = [told, *told["asked_again"]]
+    paid = [told, told["writing"]]
     assert sum(one["spend"]["attodollars"] for one in paid) == teacher.billed
+    assert told["total"]["spend"]["attodollars"] == teacher.billed
+    assert (told["total"]["calls"], "asked_again" in told) == (len(teacher.bill), False)
     labels = [one for one in read_labels(ledger, desk.task) if one.why == "synthetic"]
     assert len(labels) == told["labels"] == len({one.item for one in labels})
 
@@ -108,8 +111,10 @@ def test_the_same_command_again_pays_nothing_and_makes_the_same(desk, teacher):
 
 
 def test_one_cap_holds_for_writing_and_labelling(desk, teacher):
-    desk("--yes", cap=0.045)
-    assert desk.status == 1
+    told = desk("--yes", cap=0.045)
+    assert (desk.status, "stepdown train" in desk.said) == (0, True)
+    assert told["dataset"]
+    assert told["total"]["spend"]["attodollars"] == teacher.billed
     assert 0 < teacher.billed <= 0.045 * 10**18
     before = teacher.questions
     desk("--yes")
@@ -124,10 +129,19 @@ def test_a_dry_run_writes_nothing(desk, teacher):
     assert "60 inputs would be written" in desk.said
 
 
+def test_a_dry_run_estimates_the_run_that_would_follow(desk, teacher):
+    told = desk("--dry-run", cap=5)
+    assert told["items"] == 66
+    desk("--yes", cap=5)
+    assert 0.5 < len(teacher.bill) / told["items"] < 1.1
+    # The log's answers are longer than this teacher's.
+    assert teacher.billed / ATTODOLLARS < told["expected_usd"] < told["at_most_usd"] <= 5
+
+
 def test_calls_of_the_log_are_asked_too_where_some_are_wanted(desk, teacher):
     told = desk("--yes", "-n", 20)
     assert told["labels"] == 20
-    assert next(one["labels"] for one in told["asked_again"]) == 7
+    assert (told["writing"]["labels"], told["synthetic"]["calls"] > 30) == (7, True)
 
 
 def test_a_task_whose_last_message_never_changes_has_nothing_to_write(tmp_path, teacher, capsys):

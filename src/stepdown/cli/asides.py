@@ -1,16 +1,16 @@
 """What `stepdown label --teacher` asks beside its main questions: repeats, and other teachers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
-import click
 import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.cli import steps
 from stepdown.cli.again import ALONE, REPEATED, TO_WRITE, WRITTEN, Again
 from stepdown.cli.ceilings import refuse_too_tight
-from stepdown.cli.labelling import BY_HAND, ask_teacher
+from stepdown.cli.labelling import ask_teacher
 from stepdown.cli.options import Session
 from stepdown.cli.questions import Wanted
 from stepdown.cli.synthesis import sample_of, synthetic_table, to_write, written
@@ -18,21 +18,26 @@ from stepdown.cli.telling import Estimate, Paid, estimate_lines, paid_lines, pai
 from stepdown.core import display
 from stepdown.core.summaries import ceiling_text
 from stepdown.core.tasks import Task
-from stepdown.errors import Refusal
 from stepdown.render import progress_bar, say, show
 
 __all__ = [
     "REPEATS_HELP",
     "Asides",
+    "Counts",
     "asides_of",
     "ask_others",
     "ask_repeats",
     "ask_synthetic",
+    "halted",
+    "of_inputs",
     "say_asides",
 ]
 
 REPEATS_HELP = f"Ask {REPEATED} items until each has K more answers: does M agree with itself?"
 
+
+_AT_ONCE = 10
+"""How many inputs a question asks to write."""
 
 Counts = Mapping[Any, Mapping[str, int]]
 """What became of the inputs that were written, by their kind."""
@@ -80,7 +85,7 @@ def ask_repeats(session: Session, task: Task, wanted: Wanted, asides: Asides) ->
     if not asides.repeats:
         return []
     paid = _ask(session, task, asides.joined(wanted, 1))
-    if paid:
+    if paid and not halted(paid):
         with progress_bar() as progress:
             found = steps.measure_ceiling(session, task, progress)
         if found is not None:
@@ -91,24 +96,27 @@ def ask_repeats(session: Session, task: Task, wanted: Wanted, asides: Asides) ->
 
 def ask_synthetic(
     session: Session, task: Task, wanted: Wanted, asides: Asides
-) -> tuple[list[Paid], Counts]:
+) -> tuple[dict[str, Paid], Counts]:
     """Have inputs written, ask for labels of those of use, and count what became of each kind."""
     if not asides.inputs or wanted.dry_run:
-        return [], {}
+        return {}, {}
     with progress_bar() as progress:
         sample = sample_of(session, task, progress)
     places = [at for at, (_, again) in enumerate(asides.runs) if again.inputs]
-    paid: list[Paid] = []
+    paid: dict[str, Paid] = {}
     counts: Counts = {}
     picks = to_write(session, task, sample, asides.inputs)
     for at in places:
         name = asides.runs[at][1].inputs
         own = Again(inputs=name, picks=tuple(picks))
+        writes = name.startswith(TO_WRITE)
         if picks:
-            paid += _ask(
-                session, task, msgspec.structs.replace(asides.joined(wanted, at), again=own)
-            )
-        if name.startswith(TO_WRITE):
+            joined = msgspec.structs.replace(asides.joined(wanted, at), again=own)
+            for one in _ask(session, task, joined):
+                paid["writing" if writes else "synthetic"] = one
+        if halted(paid.values()):
+            break
+        if writes:
             found, picks = written(session, task, sample, asides.inputs)
             counts = found.counts
             if not session.json:
@@ -125,7 +133,15 @@ def ask_others(
         own = asides.joined(wanted, at)
         again = msgspec.structs.replace(own.again, run=run)
         found += _ask(session, task, msgspec.structs.replace(own, again=again))
+        if halted(found):
+            break
     return found
+
+
+def halted(runs: Iterable[Paid]) -> str:
+    """Say what ended one of the runs, other than the cap; "" where nothing did."""
+    ended = (one.sitting.stopped for one in runs if not one.sitting.capped)
+    return next(filter(None, ended), "")
 
 
 def _ask(session: Session, task: Task, wanted: Wanted) -> list[Paid]:
@@ -138,15 +154,32 @@ def _ask(session: Session, task: Task, wanted: Wanted) -> list[Paid]:
         show(paid_table(paid))
     for line in paid_lines(paid):
         say(line)
-    if paid.sitting.stopped == BY_HAND:
-        raise click.exceptions.Exit(130)
-    if paid.sitting.stopped:
-        why = paid.sitting.stopped.rstrip(".")
-        raise Refusal(f"Not all was asked ({why}); the same command goes on where this ended.")
     return [paid]
 
 
-def say_asides(asides: Asides, estimate: Estimate) -> None:
+def of_inputs(estimate: Estimate, inputs: int, max_usd: float | None) -> Estimate:
+    """Return what it takes to have inputs written and answered, a question each costing what one
+    of the estimate does."""
+    asked, each = inputs + -(-inputs // _AT_ONCE), estimate.items
+
+    def scaled(amount: int | None) -> int | None:
+        return None if amount is None or not each else amount * asked // each
+
+    cap = None if max_usd is None else int(Decimal(str(max_usd)) * ATTODOLLARS)
+    most, seconds = scaled(estimate.at_most), estimate.seconds
+    return Estimate(
+        0,
+        asked,
+        0,
+        scaled(estimate.input_tokens),
+        scaled(estimate.output_tokens),
+        scaled(estimate.expected),
+        most if cap is None or most is None else min(cap, most),
+        None if seconds is None or not each else seconds * asked / each,
+    )
+
+
+def say_asides(asides: Asides, estimate: Estimate, counted: bool) -> None:
     """Say what would be asked beside the main questions, and what it would cost."""
     if not asides.repeats:
         each = estimate.expected / estimate.items if estimate.expected and estimate.items else None
@@ -156,9 +189,10 @@ def say_asides(asides: Asides, estimate: Estimate) -> None:
             f"{REPEATED} questions more: {usd or 'an unknown price'}."
         )
     if asides.inputs:
+        more = ": about as many questions more" if counted else "; calls of the log, only with -n"
         say(
             f"{display.plural(asides.inputs, 'input')} would be written, ten a question, and those "
-            "of use asked about: about as many questions more."
+            f"of use asked about{more}."
         )
     for name in asides.others:
         say(f"{name} is asked the same {display.plural(estimate.items, 'question')}, at its price.")

@@ -1,20 +1,25 @@
 """`stepdown label`: a task's dataset, from logged answers and from paid ones."""
 
 import shlex
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from stepdown.cli import steps
 from stepdown.cli.asides import (
     REPEATS_HELP,
     Asides,
+    Counts,
     asides_of,
     ask_others,
     ask_repeats,
     ask_synthetic,
+    halted,
+    of_inputs,
     say_asides,
 )
 from stepdown.cli.ceilings import refuse_too_tight
@@ -27,9 +32,12 @@ from stepdown.cli.telling import (
     Paid,
     estimate_json,
     estimate_lines,
+    in_vain,
     paid_json,
     paid_lines,
     paid_table,
+    total_json,
+    total_lines,
 )
 from stepdown.core.datasets import Dataset
 from stepdown.core.tasks import Task
@@ -103,49 +111,63 @@ def label(
     _tell(session, found, dataset)
 
 
+class Paying(msgspec.Struct, frozen=True):
+    """The runs of a command: the main one, what was asked beside it, and what inputs took."""
+
+    main: Paid
+    again: list[Paid]
+    made: dict[str, Paid]
+    counts: Counts
+
+    @property
+    def runs(self) -> list[Paid]:
+        """All of them."""
+        return [self.main, *self.again, *self.made.values()]
+
+    def told(self) -> dict[str, Any]:
+        """What the runs say as JSON, each under its own name, and the bill of them all."""
+        found: dict[str, Any] = paid_json(self.main)
+        if self.again:
+            found["asked_again"] = [paid_json(one) for one in self.again]
+        found |= {name: paid_json(one) for name, one in self.made.items()}
+        if self.counts:
+            found["written"] = self.counts
+        return found | {"total": total_json(self.runs)}
+
+
 def _pay(session: Session, task: Task, wanted: Wanted, asides: Asides) -> None:
     refuse_too_tight(session, task, wanted.teacher)
-    before = ask_repeats(session, task, wanted, asides)
-    made, counts = ask_synthetic(session, task, wanted, asides)
-    wanted = asides.joined(wanted)
-    # Where the log is thin there may be nothing in it to ask.
-    alone = made and wanted.count is None
-    estimate, paid = (None, made.pop()) if alone else ask_teacher(session, task, wanted)
-    if paid is not None and not paid.sitting.stopped:
-        before += ask_others(session, task, wanted, asides, paid.run)
-    again = session.typed(_same(task, wanted, asides, paid))
-    if paid is None:
-        _tell_estimate(session, task, asides, estimate)
+    paying = _asked(session, task, wanted, asides)
+    again = session.typed(_same(task, wanted, asides, paying.runs if paying else []))
+    if paying is None:
         next_step(again)
         return
-    ended = paid.sitting.stopped and not paid.sitting.capped
-    dataset, why = (None, paid.sitting.stopped) if ended else _dataset(session, task)
+    runs = paying.runs
+    ended = halted(runs)
+    dataset, why = (None, ended) if ended else _dataset(session, task)
+    why = ended or next((vain for vain in map(in_vain, runs) if vain), why)
     if session.json:
-        beside: dict[str, Any] = {"written": counts} if counts else {}
-        beside |= (
-            {"asked_again": [paid_json(one) for one in (*before, *made)]} if before or made else {}
-        )
-        found = _split(task, dataset) if dataset else {"dataset": None}
-        print_json(paid_json(paid) | beside | found)
+        found = _split(task, dataset) if dataset else {"dataset": None, "why": why}
+        print_json(paying.told() | found)
     else:
-        show(paid_table(paid))
-    for line in paid_lines(paid):
+        show(paid_table(paying.main))
+    for line in (*paid_lines(paying.main), *total_lines(runs)):
         say(line)
-    if dataset is not None and (paid.sitting.calls or not paid.sitting.capped):
+    some = any(one.sitting.calls for one in runs)
+    if dataset is not None and not why and (some or not paying.main.sitting.capped):
         _tell(session, task, dataset)
         return
     if why:
         say(why)
     next_step(again)
-    if paid.sitting.stopped:
-        raise click.exceptions.Exit(130 if why == BY_HAND else 1)
+    raise click.exceptions.Exit(130 if why == BY_HAND else 1)
 
 
-def _same(task: Task, wanted: Wanted, asides: Asides, paid: Paid | None) -> str:
+def _same(task: Task, wanted: Wanted, asides: Asides, runs: Sequence[Paid]) -> str:
     """Return the command that goes on with what was asked for."""
-    capped = paid is not None and paid.sitting.capped
+    capped = any(one.sitting.capped for one in runs)
     # Under the cap that it has reached it would ask nothing.
-    cap = "" if paid and not capped else "X"
+    cap = "" if runs and not capped else "X"
     if wanted.max_usd is not None and not capped:
         cap = format(Decimal(repr(wanted.max_usd)), "f").removesuffix(".0")
     given = [
@@ -160,14 +182,44 @@ def _same(task: Task, wanted: Wanted, asides: Asides, paid: Paid | None) -> str:
     return " ".join(("stepdown label", task.name, *filter(None, given)))
 
 
-def _tell_estimate(session: Session, task: Task, asides: Asides, estimate: Estimate | None) -> None:
-    assert estimate is not None
-    teacher = asides.runs[0][0]
+def _asked(session: Session, task: Task, wanted: Wanted, asides: Asides) -> Paying | None:
+    """Ask what the command is to ask, its runs one after the other; None: it was a dry run."""
+    before = ask_repeats(session, task, wanted, asides)
+    if halted(before):
+        return Paying(before.pop(), before, {}, {})
+    made, counts = ask_synthetic(session, task, wanted, asides)
+    ended = bool(halted(made.values()))
+    # Where the log is thin there may be nothing in it to ask.
+    if made and (ended or wanted.count is None):
+        main = made.popitem()[1]
+    else:
+        estimate, found = ask_teacher(session, task, asides.joined(_bare(wanted, asides)))
+        if found is None:
+            _tell_estimate(session, task, asides, wanted, estimate)
+            return None
+        main = found
+    if not halted([main]):
+        before += ask_others(session, task, wanted, asides, main.run)
+    return Paying(main, before, made, counts)
+
+
+def _bare(wanted: Wanted, asides: Asides) -> Wanted:
+    """Return what is wanted, without its cap where only an estimate's price is used."""
+    alone = wanted.dry_run and asides.inputs and wanted.count is None
+    return msgspec.structs.replace(wanted, max_usd=None) if alone else wanted
+
+
+def _tell_estimate(
+    session: Session, task: Task, asides: Asides, wanted: Wanted, estimate: Estimate
+) -> None:
+    teacher, counted = asides.runs[0][0], wanted.count is not None
+    if asides.inputs and not counted:
+        estimate = of_inputs(estimate, asides.inputs, wanted.max_usd)
     if session.json:
         print_json(estimate_json(task.name, teacher, estimate))
     for line in estimate_lines(task.name, teacher, estimate):
         say(line)
-    say_asides(asides, estimate)
+    say_asides(asides, estimate, counted)
 
 
 def _dataset(session: Session, task: Task) -> tuple[Dataset | None, str]:

@@ -73,15 +73,16 @@ def ask_teacher(session: Session, task: Task, wanted: Wanted) -> tuple[Estimate,
         asking = _ask_terms(teacher, wanted, cap, spends, estimate.at_most)
         asking = msgspec.structs.replace(asking, clean=partial(shown, session))
         sitting = _in_rounds(chooser, (teacher, run, ledger), plan, asking, wanted)
-        paid = Paid(task.name, teacher.model, run.id, ledger.done(run.id), sitting)
+        paid = Paid(task.name, teacher.model, run.id, ledger.done(run.id, "answered"), sitting)
         paid = msgspec.structs.replace(
             paid, spend=ledger.spend(run.id), held=plan.held, gone=plan.gone, fewer=plan.fewer
         )
+        answers = ledger.done(run.id)
     finally:
         ledger.close()
     both = compared(task, read_labels(session.workspace.labels, task.id), teacher.model)
     left = len(plan.asked) - sitting.outcomes.total()
-    return estimate, msgspec.structs.replace(paid, twice=both, left=left)
+    return estimate, msgspec.structs.replace(paid, twice=both, left=left, answers=answers)
 
 
 def _agreed(

@@ -1,6 +1,6 @@
 """What is told of paid labelling: the estimate before, the table after, both as JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,9 +18,13 @@ __all__ = [
     "Paid",
     "estimate_json",
     "estimate_lines",
+    "in_vain",
     "paid_json",
     "paid_lines",
     "paid_table",
+    "together",
+    "total_json",
+    "total_lines",
 ]
 
 _OUTCOMES = {
@@ -45,7 +49,7 @@ class Estimate(msgspec.Struct, frozen=True):
     had: int
     items: int
     again: int
-    input_tokens: int
+    input_tokens: int | None
     output_tokens: int | None
     expected: int | None
     at_most: int | None
@@ -57,7 +61,7 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 class Paid(msgspec.Struct, frozen=True):
-    """What a sitting brought; `labels` and `spend` are the run's, in all its sittings.
+    """What a sitting brought; `labels`, `answers` and `spend` are the run's, in all its sittings.
 
     `held`, `gone` and `fewer` are as in `Plan`; `left` questions of it have no answer. `twice` says
     how many items have an answer to the second question too, and how many of these another one.
@@ -74,6 +78,7 @@ class Paid(msgspec.Struct, frozen=True):
     fewer: bool = False
     twice: tuple[int, int] = (0, 0)
     left: int = 0
+    answers: int = 0
 
 
 def _usd(amount: int | None) -> float | None:
@@ -152,6 +157,15 @@ def _left(paid: Paid) -> int:
     return max(paid.left, paid.sitting.left)
 
 
+def _answers(paid: Paid) -> int:
+    return max(paid.answers, paid.labels)
+
+
+def _worth(paid: Paid) -> str:
+    few = paid.labels < _answers(paid)
+    return f", {display.count(paid.labels)} of them labels," if few else ""
+
+
 def _known(spend: Spend) -> int | None:
     """Return what is known of the spend; where no answer has a price, that is not 0."""
     return None if 0 < spend.answers == spend.unpriced else spend.known
@@ -166,8 +180,8 @@ def paid_lines(paid: Paid) -> Iterator[str]:
     spend, calls = paid.spend, paid.sitting.calls
     most = "" if spend.at_most == spend.known else f", at most {_money(spend.at_most)}"
     yield (
-        f"{display.plural(paid.labels, 'answer')} so far for {_money(_known(spend))}{most}, in all "
-        "sittings of this run."
+        f"{display.plural(_answers(paid), 'answer')} so far{_worth(paid)} for "
+        f"{_money(_known(spend))}{most}, in all sittings of this run."
     )
     both, differ = paid.twice
     if both:
@@ -190,6 +204,49 @@ def paid_lines(paid: Paid) -> Iterator[str]:
         yield "There are no more calls in the log to ask; `stepdown serve` collects new ones."
 
 
+def in_vain(paid: Paid) -> str:
+    """Say why a sitting that asked all it had to was for nothing; "" where it was not."""
+    sitting = paid.sitting
+    if sitting.stopped or not (sitting.failures or sitting.outcomes):
+        return ""
+    if not sitting.outcomes:
+        return f"No question was answered: {_counted(sitting.failures)}."
+    if not paid.labels:
+        return f"No answer is of use: {_counted(sitting.outcomes)}; see what the teacher says."
+    return ""
+
+
+def _counted(found: Mapping[Any, int]) -> str:
+    return ", ".join(f"{display.count(number)} {why}" for why, number in found.items())
+
+
+def total_lines(runs: Sequence[Paid]) -> Iterator[str]:
+    """Yield the bill of a command that had several runs."""
+    if len(runs) > 1:
+        spend = together(runs)
+        most = "" if spend.at_most == spend.known else f", at most {_money(spend.at_most)}"
+        yield f"All {len(runs)} runs of this command: {_money(_known(spend))}{most}."
+
+
+def together(runs: Sequence[Paid]) -> Spend:
+    """Return what runs have spent together."""
+    spends = [one.spend for one in runs]
+    bounds = [one.at_most for one in spends]
+    names = ("known", "answers", "unpriced", "unknown", "useless")
+    known, answers, unpriced, unknown, useless = (
+        sum(getattr(one, name) for one in spends) for name in names
+    )
+    most = None if None in bounds else sum(bound or 0 for bound in bounds)
+    twice = sum(one.twice for one in spends)
+    return Spend(known, answers, unpriced, unknown, useless, most, twice)
+
+
+def total_json(runs: Sequence[Paid]) -> dict[str, Any]:
+    """Return the bill of all runs of a command as JSON."""
+    calls = sum(one.sitting.calls for one in runs)
+    return {"calls": calls, "spend": _spend_json(together(runs))}
+
+
 def estimate_json(task: str, teacher: str, estimate: Estimate) -> dict[str, Any]:
     """Return the estimate as JSON, with money in dollars."""
     told: dict[str, Any] = msgspec.structs.asdict(estimate)
@@ -206,6 +263,7 @@ def paid_json(paid: Paid) -> dict[str, Any]:
         "teacher": paid.teacher,
         "run": paid.run,
         "labels": paid.labels,
+        "answers": _answers(paid),
         "calls": sitting.calls,
         "outcomes": dict(sitting.outcomes),
         "failures": dict(sitting.failures),
@@ -214,7 +272,7 @@ def paid_json(paid: Paid) -> dict[str, Any]:
         "gone": paid.gone,
         "asked_twice": paid.twice[0],
         "disputed": paid.twice[1],
-        "stopped": sitting.stopped,
+        "stopped": sitting.stopped or in_vain(paid),
         "spend": _spend_json(spend),
     }
 

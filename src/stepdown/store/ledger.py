@@ -181,9 +181,9 @@ class Ledger:
         """Return the items of a run."""
         return {item for (item,) in self._rows(_ITEMS, (run,))}
 
-    def done(self, run: str) -> int:
-        """Return how many items of the run have a response that is stored."""
-        return int(self._rows(_DONE, (run,))[0][0])
+    def done(self, run: str, outcome: str = "") -> int:
+        """Return how many items of the run have a stored response, of that outcome or of any."""
+        return int(self._rows(f"{_DONE} AND ? IN ('', outcome)", (run, outcome))[0][0])
 
     def spend(self, run: str) -> Spend:
         """Return what the run has spent, in all its sittings."""
