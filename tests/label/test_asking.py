@@ -9,8 +9,8 @@ import pytest
 from stepdown.core.calls import Usage
 from stepdown.core.labels import Failed, Parsed, Sent, Stored
 from stepdown.errors import InputError, UpstreamError, UsageError
-from stepdown.label import asking
 from stepdown.label.asking import Asker, AskTerms, Question
+from stepdown.label.trouble import HOPELESS
 
 USED = {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6}
 
@@ -167,7 +167,7 @@ def test_a_key_that_stops_working_ends_it_at_once(status):
 def test_a_refused_request_is_not_tried_again_and_many_end_it():
     teacher = Teacher({"*": [UpstreamError("temperature is not supported", 400)]})
     sitting, _, _ = sit(teacher, questions(99))
-    assert sitting.calls == sitting.left == asking._HOPELESS
+    assert sitting.calls == sitting.left == HOPELESS
     assert "temperature is not supported" in sitting.stopped
 
 

@@ -50,6 +50,7 @@ class Desk:
 
     def __init__(self, path):
         self.path = path
+        self.told = []
 
     def sit(self, provider, root, words, during=None, **terms):
         """One sitting; `during` has the batcher in its hands meanwhile, on another thread."""
@@ -77,7 +78,7 @@ class Desk:
                 AskTerms(spent=spent, **terms),
                 price,
                 lambda text, answer: "refused" if answer.refusal else "answered",
-                lambda sitting: None,
+                lambda sitting: self.told.append(sitting.spent),
                 silent,
             )
             try:
@@ -430,3 +431,35 @@ def test_somebody_elses_of_the_same_size_is_waited_for_and_left_alone(desk):
     assert sitting.outcomes == {"answered": 2}
     assert sitting.failures == {"batch not created": 2}
     assert (desk.spend().known, desk.spend().unknown) == (2 * COST, 0)
+
+
+@BOTH
+def test_what_ends_a_sitting_one_by_one_ends_it_in_batches_too(desk, provider):
+    with fake_apis() as (fake, root):
+        denied = desk.sit(provider, root, ["yes", "denied", "busy"])
+        assert "does not know the key (status 401)" in denied.stopped
+        assert created(fake) == 1  # and the busy one is not asked again
+        assert denied.outcomes == {"answered": 1}
+
+
+@BOTH
+def test_twenty_in_a_row_without_an_answer_end_it_in_batches_too(desk, provider):
+    with fake_apis() as (fake, root):
+        few = desk.sit(provider, root, ["yes", *["bad"] * 19])
+        assert (few.stopped, few.left) == ("", 19)
+    with fake_apis() as (fake, root):
+        sitting = desk.sit(provider, root, ["yes", *["bad"] * 20, "busy"])
+        assert sitting.stopped.startswith("20 questions in a row brought no answer, the last: ")
+        assert created(fake) == 1
+
+
+def test_what_is_told_as_spent_is_without_what_is_under_way(desk):
+    """As of questions that go out one by one, also of a batch that is taken up again."""
+    with fake_apis() as (fake, root):
+        fake.script["polls"] = 10**6
+        left = desk.sit(OPENAI, root, ["yes"] * 3, during=stop_when(lambda: created(fake)))
+        assert (left.calls, left.spent) == (3, 0)
+        assert desk.spend().at_most == 3 * price(MOST, 0)
+        fake.script["polls"] = 1
+        assert desk.sit(OPENAI, root, ["yes"] * 3).spent == 3 * COST
+    assert desk.told == [3 * COST]

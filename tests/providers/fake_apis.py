@@ -1,9 +1,9 @@
 """OpenAI's and Anthropic's APIs on loopback, as far as labelling needs them: answers and batches.
 
-The last word of the last user turn is the answer, but for a few: "refuse", "bad" (400), "busy"
-(429), "expire" (a batch's item that is never run), "gone" (one that is missing from the results).
-What the real ones refuse is refused here. Run as a program it prints its root and serves till it is
-killed; `/script` says how it behaves, `/counts` what it was asked.
+The last word of the last user turn is the answer, but for a few: "refuse", "bad" (400), "denied"
+(401), "busy" (429), "expire" (a batch's item that is never run), "gone" (one that is missing from
+the results). What the real ones refuse is refused here. Run as a program it prints its root and
+serves till it is killed; `/script` says how it behaves, `/counts` what it was asked.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ def last_word(text):
 
 def said_to(text, answer):
     """Return (status, answer) for a text."""
-    return {"bad": 400, "busy": 429}.get(last_word(text), 200), answer(text)
+    return {"bad": 400, "denied": 401, "busy": 429}.get(last_word(text), 200), answer(text)
 
 
 def chat(body, answer=last_word):
@@ -102,7 +102,8 @@ def message(body, answer=last_word):
     )
     status, word = said_to(text, answer)
     if status != 200:
-        kind = "invalid_request_error" if status == 400 else "rate_limit_error"
+        kinds = {400: "invalid_request_error", 401: "authentication_error"}
+        kind = kinds.get(status, "rate_limit_error")
         return anthropic_error(status, kind, word)
     blocks, reason = [{"type": "text", "text": word}], "end_turn"
     if word == "refuse":

@@ -19,7 +19,7 @@ from stepdown.errors import InputError, StepdownError, UpstreamError
 from stepdown.label.committing import Committer
 from stepdown.label.money import Cap
 from stepdown.label.pacing import Pace
-from stepdown.label.trouble import Trouble, trouble
+from stepdown.label.trouble import HOPELESS, Trouble, hopeless, trouble
 from stepdown.wire.openai import parse_answer
 
 __all__ = [
@@ -40,7 +40,6 @@ _BYTES_A_TOKEN = 4
 LONGEST_WAIT_S = 600.0
 """One who says to wait for longer is better asked by a later sitting."""
 
-_HOPELESS = 20
 _DAY_S = 86_400.0
 
 TokenPrice = Callable[[Usage, float], int | None]
@@ -80,7 +79,8 @@ class Sitting(msgspec.Struct):
     """What became of one sitting, as it goes on.
 
     `outcomes` counts answers that are on disk, `failures` tries that brought none, by why; `left`
-    questions were tried in vain. `spent` counts what nobody knows the price of by its bound.
+    questions were tried in vain. `spent` counts what nobody knows the price of by its bound, and
+    nothing that is under way.
     `stopped` says why it ended before all was asked, "" where it did not; `capped`: it was the cap.
     """
 
@@ -170,9 +170,8 @@ class Asker:
                 break
         self.sitting.left += 1
         self._in_vain += 1
-        if self._in_vain >= _HOPELESS:
-            told = found.told if found else ""
-            self.stop(f"{_HOPELESS} questions in a row brought no answer, the last: {told}")
+        if found is not None and self._in_vain >= HOPELESS:
+            self.stop(hopeless(found))
         return not self.sitting.stopped
 
     async def _tried(
@@ -214,7 +213,7 @@ class Asker:
 
     def _kept(self, steps: Sequence[Step]) -> None:
         """OutcomeOf the answers that are on disk now."""
-        self.sitting.spent = self._cap.spent - self._cap.under_way
+        self.sitting.spent = self._cap.settled
         for step in steps:
             if isinstance(step, Stored):
                 text, answer = self._answers.pop(step.key)

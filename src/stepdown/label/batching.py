@@ -27,7 +27,7 @@ from stepdown.label.asking import (
     TokenPrice,
 )
 from stepdown.label.money import Cap
-from stepdown.label.trouble import Trouble, trouble
+from stepdown.label.trouble import HOPELESS, Trouble, hopeless, trouble
 from stepdown.wire.openai import parse_answer
 
 __all__ = ["Batcher", "Books"]
@@ -87,6 +87,7 @@ class Batcher:
         self._known: dict[str, Question] = {}
         self._sends: dict[str, int] = {}
         self._left: dict[str, Question] = {}
+        self._in_vain = 0
         self.sitting = Sitting(Counter(), Counter(), spent=terms.spent)
 
     def stop(self, why: str) -> None:
@@ -105,6 +106,8 @@ class Batcher:
         self._left = dict(self._known)
         try:
             for batch in self._books.batches():
+                for _, bound in self._books.sent_in(batch.name).values():
+                    self._cap.take_up(bound or 0)
                 await self._resumed(batches, batch)
             while not self._stopping.is_set():
                 await self._create(batches)
@@ -115,7 +118,7 @@ class Batcher:
             self.stop(trouble(error).ends or str(error))
         if self.sitting.capped:
             self.stop("the cap is reached")
-        self.sitting.spent = self._cap.spent
+        self.sitting.spent = self._cap.settled
         return self.sitting
 
     async def _resumed(self, batches: Batches, batch: Batched) -> None:
@@ -295,7 +298,7 @@ class Batcher:
     def _commit(self, steps: Sequence[Step]) -> None:
         self._books.commit(steps)
         self.sitting.outcomes.update(one.outcome for one in steps if isinstance(one, Parsed))
-        self.sitting.spent = self._cap.spent
+        self.sitting.spent = self._cap.settled
         self._told(self.sitting)
 
     def _outcome(self, answer: BatchAnswer, number: int, bound: int | None) -> list[Step]:
@@ -309,6 +312,7 @@ class Batcher:
             return [self._failed(key, number, bound, trouble(error))]
         cost = None if usage is None else self._price(usage, time.time())
         self._cap.settle(bound or 0, cost)
+        self._in_vain = 0
         stored = Stored(key, number, answer.body, time.time(), usage, cost)
         question = self._known.get(key)
         if question is None:  # another run's: it is read when that is gone on with
@@ -326,6 +330,9 @@ class Batcher:
                 self._left[key] = question
             else:
                 self.sitting.left += 1
+                self._in_vain += 1
+        if found.ends or self._in_vain >= HOPELESS:
+            self.stop(found.ends or hopeless(found))
         return Failed(key, number, found.why, found.paid)
 
     async def _stopped_within(self, seconds: float) -> bool:

@@ -19,6 +19,15 @@ class Cap:
         self._most = most
         self._dearer = _WHOLE
 
+    @property
+    def settled(self) -> int:
+        """What is gone or may be, without what is set aside for questions under way."""
+        return self.spent - self.under_way
+
+    def take_up(self, reserved: int) -> None:
+        """Take what is spent already as set aside for a question that is still under way."""
+        self.under_way += reserved
+
     def reserve(self, bound: int | None) -> int | None:
         """Set aside what a question can cost and return it; None: that would be too much."""
         if self._most is None:

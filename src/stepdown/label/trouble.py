@@ -4,7 +4,10 @@ import msgspec
 
 from stepdown.errors import InputError, UpstreamError
 
-__all__ = ["Trouble", "trouble"]
+__all__ = ["HOPELESS", "Trouble", "hopeless", "trouble"]
+
+HOPELESS = 20
+"""After so many questions in a row without an answer no more are asked."""
 
 _KEY = {
     401: "does not know the key",
@@ -54,6 +57,11 @@ def trouble(error: UpstreamError | InputError | TimeoutError) -> Trouble:
         busy = status in _BUSY or error.retry_after is not None
         return Trouble(why, False, True, busy, error.retry_after, told=told)
     return Trouble("refused request", told=told)
+
+
+def hopeless(last: Trouble) -> str:
+    """Return the sentence that a sitting ends with whose questions bring no answers."""
+    return f"{HOPELESS} questions in a row brought no answer, the last: {last.told or last.why}"
 
 
 def _ending(what: str) -> str:
