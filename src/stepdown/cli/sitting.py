@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import click
@@ -20,7 +20,7 @@ from stepdown.core.labels import Kept, LabelRun, Outcome, Parsed, Step
 from stepdown.core.ports import Engine, Progress
 from stepdown.core.tasks import Task
 from stepdown.errors import InputError
-from stepdown.label.asking import Asker, AskTerms, OutcomeOf, Sitting
+from stepdown.label.asking import Asker, AskTerms, OutcomeOf, Question, Sitting
 from stepdown.label.batching import Batcher
 from stepdown.label.outcomes import judge_of
 from stepdown.render import DETAIL, say
@@ -85,14 +85,16 @@ async def _asked(seat: Seat, plan: Plan, terms: AskTerms, judge: OutcomeOf) -> S
         if ledger.cramped:
             loop.call_soon_threadsafe(asker.stop, _FULL)
 
-    questions = (question_of(task, teacher, *one) for one in plan.asked)
+    def questions() -> Iterator[Question]:
+        return (question_of(task, teacher, *one) for one in plan.asked)
+
     if seat.batch:
         asker = batcher_of((task, teacher, ledger), commit, terms, judge, tell, seat.progress)
         async with interruptible(asker, LEFT_RUNNING), teacher.batches() as batches:
             return await asker.ask(questions, batches)
     asker = Asker(commit, terms, teacher.price, judge, tell)
     async with interruptible(asker, _WAITING), seat.engine.asking(teacher.connect) as complete:
-        return await asker.ask(questions, complete)
+        return await asker.ask(questions(), complete)
 
 
 def _parsed(task: Task, judge: OutcomeOf, one: Kept, request: Request) -> Parsed:

@@ -84,6 +84,7 @@ class Batcher:
         self._open: dict[str, Batched] = {}
         self._unsure: set[str] = set()
         self._states: dict[str, BatchState] = {}
+        self._questions: Callable[[], Iterable[Question]] = tuple
         self._known: dict[str, Question] = {}
         self._sends: dict[str, int] = {}
         self._left: dict[str, Question] = {}
@@ -95,13 +96,17 @@ class Batcher:
         self.sitting.stopped = self.sitting.stopped or self._terms.clean(why)
         self._stopping.set()
 
-    async def ask(self, questions: Iterable[Question], batches: Batches) -> Sitting:
+    async def ask(self, questions: Callable[[], Iterable[Question]], batches: Batches) -> Sitting:
         """Ask what no batch under way asks already, and wait until all have ended.
+
+        The questions are made anew for each batch: their bodies together may be as large as a log.
 
         Raises:
             StepdownError: answers could not be put on disk.
         """
-        self._known = {one.key: one for one in questions}
+        replace = msgspec.structs.replace
+        self._known = {one.key: replace(one, body=b"") for one in questions()}
+        self._questions = questions
         self._sends.update({key: one.sends for key, one in self._known.items()})
         self._left = dict(self._known)
         try:
@@ -174,7 +179,10 @@ class Batcher:
         """Yield what goes into each batch, with what each question can cost set aside."""
         chunk: list[tuple[Question, int | None]] = []
         size, most = 0, min(batches.most_bytes, MOST_BYTES)
-        for question in list(self._left.values()):
+        left = set(self._left)
+        for question in self._questions() if left else ():
+            if question.key not in left:
+                continue
             length = len(question.body) + len(question.key) + _AROUND
             if chunk and (len(chunk) == batches.most_items or size + length > most):
                 yield chunk

@@ -54,7 +54,8 @@ def take_out(path: Path, mark: str, items: Container[str]) -> int:
     """
 
     def work(connection: sqlite3.Connection) -> int:
-        rows = connection.execute("SELECT key, item, source, request FROM items").fetchall()
+        # A log of any size: one request at a time.
+        rows = connection.execute("SELECT key, item, source, request FROM items")
         theirs = [
             (key,)
             for key, item, source, request in rows
