@@ -229,7 +229,10 @@ def test_p3_on_postgres(space, upstream, url, capsys, server, tmp_path):
     assert held(space) == []
 
 
-def test_p3_what_is_older_than_keep_days_expires(space, upstream, capsys, tmp_path):
+def test_p3_what_is_older_than_keep_days_expires(space, trained, upstream, capsys, tmp_path):
+    (known,) = space.glob("tasks/*/task.json")
+    # The task's log is the copy's own.
+    known.write_text(known.read_text().replace(str(trained), str(space)))
     (tmp_path / "stepdown.toml").write_text("[store]\nkeep_days = 3000\n", encoding="utf-8")
     config = ("--config", str(tmp_path / "stepdown.toml"))
     assert call("forget", "--expired", "--workspace", space, "--yes", "--json", *config) == 0
@@ -239,15 +242,36 @@ def test_p3_what_is_older_than_keep_days_expires(space, upstream, capsys, tmp_pa
     # The log's calls are of 2026; the machine's clock may be too.
     days = (time.time() - 1_790_000_000) / DAY - 20
     (tmp_path / "stepdown.toml").write_text(f"[store]\nkeep_days = {days}\n", encoding="utf-8")
-    for path in (space / "logs").iterdir():
-        os.utime(path, (1, 1))
     assert call("forget", "--expired", "--workspace", space, "--yes", "--json", *config) == 0
     report = told(capsys)
-    assert (report["spooled"], report["labels"]) == (900, 0)
-    (dataset,) = space.glob("tasks/*/dataset-*.jsonl")
-    times = [json.loads(line)["time"] for line in dataset.read_bytes().split(b"\n")[1:-1]]
-    assert times
-    assert min(times) >= 1_790_000_000 + 19 * DAY
+    # Those of the first 20 of 40 days, whenever the file was written.
+    assert (report["spooled"], report["labels"]) == (451, 0)
+    assert min(dataset_times(space)) >= 1_790_000_000 + 19 * DAY
+    (task,) = Workspace(space).tasks()
+    assert call("label", task.name, "--workspace", space, *config) == 0
+    # They do not come back out of the log.
+    assert min(dataset_times(space)) >= 1_790_000_000 + 19 * DAY
+
+
+def test_p3_a_spooled_log_that_expired_is_missed_by_nobody(tmp_path, capsys, monkeypatch):
+    space, kept = tmp_path / "space", write(tmp_path / "kept.jsonl", list(lines())[450:])
+    old = write(tmp_path / "old.jsonl", list(lines())[:450])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(old.read_bytes()), "utf-8"))
+    assert call("audit", "-", kept, "--workspace", space, "--json") == 0
+    config = tmp_path / "stepdown.toml"
+    days = (time.time() - 1_790_000_000) / DAY - 20
+    config.write_text(f"[store]\nkeep_days = {days}\n", encoding="utf-8")
+    options = ("--workspace", space, "--config", config)
+    assert call("forget", "--expired", "--yes", *options) == 0
+    assert list((space / "logs").iterdir()) == []
+    (task,) = Workspace(space).tasks()
+    assert call("label", task.name, *options) == 0
+    assert min(dataset_times(space)) >= 1_790_000_000 + 19 * DAY
+
+
+def dataset_times(space):
+    path = max(space.glob("tasks/*/dataset-*.jsonl"), key=os.path.getmtime)
+    return [json.loads(line)["time"] for line in path.read_bytes().split(b"\n")[1:-1]]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from stepdown.cli.expiring import expire_spooled
 from stepdown.cli.forgetting import TaskForgotten, forget_in_task
 from stepdown.cli.holdings import Holdings, holdings, spools
 from stepdown.cli.keeping import DAY_S, clear_stores
@@ -18,7 +19,7 @@ from stepdown.core.fingerprint import canonical_json
 from stepdown.core.people import mark_of
 from stepdown.core.ports import Progress
 from stepdown.errors import ConfigError, Refusal, UsageError
-from stepdown.logs.rewriting import spooled_lines, without_lines
+from stepdown.logs.rewriting import without_lines
 from stepdown.render import next_step, progress_bar, say
 from stepdown.store.cleaning import drop_responses, take_out
 from stepdown.workspace.files import publish_file
@@ -107,9 +108,7 @@ def _expired(session: Session) -> Report:
     )
     report.labels = drop_responses(session.workspace.labels, before)
     for path in spools(session):
-        if path.stat().st_mtime < before:
-            report.spooled += sum(1 for _ in spooled_lines(path))
-            path.unlink()
+        report.spooled += expire_spooled(session, path, before)
     report.captured = clear_stores(session, before=before)
     return report
 

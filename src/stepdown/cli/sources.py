@@ -1,6 +1,7 @@
 """Where a command's calls come from: logs, each by its columns, stores, and what was captured."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from stepdown import plugins
 from stepdown.audit import Counting
@@ -10,12 +11,12 @@ from stepdown.cli.sharding import count_shards, sort_calls, sort_shards
 from stepdown.cli.stores import captured_calls, is_own, store_at
 from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import Call
-from stepdown.core.ports import CallStore, Line, LogFormat, Progress
+from stepdown.core.ports import CallStore, Line, LogFormat, Progress, silent
 from stepdown.core.tasks import Task, TaskIndex
 from stepdown.errors import LogError
 from stepdown.logs import read_calls, read_lines_of
 from stepdown.logs.plain import Plain
-from stepdown.logs.reading import Reading
+from stepdown.logs.reading import Opened, Reading
 from stepdown.logs.screening import Screened
 from stepdown.logs.shards import shards_of
 from stepdown.workspace.columns import read_columns
@@ -87,6 +88,16 @@ def _by_columns(
         yield group, [Screened(one, screen) for one in formats]
 
 
+def opened_log(session: Session, source: str) -> Iterator[Opened]:
+    """Open one log to look at its lines, those of forgotten people among them.
+
+    Raises:
+        LogError: it is no log.
+    """
+    for group, formats in _by_columns(session, [source], forgotten=False):
+        yield from Reading([]).opened(group, formats, silent)
+
+
 def calls_of_tasks(
     session: Session, sources: Sequence[str], wanted: frozenset[str], progress: Progress
 ) -> Iterator[tuple[str, bytes]]:
@@ -95,6 +106,7 @@ def calls_of_tasks(
     Requests without an answer are among them: someone may have been paid for one.
     """
     index = TaskIndex(session.workspace.tasks())
+    sources = _left(session, sources)
     if not session.engine.workers:
         yield from sort_calls(all_calls(session, sources, progress, unanswered=True), index, wanted)
         return
@@ -120,6 +132,7 @@ def all_calls(
     Unless `forgotten` is False, what logs have of people who were forgotten is passed over. With
     `unanswered` come the logs' requests that nobody answered too, of the tier UNANSWERED.
     """
+    sources = _left(session, sources)
     yield from _logged(session, sources, [], progress, forgotten, unanswered)
     yield from _captured(session, sources)
 
@@ -133,6 +146,12 @@ def calls_of(
         found = index.recognise(call.request, call.task)
         if found is not None and found[0].id == task.id:
             yield call
+
+
+def _left(session: Session, sources: Sequence[str]) -> list[str]:
+    """Return the sources without our own copies of standard input that are gone: they expired."""
+    spool = session.workspace.spool.resolve()
+    return [one for one in sources if Path(one).parent != spool or Path(one).exists()]
 
 
 def _captured(session: Session, sources: Sequence[str]) -> Iterator[Call]:
