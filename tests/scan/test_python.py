@@ -190,3 +190,33 @@ def test_two_clients_of_one_name_in_two_functions():
 def test_what_is_no_python_is_said(code):
     with pytest.raises((SyntaxError, ValueError)):
         sites(code)
+
+
+def test_a_method_under_a_name_of_its_own_is_the_method():
+    code = """
+        from openai import OpenAI
+        client = OpenAI()
+        fn = client.chat.completions.create
+        class App:
+            def __init__(self, llm):
+                self.chat = llm.chat
+                self.ask = self.chat.completions.create
+            def run(self):
+                return self.ask(model="b", messages=[{"role": "user", "content": "hi you"}])
+        def answer(text):
+            return fn(model="a", messages=[{"role": "user", "content": text}])
+        part = client.chat.completions
+        part.create(model="c", messages=[])
+        def odd():
+            a = b.x
+            b = a.y
+            a(model="d")
+            other = client.models.list
+            other()
+        """
+    found = [(site.model, site.method, site.function) for site in sites(code)]
+    assert found == [
+        ("b", "chat.completions.create", "App.run"),
+        ("a", "chat.completions.create", "answer"),
+        ("c", "chat.completions.create", ""),
+    ]

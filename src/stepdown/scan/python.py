@@ -22,6 +22,7 @@ _SCHEMAS = ("response_format", "response_model", "output_type", "result_type", "
 _BY_POSITION = frozenset(("langchain", "pydantic-ai", "dspy", "google-genai"))
 _PROMPT_MAKERS = frozenset(("from_messages", "from_template", "from_strings"))
 _LEAST_TEXT = 2
+_LONGEST_PATH = 40
 
 # A receiver that nobody can tell is taken for a client where the call looks like no other's.
 _UNMISTAKABLE = (
@@ -89,12 +90,20 @@ class _Reader:
             return Bound(FUNCTIONS[function]), function.partition(".")[2]
         path = ""
         node: ast.expr = call.func
-        while True:
+        # Names may stand for each other in a circle.
+        for _ in range(_LONGEST_PATH):
             client = self._names.client(node, scope)
             if client is not None:
                 for raw in _RAW:
                     path = path.replace(raw, "")
                 return (client, path) if path in METHODS[client.library] else None
+            if not isinstance(node, ast.Name | ast.Attribute):
+                break
+            bound = scope.value(ast.unparse(node))
+            if isinstance(bound, ast.Attribute):
+                # A method, or a part of a client, under a name of its own.
+                node = bound
+                continue
             if not isinstance(node, ast.Attribute):
                 break
             path = f"{node.attr}.{path}" if path else node.attr
