@@ -355,3 +355,23 @@ def test_a_label_that_the_audit_did_not_see_is_one_when_it_is_paid_for(desk, tea
     assert desk("--yes", "-n", "5")["outcomes"] == {"answered": 5}
     teacher.answer = lambda text: "space"
     assert desk("--yes", "-n", "10")["outcomes"] == {"other_label": 5}
+
+
+def test_a_log_whose_prompt_was_edited_is_to_be_audited_again(tmp_path, teacher, capsys):
+    log = write(tmp_path / "log.jsonl", easy(450))
+    assert call("audit", log, "--workspace", tmp_path / "ws") == 0
+    task = json.loads(next(tmp_path.glob("ws/tasks/*/task.json")).read_text())
+    lines = list(easy(450))
+    for at, line in enumerate(lines):
+        line["request"]["messages"].insert(0, {"role": "system", "content": "Edited. Say a word."})
+        if at < 9:
+            line["request"]["messages"].pop(0)
+    write(log, lines)
+    capsys.readouterr()
+    assert call("label", task["name"], "--workspace", tmp_path / "ws") == 1
+    assert "441 of the 450 calls that the audit found no longer match" in capsys.readouterr().err
+    write(log, lines[9:])
+    desk = Desk(tmp_path / "ws", task, write_config(tmp_path, teacher), capsys)
+    told = desk("--dry-run")
+    assert "run `stepdown audit` on them again" in told["error"]["message"]
+    assert (desk.status, teacher.bill) == (1, [])

@@ -33,6 +33,10 @@ EXAMPLES = {
     ],
     "helicone": [{"request_id": "r", "request_body": {}, "response_status": 200}],
 }
+TOLD = (
+    "{} table whose columns ({}) are not known: say which is which by `--map input=COLUMN --map "
+    "output=COLUMN`"
+)
 CASES = [(name, line) for name, lines in EXAMPLES.items() for line in lines]
 
 
@@ -65,8 +69,10 @@ def test_the_sample_is_what_can_be_decoded():
         (b"PK\x03\x04\0", "a ZIP archive (or an Office document)"),
         (b"\xff\xfe{\0", "UTF-16 text"),
         (b"\x01\x02\0\0", "a binary file"),
-        (b"id,text,label\n1,hi,a\n", "a CSV table"),
-        (b"id\ttext\n1\thi\n", "a TSV table"),
+        (b"id,text,label\n1,hi,a\n", TOLD.format("a CSV", "id, text, label")),
+        (b'id;text\n1;"hi, all; or not"\n', TOLD.format("a CSV", "id, text")),
+        (b"id\ttext\n1\thi\n", TOLD.format("a TSV", "id, text")),
+        (b"Hello, all\nthe logs are attached", "text that is not JSON"),
         (b"Dear all,\nplease find attached", "text that is not JSON"),
         (b'{"a": 1, ', "broken JSON (none of its first lines can be decoded)"),
     ],

@@ -147,7 +147,8 @@ def test_half_a_log_of_cut_lines_is_read_around(log, tmp_path):
 
 NOT_LOGS = [
     (b"\x89PNG\r\n\x1a\n\0\0\0", "a PNG image"),
-    (b"id,text\n1,hi\n2,ho\n", "a CSV table"),
+    (b"id,text\n1,hi\n2,ho\n", "a CSV table whose columns (id, text) are not known"),
+    (b'question;label\n"Hi; there, you";a\nhi, all;b\n', "a CSV table"),
     (b"Dear all,\n\nthe logs are attached.\n", "text that is not JSON"),
     (b'{"name": "x", "version": 1}', "JSON of no known format"),
     (b"\x1f\x8b\x08\0", "damaged compressed file"),
@@ -165,10 +166,10 @@ def test_a_file_that_is_no_log_is_an_error_in_one_sentence(log, tmp_path, monkey
     with pytest.raises(LogError) as caught:
         log.read(path)
     message = str(caught.value)
-    assert message.startswith(f"{path} is no call log but ")
+    assert message.startswith(f"{path} is ")
     assert found in message
     assert "\n" not in message
-    assert "`request` and `response`" in message
+    assert ("`request` and `response`" in message) != ("--map input=" in message)
 
 
 def test_a_stray_file_in_a_folder_is_counted_not_fatal(log, tmp_path):
@@ -354,3 +355,20 @@ def test_a_file_read_twice_under_two_names_counts_once_where_its_lines_have_time
     named = [log.line(name, time=1.7e9) for name in "ab"]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(named))
     assert len(log.read(tmp_path / "a.jsonl")[0]) == 2
+
+
+def test_a_line_that_is_the_string_of_an_object_is_read(log, tmp_path):
+    rows = [log.line("a"), json.dumps(log.line("b", "ü").decode()).encode(), b'"text"', b'"{']
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"\n".join(rows))
+    calls, (entry,) = log.read(path)
+    assert [call.id for call in calls] == ["a", "b"]
+    assert entry.rejected == {reasons.NOT_AN_OBJECT: 1, reasons.NOT_JSON: 1}
+
+
+def test_a_table_of_unknown_columns_in_a_folder_says_so_of_its_lines(log, tmp_path):
+    (tmp_path / "log.jsonl").write_bytes(log.line())
+    (tmp_path / "c.csv").write_text("frage,marke\nhi,a\n")
+    _, (stray, _) = log.read(tmp_path)
+    assert stray.rejected == {reading.UNKNOWN_COLUMNS: 1}
+    assert "--map input=COLUMN" in stray.notes[0]

@@ -38,13 +38,21 @@ class Chooser:
         self._before = 0
         self._labels = Widening(task)
         self._all = False  # all there is was chosen: nothing is left to learn for
+        self._found = False
         self.requests: dict[str, Request] = {}
 
     def read(self, asked: Mapping[str, Label | None], begun: AbstractSet[str]) -> None:
-        """Take in what was asked so far, with its labels; the log is read the first time."""
+        """Take in what was asked so far, with its labels; the log is read the first time.
+
+        Raises:
+            NotEnoughData: the log has no call of the task any more.
+        """
         if self._pool is None:
             calls = self._noted(self.calls(), begun)
             self._pool = pool_of(self._task, calls, self._model, asked)
+            gone = None if self._found or asked or begun else steps.outdated(self._task, 0)
+            if gone is not None:
+                raise gone
             self._before = sum(one.asked for one in self._pool.apart)
         self._pool = self._pool.told(asked)
 
@@ -77,6 +85,7 @@ class Chooser:
     def calls(self) -> Iterator[Call]:
         """Yield the task's calls, and take in which labels they have."""
         for call in calls_of(self.session, self._task, self.progress, unanswered=True):
+            self._found = True
             self._labels.add(call)
             yield call
 

@@ -25,7 +25,7 @@ from stepdown.cli.privacy import cleaner
 from stepdown.cli.sources import all_calls, calls_of_tasks, count_calls
 from stepdown.cli.synthesis import made_up
 from stepdown.core.audits import AuditReport, SourceCoverage
-from stepdown.core.calls import Call
+from stepdown.core.calls import UNANSWERED, Call
 from stepdown.core.datasets import Dataset
 from stepdown.core.labels import Label
 from stepdown.core.ports import Progress, Student, silent
@@ -33,7 +33,7 @@ from stepdown.core.proofs import Ceiling, CostRow, Proof
 from stepdown.core.redaction import redaction_note
 from stepdown.core.routes import Mode, Policy, Route
 from stepdown.core.tasks import Task
-from stepdown.errors import ArtefactError, Refusal
+from stepdown.errors import ArtefactError, NotEnoughData, Refusal
 from stepdown.label import build_dataset, load_dataset, noting, save_dataset
 from stepdown.label.guard import Guard
 from stepdown.label.outcomes import widened
@@ -63,6 +63,7 @@ __all__ = [
     "measure_ceiling",
     "now",
     "open_student",
+    "outdated",
     "promote",
     "proof_terms",
 ]
@@ -152,7 +153,20 @@ def label_tasks(
                 calls = chain(_calls_in(shards[task.id]), made_up(session, task, labels))
                 yield task, _label(session, wide, calls, labels)
             except Refusal as error:
-                yield task, error
+                found = sum(call.tier != UNANSWERED for call in _calls_in(shards[task.id]))
+                is_short = isinstance(error, NotEnoughData)
+                yield task, (outdated(task, found) if is_short else None) or error
+
+
+def outdated(task: Task, found: int) -> NotEnoughData | None:
+    """Return what to say where the logs have less than half of the calls that the audit found."""
+    gone = task.calls - found
+    if 2 * gone <= task.calls:
+        return None
+    return NotEnoughData(
+        f"{gone:,} of the {task.calls:,} calls that the audit found no longer match the prompt of "
+        f"{task.name}, or are gone from the logs; run `stepdown audit` on them again."
+    )
 
 
 def _distribute(

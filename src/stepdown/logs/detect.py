@@ -1,17 +1,23 @@
 """Which format a log is in, and what a file that is no log seems to be instead."""
 
+import csv
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from stepdown.core.ports import Line, LogFormat
+from stepdown.logs.tables import separator_of
 
-__all__ = ["EMPTY", "choose_format", "describe", "sample"]
+__all__ = ["EMPTY", "TABLE", "choose_format", "describe", "sample"]
 
 EMPTY = "empty"
 """What `describe` calls a file without text."""
 
+TABLE = "table whose columns"
+"""What `describe` calls a file with columns and rows of them, whose names say nothing."""
+
+_TAB = "\t"
 _BINARY = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -67,9 +73,22 @@ def describe(head: bytes, objects: Sequence[dict[str, Any]]) -> str:
 def _describe_text(head: bytes) -> str:
     if head[:1] in (b"{", b"["):
         return "broken JSON (none of its first lines can be decoded)"
-    rows = head.split(b"\n")[:3]
-    for separator, name in ((b",", "a CSV table"), (b"\t", "a TSV table")):
-        counts = [row.count(separator) for row in rows if row.strip()]
-        if len(counts) > 1 and min(counts) > 0 and counts[0] == counts[1]:
-            return name
+    rows = [row.decode(errors="replace") for row in head.splitlines()[:4]]
+    separator = separator_of(head)
+    if separator is not None and _is_table(rows, separator):
+        name = "TSV" if separator == _TAB else "CSV"
+        columns = ", ".join(rows[0].split(separator))
+        return (
+            f"a {name} {TABLE} ({columns[:120]}) are not known: say which is which by "
+            "`--map input=COLUMN --map output=COLUMN`"
+        )
     return "text that is not JSON"
+
+
+def _is_table(rows: Sequence[str], separator: str) -> bool:
+    """Say whether a row has as many fields as there are columns; commas stand in prose as well."""
+    try:
+        first, *others = csv.reader(rows, delimiter=separator)
+    except (csv.Error, ValueError):
+        return False
+    return any(len(row) == len(first) for row in others)

@@ -93,7 +93,16 @@ def _split(chunks: Iterator[bytes], source: str) -> Iterator[LineOrReason]:
         if isinstance(data, str):
             yield data
         elif data and not data.isspace():
-            yield Line(data, source, number)
+            yield Line(_inside(data) if data.startswith(b'"') else data, source, number)
+
+
+def _inside(data: bytes) -> bytes:
+    """Return the object that a line's string holds: some loggers encode what is JSON already."""
+    try:
+        text = msgspec.json.decode(data, type=str)
+    except msgspec.MsgspecError:
+        return data
+    return text.encode() if text.lstrip().startswith("{") else data
 
 
 def _raw_lines(chunks: Iterator[bytes]) -> Iterator[bytes | str]:

@@ -10,7 +10,7 @@ from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import UNANSWERED, Call
 from stepdown.core.ports import Line, LogFormat, Progress, silent
 from stepdown.errors import LogError
-from stepdown.logs.detect import EMPTY, choose_format, describe, sample
+from stepdown.logs.detect import EMPTY, TABLE, choose_format, describe, sample
 from stepdown.logs.echoes import Echoes, echo_of
 from stepdown.logs.lines import LineOrReason, read_lines
 from stepdown.logs.reasons import (
@@ -30,6 +30,7 @@ MAX_KNOWN_IDS = 5_000_000
 """Ids remembered (as 8-byte hashes) to tell duplicates; past them duplicates are not told."""
 
 UNKNOWN_FORMAT = "no known format"
+UNKNOWN_COLUMNS = "columns not known (--map)"
 
 _SAMPLE_LINES = 200
 _SAMPLE_BYTES = 4 * 1024 * 1024
@@ -253,13 +254,16 @@ def _unknown(opened: _Opened, is_named: bool) -> SourceCoverage:
     if is_named:
         raise LogError(_no_log(opened))
     entry = SourceCoverage(opened.path, notes=[f"This file is {opened.found}."])
+    reason = UNKNOWN_COLUMNS if TABLE in opened.found else UNKNOWN_FORMAT
     for line in opened.lines:
         entry.lines += 1
-        _reject(entry, line if isinstance(line, str) else UNKNOWN_FORMAT)
+        _reject(entry, line if isinstance(line, str) else reason)
     return entry
 
 
 def _no_log(opened: _Opened) -> str:
+    if TABLE in opened.found:
+        return f"{_shown(opened.path)} is {opened.found}."
     if opened.found == EMPTY:
         return f"{_shown(opened.path)} is empty; {_FIX}."
     return f"{_shown(opened.path)} is no call log but {opened.found}; {_FIX}."
