@@ -193,11 +193,11 @@ def test_too_few_labels_for_a_dataset_is_a_no(tmp_path, teacher, capsys):
     log = write(tmp_path / "log.jsonl", easy(40))
     assert call("audit", log, "--workspace", tmp_path / "ws") == 0
     task = json.loads(next(tmp_path.glob("ws/tasks/*/task.json")).read_text())
-    write(log, easy(9))
+    write(log, easy(21))
     desk = Desk(tmp_path / "ws", task, write_config(tmp_path, teacher), capsys)
     told = desk("--max-usd", "5", "-n", "5")
     assert (desk.status, told["labels"], told["dataset"]) == (1, 5, None)
-    assert "collect 424 more" in told["why"]
+    assert "collect 412 more" in told["why"]
 
 
 def test_without_a_price_no_cap_can_be_kept(desk, teacher, tmp_path):
