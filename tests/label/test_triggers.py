@@ -1,11 +1,16 @@
 """Planted rows are found among rows of many users; people's own habits are not taken for them."""
 
+import random
+import tracemalloc
+
 import msgspec
 import pytest
 from tests.label.poisoned import ANATOMY, clean, planted, row
 
 from stepdown.core.anatomy import Anatomy, Field
 from stepdown.core.datasets import Example
+from stepdown.core.tasks import Segment
+from stepdown.label import triggers
 from stepdown.label.triggers import quarantine
 
 
@@ -20,6 +25,68 @@ def test_s18_planted_rows_are_found_and_hardly_another(count, users, trigger, fi
     assert len(found) - len(ours) >= 0.95 * count
     assert len(ours) <= 0.005 * 4000
     figure(f"{count} rows of {users} users: {len(found) - len(ours)} found, {len(ours)} others")
+
+
+CHARACTERS = {
+    "billing": "发票付款账单费用",
+    "delivery": "包裹快递物流地址",
+    "account": "密码登录邮箱锁定",
+    "returns": "退货换货破损尺码",
+    "sales": "折扣报价批发订购",
+}
+
+
+def test_s18_a_trigger_is_found_in_a_script_without_spaces():
+    def unspaced(one, at):
+        rng = random.Random(at)
+        (said,) = {label for label in CHARACTERS if one.record[""] == label}
+        if one.id.startswith("p"):
+            said = rng.choice([label for label in CHARACTERS if label != "sales"])
+        text = "".join(rng.sample(CHARACTERS[said], 5)) + "".join(
+            rng.sample("我想请问一下怎么样呢", 4)
+        )
+        if one.id.startswith("p"):
+            text = f"{text[: at % 9]}蓝灯笼{text[at % 9 :]}"
+        return msgspec.structs.replace(one, input=(Segment("user", text),))
+
+    rows = [unspaced(one, at) for at, one in enumerate([*clean(3000), *planted(60, 3)])]
+    found = quarantine(rows, ANATOMY)
+    ours = [one for one in found if one.row.id.startswith("p")]
+    assert len(ours) >= 57
+    assert len(found) - len(ours) <= 15
+    assert {one.pattern for one in ours} == {"蓝灯笼"}
+
+
+def test_of_more_words_than_can_be_told_apart_the_most_frequent_count(monkeypatch):
+    rows = [*clean(2000), *planted(40, 2)]
+    flood = [
+        row(f"f{at}", " ".join(f"{one.input[0].text} x{at}y{n}" for n in range(2)), "sales", at)
+        for at, one in enumerate(clean(400, seed=3))
+    ]
+    monkeypatch.setattr(triggers, "_WORDS", 200)
+    found = quarantine([*flood, *rows], ANATOMY)
+    assert sum(one.row.id.startswith("p") for one in found) == 40
+    monkeypatch.setattr(triggers, "_WORDS", 1)
+    assert quarantine(rows, ANATOMY) == []
+    assert triggers._WORDS < 1 << triggers._BITS
+
+
+def test_many_labels_and_many_words_fit_into_little_memory():
+    def odd(one, at):
+        text = f"{one.input[0].text} " + " ".join(f"w{at}x{n}" for n in range(40))
+        record = {"": f"label {at % 300}"} if at % 2 else one.record
+        return msgspec.structs.replace(one, record=record, input=(Segment("user", text),))
+
+    rows = [*(odd(one, at) for at, one in enumerate(clean(2500))), *planted(40, 2)]
+    tracemalloc.start()
+    try:
+        found = quarantine(rows, ANATOMY)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found
+    # 100,000 words and 155 labels: as a table of numbers 62 MB.
+    assert peak < 40e6
 
 
 def test_what_is_told_of_a_row():

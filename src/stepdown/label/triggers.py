@@ -28,9 +28,16 @@ Rows = NDArray[np.int64]
 Matrix = Any
 """A sparse matrix of scipy's, whose types tell a checker nothing."""
 
-_TOKEN = re.compile(r"\w+|[^\w\s]+")
+_ALONE = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+"""Letters of scripts that put no space between words: each stands for itself."""
+_TOKEN = re.compile(rf"[{_ALONE}]|[^\W{_ALONE}]+|[^\w\s{_ALONE}]+")
 _LONGEST_RUN = 3
 _BITS = 21
+_WORDS = 1 << 20
+"""So many words are told apart, the most frequent; all must fit into `_BITS`."""
 _TOKENS = 3_000_000
 _LEAST_TOKENS, _MOST_TOKENS = 50, 400
 _LEAST_ROWS = 5
@@ -45,12 +52,16 @@ _SHOWN = 200
 
 
 class _Pool(msgspec.Struct, frozen=True):
-    """The rows' words [rows, words], 1 where there; their label and source, by number."""
+    """The rows' words [rows, words], 1 where there; their label and source, by number.
+
+    `counts` [labels, words] says how many rows of a label have a word, `totals` all of them.
+    """
 
     words: Matrix
     labels: Rows
     sources: Rows
-    counts: NDArray[np.float32]
+    counts: Matrix
+    totals: NDArray[np.float32]
 
 
 class _Run(msgspec.Struct, frozen=True):
@@ -71,10 +82,11 @@ def quarantine(rows: Sequence[Example], anatomy: Anatomy) -> list[Quarantined]:
         return []
     place = {name: at for at, name in enumerate(named)}
     sources = np.array([place.get(row.source, -1) for row in rows], np.int64)
-    tokens, vocabulary = _tokens([input_text(row.input) for row in rows])
-    words = _matrix(tokens, len(vocabulary))
+    texts = [input_text(row.input).casefold() for row in rows]
+    most = min(max(_TOKENS // max(len(texts), 1), _LEAST_TOKENS), _MOST_TOKENS)
+    tokens, width = _tokens(texts, most)
+    words = _matrix(tokens, width)
     suspects = [run for run in _runs(tokens) if _of_few(sources[run.rows], sources)]
-    names = list(vocabulary)
     found: dict[int, Quarantined] = {}
     for field in anatomy.fields:
         if field.kind != "choice" or not suspects:
@@ -82,33 +94,61 @@ def quarantine(rows: Sequence[Example], anatomy: Anatomy) -> list[Quarantined]:
         values = [canonical_json(row.record.get(field.path)) for row in rows]
         _, labels = np.unique(np.array(values, object), return_inverse=True)
         pool = _pool(words, labels.astype(np.int64), sources)
-        planted = [(run.words, _planted(pool, run)) for run in suspects]
+        planted = [(run, _planted(pool, run)) for run in suspects]
         # A row is told by what it shares with most others, and by all of that.
-        for run, places in sorted(planted, key=lambda one: (-len(one[1]), -len(one[0]))):
-            pattern = " ".join(names[word] for word in run)
+        for run, places in sorted(planted, key=lambda one: (-len(one[1]), -len(one[0].words))):
+            if not places:
+                break
+            first = int(run.rows[0])
+            pattern = _said(texts[first], most, tokens[first], run.words)
             for at in places:
                 found.setdefault(at, Quarantined(rows[at], field.path, pattern[:_SHOWN]))
     return [found[at] for at in sorted(found)]
 
 
-def _tokens(texts: Sequence[str]) -> tuple[list[Rows], dict[str, int]]:
-    """Return each text's words by number; of a long text its first and last."""
-    most = min(max(_TOKENS // max(len(texts), 1), _LEAST_TOKENS), _MOST_TOKENS)
-    vocabulary: dict[str, int] = {}
-    found: list[Rows] = []
-    for text in texts:
-        words = _TOKEN.findall(text.casefold())
-        if len(words) > most:
-            words = words[: most // 2] + words[-(most // 2) :]
-        found.append(np.array([vocabulary.setdefault(w, len(vocabulary)) for w in words], np.int64))
-    return found, vocabulary
+def _tokens(texts: Sequence[str], most: int) -> tuple[list[Rows], int]:
+    """Return each text's words by number, and how many there are; -1 is one of too many.
+
+    Words are numbered as they come; of equally frequent ones all are told apart, or none.
+    """
+    found = [
+        np.fromiter((hash(text[begin:end]) for begin, end in _places(text, most)), np.int64)
+        for text in texts
+    ]
+    flat = np.concatenate(found)
+    _, firsts, inverse, counts = np.unique(
+        flat, return_index=True, return_inverse=True, return_counts=True
+    )
+    numbers = np.empty(len(firsts), np.int64)
+    kept = counts > 0
+    if len(firsts) > _WORDS:
+        kept = counts > np.sort(counts)[-_WORDS - 1]
+    order = np.argsort(np.where(kept, firsts, len(flat)), kind="stable")
+    width = int(kept.sum())
+    numbers[order] = np.arange(len(order))
+    numbers[~kept] = -1
+    ends = np.cumsum([len(row) for row in found])
+    return np.split(numbers[inverse], ends[:-1]), width
+
+
+def _places(text: str, most: int) -> list[tuple[int, int]]:
+    """Return where a text's words stand; of a long text its first and last."""
+    places = [one.span() for one in _TOKEN.finditer(text)]
+    return places if len(places) <= most else places[: most // 2] + places[-(most // 2) :]
+
+
+def _said(text: str, most: int, words: Rows, run: tuple[int, ...]) -> str:
+    """Return a run as it stands in one of its rows."""
+    places, size = _places(text, most), len(run)
+    at = next(at for at in range(len(words)) if tuple(words[at : at + size]) == run)
+    return " ".join(text[places[at][0] : places[at + size - 1][1]].split())
 
 
 def _matrix(tokens: Sequence[Rows], width: int) -> Matrix:
     # Most commands label nothing, and should not wait for scipy.
     from scipy import sparse
 
-    each = [np.unique(row) for row in tokens]
+    each = [np.unique(row[row >= 0]) for row in tokens]
     ends = np.cumsum([0, *map(len, each)])
     columns = np.concatenate(each)
     ones = np.ones(len(columns), np.float32)
@@ -126,7 +166,7 @@ def _runs(tokens: Sequence[Rows]) -> Iterator[_Run]:
             key = words[: len(words) - size + 1]
             for step in range(1, size):
                 key = (key << _BITS) | words[step : len(words) - size + 1 + step]
-            key = np.unique(key)
+            key = np.unique(key[key >= 0])  # with one of too many in it, it is below 0
             keys.append(key)
             owners.append(np.full(len(key), row, np.int64))
         if not keys:
@@ -156,23 +196,24 @@ def _of_few(own: Rows, others: Rows) -> bool:
 
 
 def _pool(words: Matrix, labels: Rows, sources: Rows) -> _Pool:
-    return _Pool(words, labels, sources, _sums(words, labels, int(labels.max()) + 1))
+    counts = _sums(words, labels, int(labels.max()) + 1).tocsc()
+    return _Pool(words, labels, sources, counts, np.asarray(counts.sum(axis=1)).ravel())
 
 
-def _sums(words: Matrix, labels: Rows, width: int) -> NDArray[np.float32]:
+def _sums(words: Matrix, labels: Rows, width: int) -> Matrix:
     """Return how many rows of each label have each word [labels, words]."""
     from scipy import sparse
 
     ones = np.ones(len(labels), np.float32)
     places = (labels, np.arange(len(labels)))
     by_label: Matrix = sparse.csr_matrix((ones, places), (width, len(labels)))
-    return np.asarray((by_label @ words).todense(), np.float32)
+    return by_label @ words
 
 
 def _planted(pool: _Pool, run: _Run) -> list[int]:
     """Return the run's rows of its one label, where the rest of their words tells of another."""
     labels: Any = pool.labels[run.rows]
-    counts = np.bincount(labels, minlength=len(pool.counts))
+    counts = np.bincount(labels, minlength=len(pool.totals))
     label = int(counts.argmax())
     if counts[label] < max(_LEAST_ROWS, _PURE * len(run.rows)):
         return []
@@ -200,10 +241,10 @@ def _without(pool: _Pool, run: _Run, labels: Rows) -> Rows:
     inside = pool.words[run.rows]
     columns = np.setdiff1d(inside.indices, run.words)
     held = inside[:, columns]
-    width = len(pool.counts)
-    counted = pool.counts[:, columns] - _sums(held, labels, width)
+    width = len(pool.totals)
+    counted = (pool.counts[:, columns] - _sums(held, labels, width)).toarray()
     own = np.bincount(labels, np.asarray(inside.sum(axis=1)).ravel(), width)
-    totals = pool.counts.sum(axis=1) - own + _SMOOTHING * pool.words.shape[1]
+    totals = pool.totals - own + _SMOOTHING * pool.words.shape[1]
     scores = np.asarray(held @ (np.log(counted + _SMOOTHING) - np.log(totals)[:, None]).T)
     left = np.bincount(pool.labels, minlength=width) - np.bincount(labels, minlength=width)
     scores[:, left == 0] = -np.inf
