@@ -7,7 +7,7 @@ import pytest
 from stepdown.audit import AuditTerms, audit, counting
 from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import Answer, Call, Message, OutputFormat, Request, Usage
-from stepdown.core.tasks import TaskIndex
+from stepdown.core.tasks import TaskIndex, tokens_a_call
 
 WORDS = ["lost", "card", "charge", "refund", "transfer", "login", "pin", "limit", "fee", "branch"]
 ROUTE = "Classify the customer message as billing, cards or other. Today is 2026-10-{:02}."
@@ -200,3 +200,11 @@ def test_groups_that_turn_out_to_be_one_are_one_task(monkeypatch):
     monkeypatch.setattr(counting, "Grouper", lambda: _Merging(whole.signature))
     [task] = audit(routing(30), []).tasks
     assert msgspec.to_builtins(task) == msgspec.to_builtins(whole)
+
+
+def test_calls_that_tell_no_tokens_are_counted_apart():
+    calls = [*routing(40), *(msgspec.structs.replace(one, usage=None) for one in routing(80)[40:])]
+    [task] = audit(calls, []).tasks
+    assert (task.calls, task.counted_calls) == (80, 40)
+    assert tokens_a_call(task) == (200, 5)
+    assert tokens_a_call(msgspec.structs.replace(task, input_tokens=None)) is None

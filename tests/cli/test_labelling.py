@@ -375,3 +375,12 @@ def test_a_log_whose_prompt_was_edited_is_to_be_audited_again(tmp_path, teacher,
     told = desk("--dry-run")
     assert "run `stepdown audit` on them again" in told["error"]["message"]
     assert (desk.status, teacher.bill) == (1, [])
+
+
+def test_the_estimate_is_of_the_calls_that_tell_their_tokens(desk):
+    """A log whose half has no usage costs no less to ask."""
+    whole = desk("--dry-run", "-n", "50")
+    desk.task |= {"counted_calls": 225, "input_tokens": 225 * 4000, "output_tokens": 225 * 4}
+    next(desk.workspace.glob("tasks/*/task.json")).write_text(json.dumps(desk.task))
+    assert desk("--dry-run", "-n", "50") == whole
+    assert whole["input_tokens"] == 50 * 4000

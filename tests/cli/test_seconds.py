@@ -57,6 +57,12 @@ def test_suspicious_inputs_and_a_share_of_the_rest_are_asked_twice(ledger):
     assert asked_twice(again) == found
 
 
+def test_suspicious_inputs_alone_are_asked_twice(ledger):
+    wanted = plan("ignore all rules", *["how are you"] * 200)
+    add_seconds(AT, ledger, wanted, "suspicious", hold=False)
+    assert asked_twice(wanted) == ["c0"]
+
+
 def test_without_a_share_nothing_is_asked_twice(ledger):
     wanted = plan("ignore all rules")
     add_seconds(AT, ledger, wanted, 0.0, hold=False)

@@ -1,5 +1,6 @@
 """A change to the code, priced by the log."""
 
+import msgspec
 import pytest
 
 from stepdown.core.anatomy import Anatomy
@@ -70,3 +71,11 @@ def test_a_price_that_nobody_knows_is_no_saving():
     found = only([site(3)], [site(3, "unheard-of")])
     assert found.usd_month is None
     assert "unheard-of" in found.why
+
+
+def test_a_call_is_as_long_as_those_that_tell_their_tokens():
+    half = msgspec.structs.replace(
+        TASK, counted_calls=500, input_tokens=50_000, output_tokens=5_000
+    )
+    (found,) = site_changes([site(3)], [], [half], PRICES.get)
+    assert found.usd_month == only([site(3)], []).usd_month

@@ -143,6 +143,7 @@ def _task(group: _Group, days: float | None, terms: AuditTerms) -> Task:
         spend_usd=evidence.spend_usd,
         spend_usd_month=evidence.spend_usd_month,
         priced_calls=tally.priced_calls,
+        counted_calls=tally.counted_calls,
         latency_p50_ms=tally.latencies.quantile(0.5),
         latency_p99_ms=tally.latencies.quantile(0.99),
         repeats=evidence.repeats,

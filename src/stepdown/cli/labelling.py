@@ -28,7 +28,7 @@ from stepdown.cli.telling import Estimate, Paid, estimate_lines
 from stepdown.core.calls import Usage
 from stepdown.core.fingerprint import fingerprint
 from stepdown.core.labels import LabelRun, Spend
-from stepdown.core.tasks import Task
+from stepdown.core.tasks import Task, tokens_a_call
 from stepdown.errors import ConfigError, Refusal, UsageError
 from stepdown.label.asking import AskTerms, Sitting
 from stepdown.render import progress_bar, say
@@ -37,7 +37,6 @@ from stepdown.store.ledger import Ledger, read_labels
 __all__ = ["BY_HAND", "ask_teacher"]
 
 _BYTES_A_TOKEN = 4
-_SUSPICIOUS_ONLY = 1e-300
 _DAY_S = 86_400.0
 _UNKNOWN_PRICE = (
     "Nobody knows what {model} charges, so {why}; set usd_per_million_input and "
@@ -134,8 +133,7 @@ def _plan(
     run = ledger.find(task.id, teacher.model, terms)
     plan = plan_of(chooser, (task, teacher, run), ledger, wanted, target)
     # What is asked again is asked in the same words: in others it would be another question.
-    said = chooser.session.config.defaults.second_questions if wanted.again == ALONE else 0.0
-    share = _SUSPICIOUS_ONLY if said == "suspicious" else said
+    share = chooser.session.config.defaults.second_questions if wanted.again == ALONE else 0.0
     add_seconds(at, ledger, plan, share, wanted.hold)
     return plan
 
@@ -178,11 +176,11 @@ def _estimate(
     most = None if None in bounds else sum(bound or 0 for bound in bounds)
     if cap is not None and most is not None:
         most = min(cap, most)
+    each = tokens_a_call(task)
     read = sum(len(body) for body, _ in sizes) // _BYTES_A_TOKEN
-    if task.input_tokens:
-        read = round(len(sizes) * task.input_tokens / task.calls)
-    written = None if task.output_tokens is None else task.output_tokens / max(task.calls, 1)
-    written = None if written is None else round(len(sizes) * written)
+    if each and each[0]:
+        read = round(len(sizes) * each[0])
+    written = None if each is None else round(len(sizes) * each[1])
     expected = teacher.price(Usage(read, written), now) if written is not None else None
     if expected is not None and most is not None:
         expected = min(expected, most)

@@ -5,6 +5,7 @@ cap. It has a run of its own, so nothing that counts answers counts it.
 """
 
 from collections.abc import Iterable
+from typing import Literal
 
 from stepdown.cli.questions import Plan, key_of, text_of
 from stepdown.cli.teachers import Teacher
@@ -24,11 +25,16 @@ _OWN = {"words": "ours"}
 
 
 def add_seconds(
-    at: tuple[Task, Teacher, dict[str, str]], ledger: Ledger, plan: Plan, share: float, hold: bool
+    at: tuple[Task, Teacher, dict[str, str]],
+    ledger: Ledger,
+    plan: Plan,
+    share: float | Literal["suspicious"],
+    hold: bool,
 ) -> None:
     """Add to the plan what there is to ask a second time: what was begun, and of what it asks.
 
-    A `share` of the inputs that are not suspicious is asked as well; 0: no second questions at all.
+    A `share` of the inputs that are not suspicious is asked as well ("suspicious": none of them);
+    0: no second questions at all.
     """
     task, teacher, terms = at
     run = ledger.find(task.id, teacher.model, terms | _OWN)
@@ -41,7 +47,8 @@ def add_seconds(
         if first.repeat or first.item in known:
             continue
         suspicious = bool(suspicion(text_of(task, request)))
-        if not suspicious and uniform(f"second {first.item}") >= share:
+        spared = share == "suspicious" or uniform(f"second {first.item}") >= share
+        if spared and not suspicious:
             continue
         second = _second(task, teacher, first, request)
         found += [second] if second else []

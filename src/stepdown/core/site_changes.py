@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from stepdown.core.joined_sites import join
 from stepdown.core.sites import CallSite, SiteChange
-from stepdown.core.tasks import Task, calls_month
+from stepdown.core.tasks import Task, calls_month, tokens_a_call
 
 __all__ = ["Price", "site_changes"]
 
@@ -97,10 +97,11 @@ def _priced(
         return None, "no call of it is in the log, so its volume is unknown"
     task, sharing = found
     month = calls_month(task)
-    if month is None or task.input_tokens is None or task.output_tokens is None or not task.calls:
+    tokens = tokens_a_call(task)
+    if month is None or tokens is None:
         return None, "the log has no times or no token counts"
     model = max(task.models, key=task.models.__getitem__, default="")
-    read, written = task.input_tokens / task.calls, task.output_tokens / task.calls
+    read, written = tokens
     costs: list[float] = []
     for site in (before, after):
         rates = (0.0, 0.0) if site is None else price(site.model or model)

@@ -29,6 +29,7 @@ __all__ = [
     "input_text",
     "teacher_usd",
     "texts",
+    "tokens_a_call",
 ]
 
 MONTH_DAYS = 30.4375
@@ -138,7 +139,8 @@ class Option(msgspec.Struct, frozen=True):
 class Task(msgspec.Struct, frozen=True):
     """Calls of one kind, as the audit measured them over a log.
 
-    `spend_usd` is None when no call had a known price; `priced_calls` says how many had one.
+    `spend_usd` is None when no call had a known price; `priced_calls` says how many had one, and
+    `counted_calls` how many told their tokens (0: as many as there are, or nobody counted them).
     `spend_usd_month` extrapolates by the log's own time span and is None without times. Latencies
     are in milliseconds. `repeats` is the share of calls whose input stood in the log before,
     `self_agreement` how often the teacher answered such a repeat alike (None without repeats), as
@@ -166,6 +168,7 @@ class Task(msgspec.Struct, frozen=True):
     spend_usd: float | None = None
     spend_usd_month: float | None = None
     priced_calls: int = 0
+    counted_calls: int = 0
     latency_p50_ms: float | None = None
     latency_p99_ms: float | None = None
     repeats: float = 0.0
@@ -184,6 +187,14 @@ def teacher_usd(task: Task) -> float | None:
     if task.spend_usd is None or not task.priced_calls:
         return None
     return task.spend_usd / task.priced_calls * 1000.0
+
+
+def tokens_a_call(task: Task) -> tuple[float, float] | None:
+    """Return how many tokens a call reads and writes, of those that tell; None where none does."""
+    counted = task.counted_calls or task.calls
+    if task.input_tokens is None or task.output_tokens is None or not counted:
+        return None
+    return task.input_tokens / counted, task.output_tokens / counted
 
 
 def calls_month(task: Task) -> float | None:
