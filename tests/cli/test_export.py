@@ -147,6 +147,13 @@ def test_a_spooled_log_is_held_as_well(tmp_path, capsys, monkeypatch):
     assert lines[0]["metadata"]["held_in"] == "a spooled log"
 
 
+def test_where_nothing_is_held_it_says_none(held, tmp_path, capsys):
+    assert call("export", "--user", "nobody", "--workspace", held) == 0
+    said = capsys.readouterr().err
+    assert "Lines written: none." in said
+    assert f"stepdown status --workspace {held}" in " ".join(said.split())
+
+
 def test_bad_usage_is_one_sentence(held, tmp_path, capsys):
     assert call("export", "--json", "--workspace", held) == 2
     assert "-o FILE" in capsys.readouterr().err

@@ -65,8 +65,10 @@ def export(session: Session, user: str | None, output: Path | None) -> None:
         print_json(told | {"file": str(output)})
     if theirs is not None and theirs.problem:
         say(theirs.problem)
-    say(f"Lines written: {', '.join(f'{name} {count(n)}' for name, n in told.items() if n)}.")
-    next_step(f"stepdown audit {click.format_filename(output)}" if output else "stepdown status")
+    written = ", ".join(f"{name} {count(n)}" for name, n in told.items() if n)
+    say(f"Lines written: {written or 'none'}.")
+    idle = session.typed("stepdown status")
+    next_step(f"stepdown audit {click.format_filename(output)}" if output else idle)
 
 
 def _lines(
