@@ -135,7 +135,10 @@ def test_a_spooled_log_is_held_as_well(tmp_path, capsys, monkeypatch):
     import io
     import sys
 
-    log = write(tmp_path / "log.jsonl", easy(90))
+    lines = [*easy(90), line(90, "nobody answered", "cards")]
+    lines[90]["request"]["user"] = "ann"
+    del lines[90]["response"]
+    log = write(tmp_path / "log.jsonl", lines)
     text = io.TextIOWrapper(io.BytesIO(log.read_bytes()), "utf-8")
     monkeypatch.setattr(sys, "stdin", text)
     space = tmp_path / "space"
@@ -143,7 +146,13 @@ def test_a_spooled_log_is_held_as_well(tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert call("export", "--workspace", space) == 0
     lines = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
-    assert [one["id"] for one in lines] == [f"call-{n}" for n in range(90)]
+    assert [one["id"] for one in lines] == [f"call-{n}" for n in range(91)]
+    assert (lines[90]["request"]["user"], lines[90]["response"]) == ("ann", None)
+    assert call("export", "--user", "ann", "-o", tmp_path / "out", "--workspace", space) == 0
+    assert [one["id"] for one in read(tmp_path / "out")] == ["call-90"]
+    capsys.readouterr()
+    assert call("audit", tmp_path / "out", "--workspace", tmp_path / "b") == 2
+    assert "requests without an answer: 1" in capsys.readouterr().err
     assert lines[0]["metadata"]["held_in"] == "a spooled log"
 
 

@@ -22,7 +22,7 @@ from stepdown.cli.holdings import (
 from stepdown.cli.options import Session, common, print_json
 from stepdown.cli.sources import all_calls
 from stepdown.cli.stores import captured_calls
-from stepdown.core.calls import Answer, Call, Message, Request, ToolCall
+from stepdown.core.calls import UNANSWERED, Answer, Call, Message, Request, ToolCall
 from stepdown.core.datasets import Example
 from stepdown.core.display import count
 from stepdown.core.people import mark_of
@@ -125,8 +125,8 @@ _NOTHING = Request("", ())
 
 def _spooled(session: Session, spooled: list[str], progress: Progress) -> Iterator[Call]:
     try:
-        for call in all_calls(session, spooled, progress) if spooled else ():
-            if not call.tier:
+        for call in all_calls(session, spooled, progress, unanswered=True) if spooled else ():
+            if not call.tier or call.tier == UNANSWERED:
                 yield call
     except LogError as problem:
         say(f"Not all could be read: {problem}")
@@ -188,7 +188,9 @@ def _line(call: Call, held: str) -> bytes:
         "request": msgspec.Raw(request_body(asked, asked.model, **extra))
         if asked.messages
         else None,
-        "response": msgspec.Raw(completion_body(call.answer, stamp, call.usage)),
+        "response": None
+        if call.tier == UNANSWERED
+        else msgspec.Raw(completion_body(call.answer, stamp, call.usage)),
         "metadata": {name: value for name, value in metadata.items() if value},
     }
     told = {"time": call.time, "latency_ms": call.latency_ms, "cost_usd": call.cost_usd}

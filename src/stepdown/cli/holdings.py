@@ -98,7 +98,7 @@ def _look_through_logs(
     index = TaskIndex(tasks)
     sources = sorted({source for task in tasks for source in task.sources})
     try:
-        for call in all_calls(session, sources, progress, forgotten=False):
+        for call in all_calls(session, sources, progress, forgotten=False, unanswered=True):
             if found.mark in people_of(call):
                 found.ids.add(call.id)
                 known = index.recognise(call.request, call.task)

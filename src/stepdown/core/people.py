@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 
-__all__ = ["mark_of", "marks_in", "with_marks"]
+__all__ = ["hashed", "mark_of", "marks_in", "with_marks"]
 
 _KEYS = (
     rb"user|group|user_?id|userI[dD]|end_?user(?:_?id)?|endUser(?:Id)?|safety_identifier"
@@ -27,12 +27,13 @@ _MARK = re.compile(rb"user-[0-9a-f]{16}")
 
 def mark_of(user: str) -> str:
     """Return the mark of a user; a mark's own is itself."""
-    if _MARK.fullmatch(user.encode("utf-8", "replace")):
-        return user
-    return (
-        "user-"
-        + hashlib.sha256(b"stepdown user\0" + user.encode("utf-8", "replace")).hexdigest()[:16]
-    )
+    return user if _MARK.fullmatch(user.encode("utf-8", "replace")) else hashed("user", user)
+
+
+def hashed(kind: str, name: str) -> str:
+    """Return the mark of somebody or something of a kind: a user, a key, a team."""
+    text = f"stepdown {kind}\0{name}".encode("utf-8", "replace")
+    return f"{kind}-{hashlib.sha256(text).hexdigest()[:16]}"
 
 
 def marks_in(line: bytes) -> Iterator[str]:

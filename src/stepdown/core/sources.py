@@ -1,10 +1,9 @@
 """Whose input a call is: its source, as a mark that can be compared and does not show the name."""
 
-import hashlib
 from typing import Any
 
 from stepdown.core.calls import Call
-from stepdown.core.people import mark_of
+from stepdown.core.people import hashed, mark_of
 
 __all__ = ["USER", "people_of", "source_of"]
 
@@ -29,7 +28,7 @@ def source_of(call: Call) -> str:
     names = {USER: user} | call.by
     for kind in _KINDS:
         if name := names.get(kind):
-            return _marked(kind, name)
+            return mark_of(name) if kind == USER else hashed(kind, name)
     return ""
 
 
@@ -43,10 +42,3 @@ def people_of(call: Call) -> set[str]:
         call.group,
     )
     return {mark_of(name) for name in named if isinstance(name, str) and name}
-
-
-def _marked(kind: str, name: str) -> str:
-    if kind == USER:
-        return mark_of(name)
-    text = f"stepdown {kind}\0{name}".encode("utf-8", "replace")
-    return f"{kind}-{hashlib.sha256(text).hexdigest()[:16]}"
