@@ -55,3 +55,17 @@ def test_who_is_a_calls_group_has_its_rows_with_the_log_or_without(tmp_path):
     again = holdings(session, ANN, silent)
     assert "could be read again" in again.problem
     assert 20 < len(again.ids) <= 100
+
+
+def test_requests_without_an_answer_are_somebodys_too(tmp_path):
+    """A paid answer can make a row of one, so whoever is forgotten has them."""
+    lines = list(easy(450))
+    for one in lines[:30]:
+        one["metadata"] = {"user": "ann"}
+    for one in lines[:10]:
+        one["response"] = None
+    log = write(tmp_path / "log.jsonl", lines)
+    assert call("audit", log, "--workspace", tmp_path / "ws") == 0
+    session = Session(Workspace(tmp_path / "ws"), Config())
+    found = holdings(session, ANN, silent)
+    assert found.ids >= {one["id"] for one in lines[:30]}

@@ -125,6 +125,7 @@ def _export(told: _LooseLine) -> Export:
         latency_ms=told.latency_ms,
         cost_usd=_amount(cost),
         metadata=told.metadata,
+        by=_by(told),
     )
 
 
@@ -144,7 +145,7 @@ def _told(captured: Any, name: str) -> str:
     return told if isinstance(told, str) else ""
 
 
-def _by(record: _NativeLine) -> dict[str, str]:
+def _by(record: _Told) -> dict[str, str]:
     """Return whose call it was: by the gateway's virtual key, or by the caller's own metadata."""
     if record.metadata is None and record.stepdown is None:
         return {}
