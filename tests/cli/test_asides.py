@@ -81,7 +81,7 @@ def test_two_teachers_vote_and_what_they_dispute_teaches_nothing(desk, teacher):
     labels = desk.labels()
     assert len(labels) == 240
     assert {one.teacher for one in labels} == {"big", "other"}
-    assert any("they contradict each other" in note for note in told["split"]["notes"])
+    assert any("labels that contradict each other" in note for note in told["split"]["notes"])
     again = desk("--max-usd", "9", "-n", "120", "--also-teacher", "other", "--budget", "0.05")
     assert (again["calls"], again["asked_again"][0]["calls"]) == (0, 0)
 

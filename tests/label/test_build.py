@@ -122,8 +122,8 @@ def test_what_is_disputed_or_no_label_stays_where_it_is_held_out_and_counts_as_w
     held = sum(example.split != "train" for example in unknown if example.id in names[1::4])
     assert held > 10
     assert any(
-        "100 rows with paid answers have no label (they contradict each other)" in note
+        "100 rows with paid answers have no label (labels that contradict each other)" in note
         and f"of {held} held-out ones any answer counts as wrong" in note
         for note in after.report.notes
     )
-    assert any("(refused)" in note for note in after.report.notes)
+    assert any("(the teacher declined)" in note for note in after.report.notes)

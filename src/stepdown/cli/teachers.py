@@ -17,6 +17,7 @@ from stepdown.core.calls import Answer, Call, Request, Usage
 from stepdown.core.fingerprint import canonical_json, digest
 from stepdown.core.ports import Batches, BatchProvider, Complete, Provider
 from stepdown.errors import ConfigError
+from stepdown.wire.addresses import root_of
 from stepdown.wire.asking import taught
 
 __all__ = ["Teacher", "teacher_of"]
@@ -105,7 +106,4 @@ def teacher_of(session: Session, name: str, *, batch: bool = False) -> Teacher:
         )
     provider = plugins.provider(_PROVIDERS[terms.api])
     share = cast("BatchProvider", provider).batch_share if batch else Fraction(1)
-    address = address.rstrip("/")
-    if address.count("/") == 2:  # without a path, as providers take it: one teacher, one address
-        address += "/v1"
-    return Teacher(terms.model or name, address, key, terms, share)
+    return Teacher(terms.model or name, root_of(address), key, terms, share)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.core import display
-from stepdown.core.labels import Spend
+from stepdown.core.labels import TOLD, Spend
 from stepdown.label.asking import Sitting
 from stepdown.label.need import Need
 from stepdown.render import table
@@ -26,16 +26,6 @@ __all__ = [
     "total_json",
     "total_lines",
 ]
-
-_OUTCOMES = {
-    "answered": "a label",
-    "refused": "the teacher declined",
-    "other_label": "a label that the task does not have",
-    "off_schema": "not of the task's schema",
-    "ungrounded": "values that stand nowhere in the input",
-    "unreadable": "cut off, or of another shape",
-    "disputed": "labels that contradict each other",
-}
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -138,7 +128,7 @@ def _time(seconds: float | None) -> str:
 def paid_table(paid: Paid) -> Table:
     """Return what a sitting brought and what the run has spent."""
     sitting, spend = paid.sitting, paid.spend
-    rows = [(name, count, _OUTCOMES[name]) for name, count in sitting.outcomes.most_common()]
+    rows = [(name, count, TOLD[name]) for name, count in sitting.outcomes.most_common()]
     rows += [(name, count, "tries without an answer") for name, count in sitting.failures.items()]
     for name, count, what in (
         ("left", _left(paid), "not answered yet; the same command asks them"),

@@ -13,6 +13,7 @@ from stepdown.core.calls import Answer, Request, Usage
 __all__ = [
     "MADE_OF",
     "SECOND",
+    "TOLD",
     "Batched",
     "Failed",
     "Kept",
@@ -42,6 +43,17 @@ Outcome = Literal[
     "answered", "refused", "other_label", "off_schema", "ungrounded", "unreadable", "disputed"
 ]
 """What an answer is worth: only "answered" teaches."""
+
+TOLD: Mapping[Outcome, str] = {
+    "answered": "a label",
+    "refused": "the teacher declined",
+    "other_label": "a label that the task does not have",
+    "off_schema": "not of the task's schema",
+    "ungrounded": "values that stand nowhere in the input",
+    "unreadable": "cut off, or of another shape",
+    "disputed": "labels that contradict each other",
+}
+"""Each outcome in words."""
 
 
 class Pick(msgspec.Struct, frozen=True):

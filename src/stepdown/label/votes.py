@@ -7,21 +7,13 @@ import msgspec
 
 from stepdown.core.calls import TEACHERS, Answer, Call
 from stepdown.core.datasets import Example
-from stepdown.core.labels import SECOND, Label, Outcome
+from stepdown.core.labels import SECOND, TOLD, Label, Outcome
 from stepdown.core.records import same_record, same_value
 from stepdown.label.outcomes import Judge, Worth
 
 __all__ = ["Ballot", "Vote", "agree", "settled"]
 
 _NO_OPINION = ("refused", "unreadable", "off_schema")
-_NAMES: dict[Outcome, str] = {
-    "disputed": "they contradict each other",
-    "refused": "refused",
-    "other_label": "another label",
-    "off_schema": "against the schema",
-    "ungrounded": "not from the input",
-    "unreadable": "cut off, or of another shape",
-}
 
 
 class Vote(msgspec.Struct, frozen=True):
@@ -130,7 +122,7 @@ class Ballot:
             held = sum(e.split != "train" for e in rows)
             if rows:
                 yield (
-                    f"{len(rows):,} rows with paid answers have no label ({_NAMES[outcome]}): "
+                    f"{len(rows):,} rows with paid answers have no label ({TOLD[outcome]}): "
                     f"{len(rows) - held:,} teach no answer, and of {held:,} held-out ones any "
                     "answer counts as wrong."
                 )

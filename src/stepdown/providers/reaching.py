@@ -8,6 +8,7 @@ import aiohttp
 import msgspec
 
 from stepdown.errors import UpstreamError
+from stepdown.wire.addresses import root_of
 from stepdown.wire.retry_after import told_s
 
 __all__ = ["Reached", "reaching", "read", "readable"]
@@ -104,12 +105,9 @@ async def reaching(
     source: str, headers: Mapping[str, str], timeout_s: float
 ) -> AsyncGenerator[Reached]:
     """Reach the API at `source`, its root with or without /v1; an answer may take `timeout_s`."""
-    root = source.rstrip("/")
-    if root.count("/") == 2:  # an address without a path
-        root += "/v1"
     timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=_CONNECT_S)
     async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
-        yield Reached(session, root)
+        yield Reached(session, root_of(source))
 
 
 def read(body: bytes, kind: type[T]) -> T:
