@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 
 import pytest
 
@@ -39,3 +40,15 @@ def test_others_keep_their_ids(tmp_path, form):
     assert without_lines(path, lambda line: b'"ann"' in line.data) == 0
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_log_of_any_size_goes_through_one_record_at_a_time(tmp_path):
+    lines = (json.dumps(call("bob", f"{n} " + "x" * 20_000)).encode() for n in range(5_000))
+    path = spool(io.BytesIO(b"\n".join(lines)), tmp_path)
+    tracemalloc.start()
+    try:
+        assert without_lines(path, lambda line: b" 7 x" in line.data or b'"7 x' in line.data) == 1
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 50e6  # of 100 MB
