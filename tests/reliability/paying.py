@@ -73,7 +73,8 @@ class Payer:
         return self.folder / "ws" / "labels.db"
 
     def arguments(self, *options):
-        at = ("--workspace", self.folder / "ws", "--config", self.config)
+        # With so few calls only a wide budget makes a dataset, and without one it ends with 1.
+        at = ("--workspace", self.folder / "ws", "--config", self.config, "--budget", 0.5)
         given = ("label", self.task["name"], "--teacher", "big", "-n", self.count, *at, *options)
         return [str(one) for one in given]
 

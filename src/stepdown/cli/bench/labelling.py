@@ -135,7 +135,17 @@ class Desk(msgspec.Struct):
     def start(self, count: int, concurrency: int) -> subprocess.Popen[bytes]:
         """Start the command that labels so many calls."""
         name = self.task["name"]
-        options = ("--teacher", "m", "-n", count, "--concurrency", concurrency, "--yes")
+        options = (
+            "--teacher",
+            "m",
+            "-n",
+            count,
+            "--concurrency",
+            concurrency,
+            "--yes",
+            "--budget",
+            0.5,
+        )
         return _command(self.folder, "label", name, *options, "--config", "stepdown.toml")
 
     def stored(self) -> set[str]:
