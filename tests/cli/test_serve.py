@@ -172,7 +172,8 @@ def reweighted(space, most):
     """The task's student, published where its weights were others by some thousandths."""
     (folder,) = space.glob("tasks/*/students/*")
     manifest = verify_student(folder)
-    facts = {name: getattr(manifest, name) for name in ("task", "contract", "made_at", "golden")}
+    names = ("task", "contract", "made_at", "golden", "golden_version")
+    facts = {name: getattr(manifest, name) for name in names}
 
     class Shifted(Copied):
         def save(self, student, folder):
