@@ -10,14 +10,16 @@ import msgspec
 import pytest
 from aiohttp import web
 from tests.cli.story import call, easy, write
+from tests.core.test_redaction import CREDENTIALS
 
+from stepdown import plugins
 from stepdown.cli import ladder, steps
 from stepdown.cli.hosted import ask_hosted
 from stepdown.cli.options import Session
 from stepdown.cli.serve import loader
 from stepdown.config import Config, TierConfig, load_config
 from stepdown.core.calls import Answer
-from stepdown.errors import ConfigError, Refusal
+from stepdown.errors import ConfigError, Refusal, UpstreamError
 from stepdown.providers.recorded import serve_recorded
 from stepdown.workspace import Workspace
 
@@ -76,6 +78,25 @@ def test_a_model_that_is_often_wrong_is_not_recommended(setting):
     trained = ladder.train_task(asked, task, dataset, "linear", silent, found)
     assert "don't train" not in trained.steps[-1].why
     assert trained.steps[-1].coverage == 0
+
+
+def test_p1_what_its_api_repeats_of_a_call_is_told_nowhere(setting):
+    session, task, dataset, _ = setting
+    rude = UpstreamError(f"I won't read 'my key is {CREDENTIALS['openai']}'", 400)
+
+    async def complete(body):
+        raise rude
+
+    @contextlib.asynccontextmanager
+    async def connect(*where):
+        yield complete
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(plugins.provider("openai-compatible")), "connect", lambda *at: connect())
+        found = ask_hosted(session("http://127.0.0.1:1"), task, dataset, silent)
+    assert found.failed == found.asked
+    seen = {found.student.predict(row.input).abstained for row in dataset.part("calibration")}
+    assert seen == {"I won't read 'my key is [redacted key]'"}
 
 
 def test_rows_that_it_can_not_answer_are_abstentions(setting):

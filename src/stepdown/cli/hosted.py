@@ -8,6 +8,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 
@@ -17,7 +18,7 @@ from stepdown import plugins
 from stepdown.audit.prices import ATTODOLLARS, cost_of
 from stepdown.cli import steps
 from stepdown.cli.options import Session
-from stepdown.cli.privacy import cleaner
+from stepdown.cli.privacy import cleaner, shown
 from stepdown.config import TierConfig
 from stepdown.core.calls import Answer, Call, Request, Usage
 from stepdown.core.datasets import Dataset, Example
@@ -156,7 +157,13 @@ def _replies(
         with path.open("ab", buffering=0) as file:
             file.write(b"\n")  # ends a line that a crash cut off
             clean = cleaner(session)
-            asking = _Asking(inquiry, model, lambda line: file.write(clean(line)), progress)
+            asking = _Asking(
+                inquiry,
+                model,
+                lambda line: file.write(clean(line)),
+                progress,
+                partial(shown, session),
+            )
             kept |= asyncio.run(_ask_all(tier, key, requests, asking))
     found = [kept[row.id] for row in rows if row.id in kept]
     if not found:
@@ -188,12 +195,13 @@ def _tier(session: Session) -> tuple[TierConfig, Model, str | None]:
 
 
 class _Asking(msgspec.Struct, frozen=True):
-    """How rows are asked, and who hears of each reply."""
+    """How rows are asked, and who hears of each reply; what an API says of one is told `clean`."""
 
     inquiry: Inquiry
     model: Model
     keep: Callable[[bytes], object]
     progress: Progress
+    clean: Callable[[str], str]
 
 
 async def _ask_all(
@@ -208,6 +216,8 @@ async def _ask_all(
             began = time.monotonic()
             prediction, usage = await _answer(complete, asking.inquiry, request)
             took = time.monotonic() - began
+        why = asking.clean(prediction.abstained)
+        prediction = msgspec.structs.replace(prediction, abstained=why)
         reply = replies[row] = _Reply(row, asking.model, prediction, took, usage, time.time())
         if usage is not None or prediction.answer is not None:
             asking.keep(msgspec.json.encode(reply) + b"\n")
