@@ -67,3 +67,13 @@ def test_s15_what_follows_the_end_is_bounded():
     passage.feed(b"x" * 100)
     with pytest.raises(LineTooLong):
         passage.feed(b"x")
+
+
+@pytest.mark.parametrize("line", [b"\n", b"\r\n"])
+def test_what_follows_the_end_of_a_broken_stream_is_left_out(line):
+    end = b"data: [DONE]" + line
+    for after in (b"", line, line + b"0\r\n\r\n", line + b"data: half"):
+        passage = SsePassage(100, lambda data: data == b"[DONE]")
+        assert passage.feed(b"data: 1" + line * 2 + end + after) == b"data: 1" + line * 2
+        passage.broke_off()
+        assert passage.rest() == end + line

@@ -20,11 +20,11 @@ from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import Headers, back, header, streaming
 from stepdown.serve.ours import headers_of, send_own
 from stepdown.serve.presence import while_there
-from stepdown.serve.relay import no_way, read_on, reply_to
+from stepdown.serve.relay import no_way, reply_to
 from stepdown.serve.replies import Receive, Reply, Send
 from stepdown.serve.sse import LineTooLong, SsePassage
 from stepdown.serve.till import COUNTS, Bill
-from stepdown.serve.upstream import TOO_LONG, Body, Unanswered
+from stepdown.serve.upstream import TOO_LONG, Body, Unanswered, read_on
 from stepdown.wire.openai import parse_request
 from stepdown.wire.told import usage_beside
 

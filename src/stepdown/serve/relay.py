@@ -36,20 +36,18 @@ from stepdown.serve.replies import (
 )
 from stepdown.serve.sse import LineTooLong, SsePassage
 from stepdown.serve.till import Unaffordable
-from stepdown.serve.upstream import TOO_LONG, Body, Unanswered, whole_body
+from stepdown.serve.upstream import TOO_LONG, Body, Unanswered, read_on, whole_body
 from stepdown.wire.told import told
 
 __all__ = [
     "may_answer",
     "no_way",
-    "read_on",
     "relay",
     "relay_quietly",
     "reply_to",
 ]
 
 _SUCCESS = range(200, 300)
-_AFTER_END_S = 0.25
 _NO_KEY = problem(
     503,
     "A virtual key never goes upstream, and this gateway has no key of its own there; name its "
@@ -303,16 +301,6 @@ async def _stream(
     finally:
         body.end()
     await _end(gateway, turn, response, passage, failure, send)
-
-
-async def read_on(body: Body, passage: SsePassage) -> None:
-    """Read what follows the end, for a moment: the connection can be used again if it ends too."""
-    if not passage.done:
-        return
-    body.flows(_AFTER_END_S, time.monotonic() + _AFTER_END_S)
-    with contextlib.suppress(Unanswered, LineTooLong):
-        while chunk := await body.read():
-            passage.feed(chunk)
 
 
 async def _send_part(

@@ -57,6 +57,12 @@ class SsePassage:
             raise LineTooLong
         return passed
 
+    def broke_off(self) -> None:
+        """Hold of the end its own event alone, closed: what followed belongs to a broken stream."""
+        end = bytes(self._held + self._open).partition(b"\n")[0]
+        self._held[:] = end + b"\n" + (b"\r\n" if end.endswith(b"\r") else b"\n")
+        self._open.clear()
+
     def rest(self) -> bytes:
         """Return what was held back: the end and what came after it, or an unfinished line."""
         return bytes(self._held + self._open)

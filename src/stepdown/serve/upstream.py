@@ -18,8 +18,9 @@ from stepdown.serve.connector import KEPT, CheckedConnector
 from stepdown.serve.presence import Patience
 from stepdown.serve.retries import RetryBudget, pause_s
 from stepdown.serve.settings import Limits, Timeouts, api_root
+from stepdown.serve.sse import LineTooLong, SsePassage
 
-__all__ = ["TOO_LONG", "Body", "Reached", "Unanswered", "Upstream", "whole_body"]
+__all__ = ["TOO_LONG", "Body", "Reached", "Unanswered", "Upstream", "read_on", "whole_body"]
 
 _STATUSES = range(200, 600)
 _REDIRECTS = range(300, 400)
@@ -28,6 +29,7 @@ _FAILING = frozenset((500, 502, 503, 504, 529))
 """Statuses that say that the upstream is in trouble, whatever was asked."""
 _NOT_SENT = frozenset(("upstream_unavailable", "upstream_crowded", "upstream_redirects"))
 _WHOLE = 2**20
+_AFTER_END_S = 0.25
 _NOT_MODIFIED = 304
 
 
@@ -378,3 +380,15 @@ def _broken(root: str) -> Unanswered:
     return Unanswered(
         502, "upstream_broke_off", f"The upstream at {root} closed the connection unanswered."
     )
+
+
+async def read_on(body: Body, passage: SsePassage) -> None:
+    """Read what follows the end, for a moment: the connection can be used again if it ends too."""
+    if not passage.done:
+        return
+    body.flows(_AFTER_END_S, time.monotonic() + _AFTER_END_S)
+    try:
+        while chunk := await body.read():
+            passage.feed(chunk)
+    except (Unanswered, LineTooLong):
+        passage.broke_off()
