@@ -91,13 +91,21 @@ def estimate_lines(task: str, teacher: str, estimate: Estimate) -> Iterator[str]
             f"{display.plural(estimate.second, 'question')} of them ask the same in other words, "
             f"{display.count(estimate.suspicious)} since the input looks like an attack."
         )
-    yield (
-        f"About {display.count(estimate.input_tokens)} tokens to read and "
-        f"{display.count(estimate.output_tokens)} to write: about {_money(estimate.expected)}, at "
-        f"most {_money(estimate.at_most)}; about {_time(estimate.seconds)}."
-    )
+    yield _size_line(estimate)
     if estimate.need is not None:
         yield from _need_lines(estimate.need, estimate.random)
+
+
+def _size_line(estimate: Estimate) -> str:
+    """Return the tokens, dollars and time; what the log does not tell is said once."""
+    read = display.count(estimate.input_tokens)
+    most = f"at most {_money(estimate.at_most)}"
+    if estimate.output_tokens is None:
+        return f"About {read} tokens to read; the log does not tell how many are written: {most}."
+    written = display.count(estimate.output_tokens)
+    expected = f"about {_money(estimate.expected)}, {most}"
+    time = "" if estimate.seconds is None else f"; about {_time(estimate.seconds)}"
+    return f"About {read} tokens to read and {written} to write: {expected}{time}."
 
 
 def _need_lines(need: Need, drawn: int) -> Iterator[str]:
@@ -117,9 +125,7 @@ def _need_lines(need: Need, drawn: int) -> Iterator[str]:
         )
 
 
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "an unknown time"
+def _time(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
