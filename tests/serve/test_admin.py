@@ -266,7 +266,8 @@ def test_paths_and_methods(admin):
 def test_s4_keys_of_the_right_beginning_take_no_longer_to_refuse(figure):
     """Look at the CPU time of many look-ups: a digest has no beginning that is right.
 
-    One comparison in a hundred finds a difference where there is none, so three may be made.
+    Comparisons find differences where there are none, one in a hundred and more where the machine
+    is shared, so ten may be made: what is there is in all of them.
     """
     from stepdown.serve.callers import Callers
 
@@ -289,7 +290,7 @@ def test_s4_keys_of_the_right_beginning_take_no_longer_to_refuse(figure):
         return one / other, mannwhitneyu(*spent).pvalue
 
     found = []
-    while not found or (len(found) < 3 and not (abs(found[-1][0] - 1) < 0.02 < found[-1][1])):
+    while not found or (len(found) < 10 and not (abs(found[-1][0] - 1) < 0.02 < found[-1][1])):
         found.append(compared())
     ratio, chance = found[-1]
     figure(f"near and far keys: median CPU time {ratio:.3f} to 1 (p = {chance:.2f}), 200 times 100")
