@@ -9,6 +9,7 @@ ends.
 import asyncio
 import contextlib
 import functools
+import importlib
 import itertools
 import logging
 import os
@@ -154,7 +155,7 @@ class Ray:
         if not joins:
             self._set(_SETTINGS | {"RAY_AUTH_TOKEN": _token()})
         try:
-            import ray
+            ray: Any = importlib.import_module("ray")
         except ImportError as error:
             raise Unavailable(
                 "--engine ray needs Ray, which is not installed: pip install 'stepdown[ray]'"
