@@ -154,6 +154,8 @@ def test_our_own_keys_are_known_word_for_word():
         "password" + "=" * 100_000,
         "a.@" * 33_000,
         "1 " * 50_000,
+        "4 " * 50_000,
+        "4111 " * 20_000,
         "eyJ" + "a" * 50_000 + ".eyJ" + "b" * 50_000,
         (string.ascii_letters + "c2st") * 1_800,
     ],
