@@ -28,10 +28,14 @@ def test_a_run_is_told_from_others_by_what_it_asks():
 
 def test_the_logs_answer_is_one_where_it_is_the_teachers(at):
     session, task = at
-    picks = again_picks(session, (task, "gpt-5.2"), Again(repeats=2), set(), calls_of(*at, silent))
+    picks = again_picks(
+        session, (task, "gpt-5.2"), Again(repeats=2), set(), calls_of(session, task, silent)
+    )
     assert {pick.repeat for pick in picks} == {1, 2}
     assert len(picks) == 2 * REPEATED
-    other = again_picks(session, (task, "big"), Again(repeats=2), set(), calls_of(*at, silent))
+    other = again_picks(
+        session, (task, "big"), Again(repeats=2), set(), calls_of(session, task, silent)
+    )
     assert {pick.repeat for pick in other} == {0, 1, 2}
     # The same items whoever is asked, and drawn as likely as it says.
     assert {pick.item for pick in other} == {pick.item for pick in picks}
@@ -44,7 +48,7 @@ def test_more_repeats_begin_with_fewer(at):
 
     def asked(repeats):
         picks = again_picks(
-            session, (task, "big"), Again(repeats=repeats), set(), calls_of(*at, silent)
+            session, (task, "big"), Again(repeats=repeats), set(), calls_of(session, task, silent)
         )
         return [(pick.item, pick.repeat) for pick in picks]
 
@@ -54,6 +58,8 @@ def test_more_repeats_begin_with_fewer(at):
 def test_nothing_was_asked_of_nobody(at):
     session, task = at
     assert (
-        again_picks(session, (task, "x"), Again(beside="nobody"), set(), calls_of(*at, silent))
+        again_picks(
+            session, (task, "x"), Again(beside="nobody"), set(), calls_of(session, task, silent)
+        )
         == []
     )
