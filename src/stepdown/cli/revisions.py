@@ -1,5 +1,6 @@
 """A folder as it was at a revision of git's."""
 
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -37,8 +38,20 @@ def revision_of(folder: Path, revision: str) -> Generator[Path]:
             ) from failed
         archive.seek(0)
         with tarfile.open(fileobj=archive) as files:
-            files.extractall(name, filter="data")
+            _write_files(files, Path(name).resolve())
         yield Path(name)
+
+
+def _write_files(files: tarfile.TarFile, folder: Path) -> None:
+    """Write the archive's plain files below the folder, by hand: before Python 3.11.4 nothing else
+    keeps links and names with `..` from leading out of it."""
+    for member in files:
+        path = Path(folder, member.name).resolve()
+        content = files.extractfile(member) if member.isfile() else None
+        if content is not None and path.is_relative_to(folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                shutil.copyfileobj(content, file)
 
 
 def _git(folder: Path, *words: str) -> list[str]:
