@@ -12,21 +12,10 @@ from tests.cli.story import call, easy, write
 from tests.cli.teaching import PRICED, READ, WRITTEN, command, topic_of
 from tests.providers.fake_apis import fake_apis
 
-from stepdown import plugins
 from stepdown.store.ledger import read_labels, read_spend
 
 COST = (100 * READ + 10 * WRITTEN) // 2
-# Editable installs know an entry point once they are installed again.
-APIS = [
-    pytest.param(
-        api,
-        marks=pytest.mark.skipif(
-            name not in [point.name for point in plugins.listed("providers")],
-            reason=f"{name} is not installed yet",
-        ),
-    )
-    for api, name in (("openai", "openai-compatible"), ("anthropic", "anthropic"))
-]
+APIS = ["openai", "anthropic"]
 
 
 @pytest.fixture(scope="session")
