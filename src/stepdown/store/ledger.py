@@ -35,7 +35,7 @@ from stepdown.core.labels import (
 from stepdown.errors import InputError, UsageError
 from stepdown.store.cleaning import cleaned
 from stepdown.store.reading import open_reader
-from stepdown.store.schema import connect, make_private, take_lock
+from stepdown.store.schema import connect, make_private, make_schema, take_lock
 
 __all__ = ["Ledger", "read_labels", "read_requests", "read_spend"]
 
@@ -274,14 +274,8 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 1000")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > _VERSION:
+    if make_schema(connection, _SCHEMA) > _VERSION:
         raise InputError(f"{path} was written by a newer stepdown; upgrade to use it.")
-    if version == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA:
-            connection.execute(statement)
-        connection.execute("COMMIT")
 
 
 def _failed(path: Path, problem: Exception, what: str = "written") -> UsageError:

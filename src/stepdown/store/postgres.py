@@ -4,11 +4,10 @@ Every statement is constant text with bound values, and has a deadline (`store.p
 """
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from stepdown.core.ports import Tally
-from stepdown.errors import InputError
 from stepdown.store.drain import Batch, SinkError
 from stepdown.store.following import Row
 from stepdown.store.postgres_link import (
@@ -19,6 +18,7 @@ from stepdown.store.postgres_link import (
     deadline,
     limit,
     limited,
+    opened,
     prepare,
     told,
 )
@@ -170,19 +170,8 @@ class PostgresCalls:
         with self._reading() as connection:
             yield PostgresFollower(connection)
 
-    @contextmanager
-    def _reading(self) -> "Generator[psycopg.Connection[tuple[Any, ...]]]":
-        import psycopg
-
-        try:
-            with closing(connect(self._url)) as connection:
-                prepare(connection)
-                yield connection
-        except psycopg.Error as problem:
-            raise InputError(
-                f"The Postgres store can't be read ({told(problem, self._url)}); "
-                "start it, or mend [store] in stepdown.toml."
-            ) from problem
+    def _reading(self) -> "AbstractContextManager[psycopg.Connection[tuple[Any, ...]]]":
+        return opened(self._url, "read")
 
 
 class PostgresFollower:

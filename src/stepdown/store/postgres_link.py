@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from socket import SHUT_RDWR, socket
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -24,6 +24,7 @@ __all__ = [
     "deadline",
     "limit",
     "limited",
+    "opened",
     "prepare",
     "told",
 ]
@@ -121,6 +122,27 @@ def prepare(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         row = connection.execute(_VERSION).fetchone()
     if row is not None and row[0] > SCHEMA_VERSION:
         raise InputError("The database was written by a newer stepdown; upgrade to use it.")
+
+
+@contextmanager
+def opened(url: str, doing: str) -> "Generator[psycopg.Connection[tuple[Any, ...]]]":
+    """Connect to a database whose tables are there, for as long as the block runs; `doing` says
+    what can't be done where it fails.
+
+    Raises:
+        InputError: it can't be reached, fails, or is of a newer version.
+    """
+    import psycopg
+
+    try:
+        with closing(connect(url)) as connection:
+            prepare(connection)
+            yield connection
+    except psycopg.Error as problem:
+        raise InputError(
+            f"The Postgres store can't be {doing} ({told(problem, url)}); start it, or mend "
+            "[store] in stepdown.toml."
+        ) from problem
 
 
 def _made(connection: "psycopg.Connection[tuple[Any, ...]]") -> bool:

@@ -1,11 +1,10 @@
 """Taking calls out of the shared database: see `store.shelves`."""
 
-from collections.abc import Generator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from stepdown.errors import InputError
-from stepdown.store.postgres_link import checked_url, connect, deadline, limited, prepare, told
+from stepdown.store.postgres_link import checked_url, deadline, limited, opened
 from stepdown.store.shelves import Found
 
 if TYPE_CHECKING:
@@ -57,16 +56,5 @@ class PostgresShelf:
             connection.execute("VACUUM (FULL) stepdown_calls")
         return True
 
-    @contextmanager
-    def _opened(self) -> "Generator[psycopg.Connection[tuple[Any, ...]]]":
-        import psycopg
-
-        try:
-            with closing(connect(self._url)) as connection:
-                prepare(connection)
-                yield connection
-        except psycopg.Error as problem:
-            raise InputError(
-                f"The Postgres store can't be changed ({told(problem, self._url)}); start it, or "
-                "mend [store] in stepdown.toml."
-            ) from problem
+    def _opened(self) -> "AbstractContextManager[psycopg.Connection[tuple[Any, ...]]]":
+        return opened(self._url, "changed")

@@ -4,7 +4,7 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ __all__ = [
     "connect",
     "file_system",
     "make_private",
+    "make_schema",
     "not_a_store",
     "open_store",
     "prepared",
@@ -125,6 +126,18 @@ def prepared(
     return connection
 
 
+def make_schema(connection: sqlite3.Connection, statements: Sequence[str]) -> int:
+    """Make the tables of a file that has none, at once or not at all; the last statement sets its
+    version. Returns the version that the file had, 0 for a new one."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("COMMIT")
+    return version
+
+
 def make_private(path: Path) -> None:
     """Make an empty file that its owner alone may read, unless there is one."""
     with suppress(FileExistsError):
@@ -153,12 +166,7 @@ def open_store(path: Path, durability: Durability = "journal") -> sqlite3.Connec
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA:
-                connection.execute(statement)
-            connection.execute("COMMIT")
+        version = make_schema(connection, _SCHEMA)
     except sqlite3.Error as problem:
         raise not_a_store(path, problem) from problem
     if version > SCHEMA_VERSION:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from stepdown.errors import InputError, StepdownError, UsageError
-from stepdown.store.schema import make_private, prepared
+from stepdown.store.schema import make_private, make_schema, prepared
 
 __all__ = ["SqlitePurse"]
 
@@ -104,14 +104,8 @@ class SqlitePurse:
         connection.execute("PRAGMA journal_mode = DELETE")
         # Each commit waits for the disk: what a lost machine forgot would be spent twice.
         connection.execute("PRAGMA synchronous = FULL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > _VERSION:
+        if make_schema(connection, _SCHEMA) > _VERSION:
             raise InputError(f"{self._path} was written by a newer stepdown; upgrade to use it.")
-        if version == 0:
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA:
-                connection.execute(statement)
-            connection.execute("COMMIT")
         connection.execute(_FORGET, ((datetime.now(UTC) - _KEPT).date().isoformat(),))
 
     def _drop(self) -> None:
