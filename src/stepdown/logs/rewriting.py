@@ -1,22 +1,21 @@
 """Taking lines out of a log that is ours, so that every other line keeps its number and its id."""
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import zstandard
 
 from stepdown.core.ports import Line
 from stepdown.logs.lines import line_id, read_lines
-from stepdown.logs.sources import read_chunks
+from stepdown.logs.sources import read_chunks, written_whole
 
 __all__ = ["line_id", "spooled_lines", "without_lines"]
 
 
 def spooled_lines(path: Path) -> Iterator[Line]:
     """Yield the records of a spooled log as they stand there, one at a time."""
-    for one in read_lines(read_chunks(str(path), _nobody), str(path)):
+    for one in read_lines(read_chunks(str(path)), str(path)):
         if isinstance(one, Line):
             yield one
 
@@ -30,25 +29,17 @@ def without_lines(path: Path, gone: Callable[[Line], bool]) -> int:
     taken = {one.number for one in spooled_lines(path) if gone(one)}
     if not taken:
         return 0
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".spool-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as packed:
-                number = 1
-                # Read a second time: a log of any size goes through one record at a time.
-                for one in spooled_lines(path):
-                    packed.write(b"\n" * (one.number - number))
-                    kept = one.data.replace(b"\n", b" ") if one.number not in taken else b""
-                    packed.write(kept + b"\n")
-                    number = one.number + 1
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:  # also on Ctrl-C no half copy may stay behind
-        Path(temporary).unlink(missing_ok=True)
-        raise
+
+    def write(file: BinaryIO) -> Path:
+        with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as packed:
+            number = 1
+            # Read a second time: a log of any size goes through one record at a time.
+            for one in spooled_lines(path):
+                packed.write(b"\n" * (one.number - number))
+                kept = one.data.replace(b"\n", b" ") if one.number not in taken else b""
+                packed.write(kept + b"\n")
+                number = one.number + 1
+        return path
+
+    written_whole(path.parent, write)
     return len(taken)
-
-
-def _nobody(count: int) -> None:
-    """Tell nobody of bytes that were read."""

@@ -15,7 +15,7 @@ import zstandard
 
 from stepdown.errors import LogError
 
-__all__ = ["STDIN", "BrokenStream", "expand", "read_chunks", "size", "spool"]
+__all__ = ["STDIN", "BrokenStream", "expand", "read_chunks", "size", "spool", "written_whole"]
 
 STDIN = "-"
 
@@ -31,6 +31,10 @@ _COMPRESSED = ("", ".gz", ".zst")
 _NAMES = tuple(suffix + packed for suffix in _SUFFIXES for packed in _COMPRESSED)
 
 Advance = Callable[[int], None]
+
+
+def _nobody(count: int) -> None:
+    """Tell nobody of bytes that were read."""
 
 
 class BrokenStream(Exception):
@@ -62,7 +66,7 @@ def size(path: str) -> int:
     return 0 if path == STDIN else Path(path).stat().st_size
 
 
-def read_chunks(path: str, advance: Advance) -> Iterator[bytes]:
+def read_chunks(path: str, advance: Advance = _nobody) -> Iterator[bytes]:
     """Yield the decompressed bytes of a file or stdin; `advance` is told of bytes read on disk.
 
     Raises:
@@ -87,22 +91,32 @@ def spool(stream: BinaryIO, folder: Path, clean: Callable[[bytes], bytes] = byte
     not at all. Where the stream was compressed and is cut off, the copy is cut off.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    content = hashlib.sha256()
+
+    def write(file: BinaryIO) -> Path:
+        content = hashlib.sha256()
+        packed = zstandard.ZstdCompressor().stream_writer(file, closefd=False)
+        try:
+            for line in _lines(_decompressed(stream, _nobody)):
+                cleaned = clean(line)
+                content.update(cleaned)
+                packed.write(cleaned)
+            packed.close()
+        except BrokenStream:
+            packed.flush(zstandard.FLUSH_BLOCK)
+        return folder / f"stdin-{content.hexdigest()[:12]}.jsonl.zst"
+
+    return written_whole(folder, write)
+
+
+def written_whole(folder: Path, write: Callable[[BinaryIO], Path]) -> Path:
+    """Write a file that appears in `folder` whole or not at all, under the path that `write`
+    returns once it has written it."""
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".spool-")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            packed = zstandard.ZstdCompressor().stream_writer(file, closefd=False)
-            try:
-                for line in _lines(_decompressed(stream, _nobody)):
-                    cleaned = clean(line)
-                    content.update(cleaned)
-                    packed.write(cleaned)
-                packed.close()
-            except BrokenStream:
-                packed.flush(zstandard.FLUSH_BLOCK)
+            path = write(file)
             file.flush()
             os.fsync(file.fileno())
-        path = folder / f"stdin-{content.hexdigest()[:12]}.jsonl.zst"
         os.replace(temporary, path)
     except BaseException:  # also on Ctrl-C no half copy may stay behind
         Path(temporary).unlink(missing_ok=True)
@@ -128,10 +142,6 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield b"".join(parts)
         raise
     yield b"".join(parts)
-
-
-def _nobody(count: int) -> None:
-    """Tell nobody of bytes that were read."""
 
 
 def _search(source: str) -> list[str]:
