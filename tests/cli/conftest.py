@@ -10,6 +10,10 @@ import pytest
 from tests.cli.story import Ran, call, easy, write
 from tests.store.conftest import server, url
 
+from stepdown.core.calls import Answer, Call
+from stepdown.providers.recorded import serve_recorded
+from stepdown.wire.openai import parse_request
+
 __all__ = ["ran", "server", "space", "url"]
 
 
@@ -29,3 +33,11 @@ def ran(tmp_path_factory):
 def space(ran, tmp_path):
     """A copy of the workspace that a test may change."""
     return Path(shutil.copytree(ran.workspace, tmp_path / "space"))
+
+
+@pytest.fixture
+def upstream():
+    """An upstream that knows one message only."""
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).encode()
+    with serve_recorded([Call("1", parse_request(body), Answer("hello"), "m")]) as url:
+        yield url

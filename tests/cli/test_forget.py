@@ -14,15 +14,13 @@ import zstandard
 from tests.cli.story import call, easy, write
 from tests.reliability.processes import gateway_process
 
-from stepdown.core.calls import Answer, Call
+from stepdown.core.calls import Answer
 from stepdown.core.gold import Gold
 from stepdown.core.labels import Parsed, Reserved, Sent, Stored
 from stepdown.core.people import mark_of
 from stepdown.core.ports import Exchange
-from stepdown.providers.recorded import serve_recorded
 from stepdown.store.ledger import Ledger
 from stepdown.store.sqlite import SqliteOutbox
-from stepdown.wire.openai import parse_request
 from stepdown.workspace import Workspace
 from stepdown.workspace.gold import add_gold
 
@@ -89,14 +87,6 @@ def trained(tmp_path_factory):
                 ],
             )
     return space
-
-
-@pytest.fixture
-def upstream():
-    """An upstream that knows no message: what it answers is captured all the same."""
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).encode()
-    with serve_recorded([Call("1", parse_request(body), Answer("hello"), "m")]) as url:
-        yield url
 
 
 @pytest.fixture

@@ -24,23 +24,12 @@ from tests.cli.story import easy, flip_last_byte
 from stepdown.cli.options import Session
 from stepdown.cli.serve import loader, settings_of
 from stepdown.config import Config, ServeConfig, TierConfig, load_config
-from stepdown.core.calls import Answer, Call
 from stepdown.errors import ConfigError
-from stepdown.providers.recorded import serve_recorded
 from stepdown.serve.settings import Endpoint
 from stepdown.store.sqlite import read_tallies
-from stepdown.wire.openai import parse_request
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import publish_student, verify_student
 from stepdown.workspace.policies import change_policy, rolled_back
-
-
-@pytest.fixture
-def upstream():
-    """An upstream that knows one message only."""
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).encode()
-    with serve_recorded([Call("1", parse_request(body), Answer("hello"), "m")]) as url:
-        yield url
 
 
 @pytest.fixture
