@@ -260,22 +260,16 @@ class Ledger:
 
 def _open(path: Path) -> sqlite3.Connection:
     make_private(path)
+
+    def then(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA wal_autocheckpoint = 1000")
+        if make_schema(connection, _SCHEMA) > _VERSION:
+            raise InputError(f"{path} was written by a newer stepdown; upgrade to use it.")
+
     try:
-        connection = connect(path, "sync")
+        return connect(path, "sync", then)
     except sqlite3.Error as problem:
         raise _failed(path, problem, "opened") from problem
-    try:
-        _prepare(connection, path)
-    except BaseException:  # whatever it was, nobody else would close it
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("PRAGMA wal_autocheckpoint = 1000")
-    if make_schema(connection, _SCHEMA) > _VERSION:
-        raise InputError(f"{path} was written by a newer stepdown; upgrade to use it.")
 
 
 def _failed(path: Path, problem: Exception, what: str = "written") -> UsageError:

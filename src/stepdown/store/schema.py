@@ -90,8 +90,12 @@ def file_system(path: Path) -> str:
     return kind
 
 
-def connect(path: Path, durability: Durability = "journal") -> sqlite3.Connection:
-    """Open the one read-write connection; checkpoints are the caller's.
+def connect(
+    path: Path,
+    durability: Durability = "journal",
+    then: Callable[[sqlite3.Connection], None] | None = None,
+) -> sqlite3.Connection:
+    """Open the one read-write connection; checkpoints are the caller's, `then` sees to the rest.
 
     With `sync` every commit waits for the disk; else what was committed survives the process, and
     the last of it may be lost with the machine.
@@ -107,6 +111,8 @@ def connect(path: Path, durability: Durability = "journal") -> sqlite3.Connectio
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         # What is deleted is overwritten.
         connection.execute("PRAGMA secure_delete = ON")
+        if then is not None:
+            then(connection)
 
     return prepared(path, prepare)
 
@@ -151,26 +157,16 @@ def open_store(path: Path, durability: Durability = "journal") -> sqlite3.Connec
         InputError: it is not a store of calls, or of a newer version.
     """
     make_private(path)
-    try:
-        connection = connect(path, durability)
-    except sqlite3.Error as problem:
-        raise not_a_store(path, problem) from problem
-    try:
-        _prepare(connection, path)
+
+    def then(connection: sqlite3.Connection) -> None:
+        if make_schema(connection, _SCHEMA) > SCHEMA_VERSION:
+            raise InputError(f"{path} was written by a newer stepdown; upgrade to read it.")
         tell_damage(path, _log)
-    except BaseException:  # whatever it was, nobody else would close it
-        connection.close()
-        raise
-    return connection
 
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     try:
-        version = make_schema(connection, _SCHEMA)
+        return connect(path, durability, then)
     except sqlite3.Error as problem:
         raise not_a_store(path, problem) from problem
-    if version > SCHEMA_VERSION:
-        raise InputError(f"{path} was written by a newer stepdown; upgrade to read it.")
 
 
 def not_a_store(path: Path, problem: sqlite3.Error) -> InputError:
