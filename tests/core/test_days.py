@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stepdown.core.align import align
@@ -47,6 +47,8 @@ def test_a_part_of_a_whole_date_is_no_day_of_its_own():
 
 
 @given(DAYS, DAYS)
+@example(date(2000, 2, 29), date(2001, 1, 1))
+@example(date(2000, 2, 29), date(2096, 3, 1))
 def test_what_is_said_of_a_day_can_mean_it(day, today):
     for text in (f"{day:%B} {day.day}th", f"the {day.day}th", f"{day:%A}"):
         (said,) = find_days(text)

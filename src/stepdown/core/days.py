@@ -37,6 +37,9 @@ _SAID = re.compile(
 _OFFSETS = {"tomorrow": 1, "today": 0, "tonight": 0, "yesterday": -1}
 _AFTER_TOMORROW = 2
 _MOST_TODAYS = 6
+_MONTHS_TO_LEAP_DAY = 8 * 12
+"""From one February 29 to the next where a century has none between them."""
+
 _STRENGTH: tuple[Kind, ...] = ("date", "day", "weekday", "offset")
 
 
@@ -117,7 +120,7 @@ def read_day(said: Said, today: date) -> date | None:
         if said.later:
             return _shifted(today, 7 - today.weekday() + said.number)
         return _shifted(today, (said.number - today.weekday()) % 7)
-    for month in range(today.month, today.month + 13):
+    for month in range(today.month, today.month + _MONTHS_TO_LEAP_DAY + 1):
         year, at = today.year + (month - 1) // 12, (month - 1) % 12 + 1
         if said.month in (0, at):
             try:
