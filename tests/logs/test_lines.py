@@ -4,7 +4,7 @@ import json
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stepdown.core.ports import Line
@@ -28,8 +28,10 @@ def cut_after(*chunks):
     st.lists(st.binary(max_size=6).map(lambda data: data.replace(b"\n", b"")), max_size=6),
     st.integers(1, 7),
 )
+@example([b",-"], 3)
 def test_chunks_do_not_matter(texts, size):
-    rows = [b"x" + text for text in texts]
+    # A name of a column has no "!": what begins so is no table's first line, whatever follows.
+    rows = [b"x!" + text for text in texts]
     data = b"\n".join(rows)
     chunks = [data[at : at + size] for at in range(0, len(data), size)]
     assert split(*chunks) == rows
