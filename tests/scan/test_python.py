@@ -220,3 +220,64 @@ def test_a_method_under_a_name_of_its_own_is_the_method():
         ("a", "chat.completions.create", "answer"),
         ("c", "chat.completions.create", ""),
     ]
+
+
+def test_a_partial_of_a_method_is_called_with_what_it_was_given():
+    code = """
+        import functools as ft
+        from functools import partial
+        from litellm import completion
+        from openai import OpenAI
+        client = OpenAI()
+        ask = partial(client.chat.completions.create, model="a", tools=TOOLS, response_format=Bill)
+        TOOLS = [{"function": {"name": "find"}}]
+        class App:
+            def __init__(self, llm):
+                self.ask = ft.partial(llm.chat.completions.create, model="b")
+            def run(self):
+                return self.ask(messages=[{"role": "user", "content": "hi you"}])
+        def answer(text):
+            renamed = ask
+            return renamed(messages=[{"role": "user", "content": text}])
+        def other():
+            return partial(ask, messages=[{"role": "user", "content": "both"}])(model="c")
+        def at_once():
+            return ft.partial(completion, "d", model="d")(messages=[("user", "hi all")])
+        def given(loop):
+            run = partial(loop.run_in_executor, None)
+            return run(partial(client.responses.create, model="e", input="hi"))
+        """
+    found = [
+        (s.function, s.line, s.method, s.model, s.prompts, s.tools, s.schema) for s in sites(code)
+    ]
+    method = "chat.completions.create"
+    assert found == [
+        ("App.run", 13, method, "b", ("hi you",), (), None),
+        ("answer", 16, method, "a", (), ("find",), "Bill"),
+        ("other", 18, method, "c", ("both",), ("find",), "Bill"),
+        ("at_once", 20, "completion", "d", ("hi all",), (), None),
+        ("given", 23, "responses.create", "e", ("hi",), (), None),
+    ]
+
+
+def test_a_partial_of_anything_else_is_no_call_site():
+    code = """
+        from functools import partial
+        from openai import OpenAI
+        from mine import partial as ours
+        client = OpenAI()
+        listed = partial(client.models.list, model="m")
+        listed()
+        partial(client.embeddings.create, model="m")(input="x")
+        run(partial(print, client))
+        make = partial(OpenAI, api_key="k")
+        make()
+        never_called = partial(client.chat.completions.create, model="m")
+        ours(client.chat.completions.create, model="m")(messages=[])
+        print(ours(client.chat.completions.create, model="m"))
+        empty = partial()
+        empty()
+        loop = partial(loop, model="m")
+        loop(messages=[])
+        """
+    assert sites(code) == []

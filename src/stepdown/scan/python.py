@@ -1,7 +1,8 @@
 """Call sites in Python, read from the syntax tree; nothing is imported or run."""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TypeGuard
 
 from stepdown.core.sites import CallSite
 from stepdown.scan.bindings import Bound, Names, Scope, bind, own_nodes
@@ -23,6 +24,7 @@ _BY_POSITION = frozenset(("langchain", "pydantic-ai", "dspy", "google-genai"))
 _PROMPT_MAKERS = frozenset(("from_messages", "from_template", "from_strings"))
 _LEAST_TEXT = 2
 _LONGEST_PATH = 40
+_PARTIAL = "functools.partial"
 
 # A receiver that nobody can tell is taken for a client where the call looks like no other's.
 _UNMISTAKABLE = (
@@ -50,10 +52,25 @@ def python_sites(source: str, file: str, constants: Constants) -> list[CallSite]
     found = [
         site
         for node, scope in names.scopes.items()
-        for call in own_nodes(node)
-        if isinstance(call, ast.Call) and (site := reader.site(call, scope)) is not None
+        for call in _calls(node, names)
+        if (site := reader.site(call, scope)) is not None
     ]
     return sorted(found, key=lambda site: (site.line, site.method))
+
+
+def _calls(node: ast.AST, names: Names) -> Iterator[ast.Call]:
+    """Yield the calls in a scope, and those of its partials that are given away to be called."""
+    for call in own_nodes(node):
+        if isinstance(call, ast.Call):
+            yield call
+            given = call.args[1:] if _is_partial(call, names) else call.args
+            for one in (*given, *(keyword.value for keyword in call.keywords)):
+                if _is_partial(one, names):
+                    yield ast.copy_location(ast.Call(one, [], []), one)
+
+
+def _is_partial(node: ast.expr | None, names: Names) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and names.full(ast.unparse(node.func)) == _PARTIAL
 
 
 class _Reader:
@@ -66,6 +83,7 @@ class _Reader:
 
     def site(self, call: ast.Call, scope: Scope) -> CallSite | None:
         """Return the site that a call is, or None."""
+        call = self._whole(call, scope)
         known = self._known(call, scope)
         if known is None:
             return None
@@ -83,6 +101,26 @@ class _Reader:
             tools=self._tools((told, *made), scope),
             schema=_schema((told, *made), client),
         )
+
+    def _whole(self, call: ast.Call, scope: Scope) -> ast.Call:
+        """Return the call with what the partials that it calls were given before."""
+        # A partial may be made of another, and a name stand for itself.
+        for _ in range(_LONGEST_PATH):
+            made = self._partial(call.func, scope)
+            if made is None:
+                break
+            told = _keywords(call)
+            kept = [keyword for keyword in made.keywords if keyword.arg not in told]
+            whole = ast.Call(made.args[0], [*made.args[1:], *call.args], [*kept, *call.keywords])
+            call = ast.copy_location(whole, call)
+        return call
+
+    def _partial(self, node: ast.expr | None, scope: Scope) -> ast.Call | None:
+        for _ in range(_LONGEST_PATH):
+            if not isinstance(node, ast.Name | ast.Attribute):
+                break
+            node = scope.value(ast.unparse(node))
+        return node if _is_partial(node, self._names) and node.args else None
 
     def _known(self, call: ast.Call, scope: Scope) -> tuple[Bound, str] | None:
         function = self._names.full(ast.unparse(call.func))
