@@ -107,6 +107,28 @@ def test_teachers_by_another_name_are_the_models_behind_it(desk, teacher, tmp_pa
     assert "disagrees with itself" in desk.said
 
 
+@pytest.mark.parametrize("options", [(), ("--repeats", "1"), ("--dry-run",), ("--batch",)])
+def test_another_teacher_without_a_price_is_refused_before_anything_is_paid(desk, teacher, options):
+    config = desk.config.read_text()
+    desk.config.write_text(f'{config}\n[teachers."b.1"]\nbase_url = "{teacher.url}"\n')
+    also = ("--also-teacher", "other", "--also-teacher", "b.1")
+    told = desk("--max-usd", "9", "-n", "5", *also, *options)
+    assert (desk.status, teacher.bill) == (2, [])
+    assert told["error"]["message"] == (
+        "Nobody knows what b.1 charges, so --max-usd can't be kept; set usd_per_million_input and "
+        'usd_per_million_output under [teachers."b.1"] in stepdown.toml.'
+    )
+
+
+def test_a_price_of_the_first_teachers_own_is_not_asked_for_the_second(desk, teacher):
+    config = desk.config.read_text()
+    own = f'[teachers.big]\nbase_url = "{teacher.url}"\n{PRICED}'
+    desk.config.write_text(config.replace(PRICED, "") + own)
+    told = desk("--max-usd", "9", "-n", "5", "--also-teacher", "other")
+    assert (desk.status, teacher.bill) == (2, [])
+    assert "under [teachers.other] in stepdown.toml" in told["error"]["message"]
+
+
 def test_one_cap_holds_for_all_runs_of_a_command(desk, teacher):
     desk("--max-usd", "9", "-n", "1", "--repeats", "1", "--budget", "0.05")
     spent, asked = teacher.billed, len(teacher.bill)

@@ -202,7 +202,9 @@ def test_too_few_labels_for_a_dataset_is_a_no(tmp_path, teacher, capsys):
 
 def test_without_a_price_no_cap_can_be_kept(desk, teacher, tmp_path):
     write_config(tmp_path, teacher, more="")
-    assert "Nobody knows what big charges" in desk("--max-usd", "1", "-n", "5")["error"]["message"]
+    refused = desk("--max-usd", "1", "-n", "5")["error"]["message"]
+    assert "Nobody knows what big charges" in refused
+    assert "under [teacher] in stepdown.toml" in refused
     told = desk("--yes", "-n", "5")
     assert (told["spend"]["unpriced"], told["spend"]["at_most_usd"]) == (5, None)
     write_config(tmp_path, teacher)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stepdown.cli.options import Session
-from stepdown.cli.teachers import teacher_of
+from stepdown.cli.teachers import section_of, teacher_of
 from stepdown.config import load_config
 from stepdown.core.calls import Message, Request, Usage
 from stepdown.errors import ConfigError
@@ -43,6 +43,11 @@ def test_no_address_and_no_key_are_said(named):
         named("")
     with pytest.raises(ConfigError, match=r"\[teachers\.m\] takes its key from NONE"):
         named('[teachers.m]\nbase_url = "http://t"\napi_key_env = "NONE"\n')
+
+
+@pytest.mark.parametrize("name", ["big", "gpt-5_2", "gpt-5.2", "a/b", 'a"b', "größer", "-"])
+def test_a_teachers_section_can_be_written_as_it_is_said(named, name):
+    assert named(f'{section_of(name)}\nbase_url = "http://t"\n', name).section == section_of(name)
 
 
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "t/v1", "ftp://t/v1", "http:///v1"])

@@ -23,7 +23,7 @@ from stepdown.cli.asides import (
     say_asides,
 )
 from stepdown.cli.ceilings import refuse_too_tight
-from stepdown.cli.labelling import BY_HAND, ask_teacher
+from stepdown.cli.labelling import BY_HAND, ask_teacher, refuse_unpriced
 from stepdown.cli.options import Session, common, print_json
 from stepdown.cli.questions import Wanted
 from stepdown.cli.reviewing import review
@@ -136,6 +136,7 @@ class Paying(msgspec.Struct, frozen=True):
 
 
 def _pay(session: Session, task: Task, wanted: Wanted, asides: Asides) -> None:
+    refuse_unpriced(session, wanted, asides.others)
     refuse_too_tight(session, task, wanted.teacher)
     paying = _asked(session, task, wanted, asides)
     again = session.typed(_same(task, wanted, asides, paying.runs if paying else []))

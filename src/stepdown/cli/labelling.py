@@ -6,7 +6,7 @@ same items. docs/labelling.md says what is promised.
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from math import isfinite
@@ -23,7 +23,7 @@ from stepdown.cli.questions import Plan, Wanted, plan_of
 from stepdown.cli.rounds import ask_in_rounds
 from stepdown.cli.seconds import add_seconds, compared
 from stepdown.cli.sitting import BY_HAND, Seat, sit
-from stepdown.cli.teachers import Teacher, teacher_of
+from stepdown.cli.teachers import Teacher, section_of, teacher_of
 from stepdown.cli.telling import Estimate, Paid, estimate_lines
 from stepdown.core.calls import Usage
 from stepdown.core.fingerprint import fingerprint
@@ -34,13 +34,13 @@ from stepdown.label.asking import AskTerms, Sitting
 from stepdown.render import progress_bar, say
 from stepdown.store.ledger import Ledger, read_labels
 
-__all__ = ["BY_HAND", "ask_teacher"]
+__all__ = ["BY_HAND", "ask_teacher", "refuse_unpriced"]
 
 _BYTES_A_TOKEN = 4
 _DAY_S = 86_400.0
 _UNKNOWN_PRICE = (
     "Nobody knows what {model} charges, so {why}; set usd_per_million_input and "
-    "usd_per_million_output under [teacher] in stepdown.toml."
+    "usd_per_million_output under {section} in stepdown.toml."
 )
 
 
@@ -145,8 +145,27 @@ def _cap(teacher: Teacher, max_usd: float | None) -> int | None:
         raise UsageError("--max-usd takes an amount of US dollars, such as 5.")
     if teacher.price(Usage(1, 1), time.time()) is None:
         why = "--max-usd can't be kept"
-        raise ConfigError(_UNKNOWN_PRICE.format(model=teacher.model, why=why))
+        raise ConfigError(_unpriced(teacher, why))
     return int(Decimal(str(max_usd)) * ATTODOLLARS)
+
+
+def _unpriced(teacher: Teacher, why: str) -> str:
+    return _UNKNOWN_PRICE.format(model=teacher.model, why=why, section=teacher.section)
+
+
+def refuse_unpriced(session: Session, wanted: Wanted, others: Iterable[str]) -> None:
+    """Refuse a cap that can't be kept for one of the teachers, before any of them is paid.
+
+    Raises:
+        ConfigError: one has no address, its key is not set, or its price is not known.
+    """
+    if wanted.max_usd is None:
+        return
+    _cap(teacher_of(session, wanted.teacher, batch=wanted.batch), wanted.max_usd)
+    for name in others:
+        # [teacher] is the first one's: what another charges is said in a section of its own.
+        other = teacher_of(session, name, batch=wanted.batch)
+        _cap(msgspec.structs.replace(other, section=section_of(name)), wanted.max_usd)
 
 
 def _terms(task: Task, teacher: Teacher) -> dict[str, str]:
@@ -227,7 +246,7 @@ def _ask_terms(
     known = [spend.at_most for spend in spends if spend.at_most is not None]
     if cap is not None and len(known) < len(spends):
         why = "what this run has spent before can't be held against --max-usd"
-        raise Refusal(_UNKNOWN_PRICE.format(model=teacher.model, why=why))
+        raise Refusal(_unpriced(teacher, why))
     if cap is None and at_most is not None and len(known) == len(spends):
         # What is chosen between rounds was not there to be priced: what was said holds for it.
         cap = sum(known) + at_most

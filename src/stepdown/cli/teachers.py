@@ -20,7 +20,7 @@ from stepdown.errors import ConfigError
 from stepdown.wire.addresses import root_of
 from stepdown.wire.asking import taught
 
-__all__ = ["Teacher", "teacher_of"]
+__all__ = ["Teacher", "section_of", "teacher_of"]
 
 _PROVIDERS = {"openai": "openai-compatible", "anthropic": "anthropic"}
 _RENAMED = "api.openai.com"
@@ -30,13 +30,17 @@ _NOTHING, _NO_ANSWER = Request("", ()), Answer()
 
 
 class Teacher(msgspec.Struct, frozen=True):
-    """A model behind an API whose answers are paid for, at a `share` of their price."""
+    """A model behind an API whose answers are paid for, at a `share` of their price.
+
+    `section` is the part of stepdown.toml that says so, or would.
+    """
 
     model: str
     address: str
     key: str | None
     terms: TeacherConfig
     share: Fraction = Fraction(1)
+    section: str = "[teacher]"
 
     def connect(self) -> AbstractAsyncContextManager[Complete]:
         """Give what completes requests; see `core.ports.Provider`."""
@@ -85,7 +89,7 @@ def teacher_of(session: Session, name: str, *, batch: bool = False) -> Teacher:
     """
     config = session.config
     own = config.teachers.get(name)
-    where = "[teacher]" if own is None else f"[teachers.{name}]"
+    where = "[teacher]" if own is None else section_of(name)
     terms = own or config.teacher
     frontier = config.tiers.get("frontier")
     address, variable = terms.base_url, terms.api_key_env
@@ -106,4 +110,10 @@ def teacher_of(session: Session, name: str, *, batch: bool = False) -> Teacher:
         )
     provider = plugins.provider(_PROVIDERS[terms.api])
     share = cast("BatchProvider", provider).batch_share if batch else Fraction(1)
-    return Teacher(terms.model or name, root_of(address), key, terms, share)
+    return Teacher(terms.model or name, root_of(address), key, terms, share, where)
+
+
+def section_of(name: str) -> str:
+    """Return the section of stepdown.toml that is this teacher's own."""
+    bare = name.isascii() and name.replace("-", "_").replace("_", "a").isalnum()
+    return f"[teachers.{name if bare else msgspec.json.encode(name).decode()}]"
