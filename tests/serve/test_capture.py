@@ -14,6 +14,8 @@ from stepdown.core.redaction import redactor
 from stepdown.core.routes import Decision
 from stepdown.serve.capture import Capture, exchange_of, one_line, quoted
 from stepdown.serve.gateway import new_turn
+from stepdown.store.drain import DrainedHealth
+from stepdown.store.sqlite import Health
 
 
 def test_the_line_of_an_answer(start, world, complete, body):
@@ -117,6 +119,34 @@ def kept_together(outbox, *turns, leave=()):
             assert len(done) == len(ids)
 
     asyncio.run(go())
+
+
+class OutboxOf:
+    """An outbox that does nothing but tell its health."""
+
+    def __init__(self, health):
+        self._health = health
+
+    def health(self):
+        return self._health
+
+
+def counts(health):
+    return Capture(OutboxOf(health), 60.0, redactor([])).counts()
+
+
+def test_all_that_an_outbox_knows_of_itself_is_counted():
+    told = counts(DrainedHealth(1, 2, 3, 4, "", moved=5, behind=6, behind_bytes=7))
+    flags = {"capture_withheld": 0, "capture_failing": 0, "capture_store_failing": 0}
+    numbers = dict(committed=1, dropped=2, waiting=3, waiting_bytes=4)
+    numbers |= dict(moved=5, behind=6, behind_bytes=7)
+    assert told == {f"capture_{name}": number for name, number in numbers.items()} | flags
+    assert set(DrainedHealth.__struct_fields__) - {*numbers} == {"error", "full", "store_error"}
+    assert counts(Health(0, 0, 0, 0, "no space left"))["capture_failing"] == 1
+    assert counts(Health(0, 0, 0, 0, "", full=True))["capture_failing"] == 1
+    assert "capture_store_failing" not in counts(Health(0, 0, 0, 0, ""))
+    behind = counts(DrainedHealth(0, 0, 0, 0, "", store_error="down"))
+    assert (behind["capture_failing"], behind["capture_store_failing"]) == (0, 1)
 
 
 def test_what_comes_in_one_turn_of_the_loop_shares_a_commit():

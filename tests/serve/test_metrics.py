@@ -2,6 +2,7 @@
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.serve.test_capture import locked
 
 from stepdown.core.routes import Decision
 from stepdown.serve.metrics import Metrics
@@ -104,3 +105,23 @@ def test_each_upstream_has_its_breaker(start, world, complete, body, counted):
     at = ("frontier", f"{world.upstream.url}/v1")
     assert counted("stepdown_breaker_open") == {at: 1}
     assert counted("stepdown_requests_at") == {at: 0}
+
+
+def test_capture_tells_what_waits_and_that_it_fails(
+    start, world, complete, body, counted, ask, wait
+):
+    start()
+    complete(body())
+    assert counted("stepdown_capture_committed") == {(): 1}
+    assert counted("stepdown_capture_waiting_bytes") == {(): 0}
+    assert counted("stepdown_capture_failing") == {(): 0}
+    with locked(world.path):
+        complete(body())
+        assert counted("stepdown_capture_waiting") == {(): 1}
+        assert counted("stepdown_capture_waiting_bytes")[()] > 100
+        assert counted("stepdown_capture_failing") == {(): 1}
+    wait(lambda: counted("stepdown_capture_failing") == {(): 0})
+    for line in ask("GET", "/metrics").body.decode().splitlines():
+        if line.startswith("# HELP stepdown_"):
+            name, text = line.split(" ", 3)[2:]
+            assert text not in (name, name.removeprefix("stepdown_"))

@@ -27,6 +27,8 @@ __all__ = ["Capture", "Outbox", "Turn", "exchange_of", "one_line", "quoted"]
 
 _ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 _QUOTED = 2000
+_COUNTED = ("committed", "dropped", "waiting", "waiting_bytes", "moved", "behind", "behind_bytes")
+"""What an outbox's health may count, and the metrics tell."""
 
 _encoder = msgspec.json.Encoder()
 _whole = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -126,6 +128,15 @@ class Capture:
         """Say whether what comes now can be made durable."""
         health = self.health()
         return not (getattr(health, "error", "") or getattr(health, "full", False))
+
+    def counts(self) -> dict[str, float]:
+        """Return what the metrics tell of the outbox and of what was withheld."""
+        known = msgspec.structs.asdict(self.health())
+        found = {f"capture_{name}": float(known[name]) for name in _COUNTED if name in known}
+        if "store_error" in known:
+            found["capture_store_failing"] = float(bool(known["store_error"]))
+        failing = float(not self.works())
+        return found | {"capture_failing": failing, "capture_withheld": self.withheld}
 
     async def keep(self, exchange: Exchange, *, cleaned: bool = False) -> bool:
         """Wait until an exchange is durable, or for as long as is allowed; says whether it is.

@@ -108,7 +108,6 @@ class Gateway:
 
     def _state(self) -> Gauges:
         """Return the gauges that nobody has to keep."""
-        capture = msgspec.structs.asdict(self.capture.health())
         upstreams = [
             ((name, link.upstream.address), link.upstream)
             for name, link in self.chains.by_name().items()
@@ -124,14 +123,11 @@ class Gateway:
             "breaker_open": [(key, float(one.breaker.open)) for key, one in upstreams],
             "requests_at": [(key, float(one.under_way)) for key, one in upstreams],
             "upstream_under_way": self.upstream.under_way,
-            "capture_waiting": capture.get("waiting", 0),
-            "capture_dropped": capture.get("dropped", 0),
-            "capture_withheld": self.capture.withheld,
             "keys_asked": sum(one.asked for one in self.till.accounts.values()),
             "keys_refused": sum(one.refused for one in self.till.accounts.values()),
             **self.till.by_key(),
             **self.watch.counts(),
-            **{f"capture_{key}": capture[key] for key in ("behind", "moved") if key in capture},
+            **self.capture.counts(),
         }
 
     async def open(self) -> None:
