@@ -1,7 +1,7 @@
 """The anatomy of a task: its sampled answers, aligned field by field with their inputs."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -46,50 +46,30 @@ def dissect(
     prompt's constant part says is said to every call. Calls that do not fit the signature are left
     out.
     """
-    inputs: list[str] = []
-    calls: list[Sampled] = []
-    for call in sample:
-        found = signature.match(*call.texts)
-        if found is not None:
-            inputs.append(input_text(found))
-            calls.append(call)
-    answers = [call.answer for call in calls]
-    shape = infer_shape(answers, bool(tools.tools))
-    records = [read_answer(answer, shape) for answer in answers]
-    read = [
-        (record, text) for record, text in zip(records, inputs, strict=True) if record is not None
-    ]
+    pairs = list(_fitting(sample, signature))
+    calls = [call for _, call in pairs]
+    shape = infer_shape([call.answer for call in calls], bool(tools.tools))
+    answers = ((read_answer(call.answer, shape), text) for text, call in pairs)
+    read = [(record, text) for record, text in answers if record is not None]
     columns = _columns(read, shape)
     declared = declared_fields(tools, output_format)
     fields = tuple(measure_field(column, declared.get(column.path)) for column in columns)
     told = _told(columns, fields) if shape == "text" else None
-    if told is not None:
-        fields = (told.field,)
-    free = {field.path for field in fields if field.kind == "free"}
-    bound_calls, bound_fields = _bound([record for record, _ in read], fields)
-    total = len(calls)
-    style = style_of(_written(calls)) if shape != "text" else {}
-    if told is not None:
-        covered, style = told.field.aligned, told.style
-        bound_calls, bound_fields = bound_calls * covered, covered
-    anatomy = Anatomy(
-        shape=shape,
-        fields=fields,
-        sampled=total,
-        bound_calls=bound_calls / total if total else 0.0,
-        bound_fields=bound_fields,
-        none_share=_share(record.get("/tool") is None and CALLS not in record for record, _ in read)
-        if shape == "tool"
-        else 0.0,
-        several_calls_share=_share(len(answer.tool_calls) > 1 for answer in answers),
-        unreadable=total - len(read),
-        style=style,
-    )
+    anatomy = _anatomy(shape, fields, calls, [record for record, _ in read], told)
+    free = {field.path for field in anatomy.fields if field.kind == "free"}
     return Dissection(
         anatomy,
         tuple(column.path for column in columns if column.path in free and prose(column)),
-        _examples(zip(inputs, calls, strict=True)),
+        _examples(pairs),
     )
+
+
+def _fitting(sample: Iterable[Sampled], signature: Signature) -> Iterator[tuple[str, Sampled]]:
+    """Yield the calls that fit the signature, each behind its input."""
+    for call in sample:
+        found = signature.match(*call.texts)
+        if found is not None:
+            yield input_text(found), call
 
 
 class _Told(msgspec.Struct, frozen=True):
@@ -97,6 +77,40 @@ class _Told(msgspec.Struct, frozen=True):
 
     field: Field
     style: dict[str, Any]
+
+
+def _anatomy(
+    shape: Shape,
+    fields: tuple[Field, ...],
+    calls: Sequence[Sampled],
+    records: Sequence[_Record],
+    told: _Told | None,
+) -> Anatomy:
+    """Return the anatomy of calls with these fields, or with the one that is told from its input.
+
+    `records` are those of the calls whose answers could be read.
+    """
+    if told is not None:
+        fields = (told.field,)
+    bound_calls, bound_fields = _bound(records, fields)
+    style = style_of(_written(calls)) if shape != "text" else {}
+    if told is not None:
+        covered, style = told.field.aligned, told.style
+        bound_calls, bound_fields = bound_calls * covered, covered
+    total = len(calls)
+    return Anatomy(
+        shape=shape,
+        fields=fields,
+        sampled=total,
+        bound_calls=bound_calls / total if total else 0.0,
+        bound_fields=bound_fields,
+        none_share=_share(record.get("/tool") is None and CALLS not in record for record in records)
+        if shape == "tool"
+        else 0.0,
+        several_calls_share=_share(len(call.answer.tool_calls) > 1 for call in calls),
+        unreadable=total - len(records),
+        style=style,
+    )
 
 
 def _told(columns: Sequence[Column], fields: Sequence[Field]) -> _Told | None:
