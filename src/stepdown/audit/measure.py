@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from stepdown.audit.anatomy import dissect
+from stepdown.audit.anatomy import Dissection, dissect
 from stepdown.audit.counting import Counting
 from stepdown.audit.grouping import Grouper
 from stepdown.audit.naming import name_of, task_id, unique
@@ -111,18 +111,7 @@ def _days(tallies: Iterable[Tally]) -> float | None:
 def _task(group: _Group, days: float | None, terms: AuditTerms) -> Task:
     signature, hint, tally = group.signature, group.hint, group.tally
     found = dissect(tally.sample.calls(), signature, tally.tools, tally.output_format)
-    agreement, repeats = tally.repeats.self_agreement()
-    evidence = Evidence(
-        calls=tally.calls,
-        repeats=tally.repeats.share(),
-        dissection=found,
-        spend_usd=tally.spend_usd,
-        spend_usd_month=_month(tally.spend_usd, days),
-        priced_calls=tally.priced_calls,
-        days=days,
-        self_agreement=agreement,
-        self_agreement_repeats=repeats,
-    )
+    evidence = _evidence(tally, found, days)
     verdict = judge(evidence, terms)
     ways = options(_bill(group, evidence), verdict, terms)
     return Task(
@@ -147,13 +136,28 @@ def _task(group: _Group, days: float | None, terms: AuditTerms) -> Task:
         latency_p50_ms=tally.latencies.quantile(0.5),
         latency_p99_ms=tally.latencies.quantile(0.99),
         repeats=evidence.repeats,
-        self_agreement=agreement,
-        self_agreement_repeats=repeats,
+        self_agreement=evidence.self_agreement,
+        self_agreement_repeats=evidence.self_agreement_repeats,
         hint=hint,
         params=tally.params.summary(),
         options=ways,
         spend_by=tally.ledger.spend_by(),
         daily=tally.ledger.days(),
+    )
+
+
+def _evidence(tally: Tally, found: Dissection, days: float | None) -> Evidence:
+    agreement, repeats = tally.repeats.self_agreement()
+    return Evidence(
+        calls=tally.calls,
+        repeats=tally.repeats.share(),
+        dissection=found,
+        spend_usd=tally.spend_usd,
+        spend_usd_month=_month(tally.spend_usd, days),
+        priced_calls=tally.priced_calls,
+        days=days,
+        self_agreement=agreement,
+        self_agreement_repeats=repeats,
     )
 
 
