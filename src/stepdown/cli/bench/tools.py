@@ -13,7 +13,8 @@ from stepdown.cli.bench import students as on
 from stepdown.cli.bench.figures import Figure
 from stepdown.cli.sets import read_set
 from stepdown.core.calls import Answer, Toolset
-from stepdown.core.ports import Prediction, Progress
+from stepdown.core.datasets import Example
+from stepdown.core.ports import Prediction, Progress, Student
 from stepdown.core.stats import cp_interval
 from stepdown.errors import Unavailable
 from stepdown.wire.openai import parse_toolset
@@ -35,35 +36,18 @@ def snips(
 
     `targets` are those of exact calls, of answered ones, and of the training's seconds.
     """
-    rows = [
-        on.Row(
-            r["id"],
-            "",
-            r["text"],
-            on.calling(r["label"], {name: values[0] for name, values in r["fields"].items()}),
-            r["split"],
-        )
-        for r in read_set(data, "snips")
-    ]
+    rows = [_utterance(raw) for raw in read_set(data, "snips")]
     learnt = [row for row in rows if row.split == "train"]
     task = on.task_of("snips", learnt)
     train = on.examples_of(task, learnt)
     test = on.examples_of(task, [row for row in rows if row.split == "test"])
     student, seconds = on.trained(task, train, progress, family)
-    exact = on.accuracy(on.judge(student, test))
-    low, high = cp_interval(round(exact * len(test)), len(test), 0.95)
+    exact = _exact_calls(student, test, targets[0])
     rest, aside = on.split_off(train, CALIBRATION_ROWS)
     smaller, _ = on.trained(task, rest, progress, family)
     got = on.certify(on.judge(smaller, aside), on.judge(smaller, test))
     return [
-        Figure(
-            "SNIPS, exact call on test, %",
-            f"{exact:.1%}",
-            exact * 100,
-            targets[0],
-            spread=f"95 %: {low:.1%} to {high:.1%}",
-            note="tool and all arguments; abstaining counts as wrong",
-        ),
+        exact,
         Figure(
             "SNIPS, answered at joint 2 %, %",
             f"{got.answered:.1%}",
@@ -79,6 +63,24 @@ def snips(
             True,
         ),
     ]
+
+
+def _utterance(raw: dict[str, Any]) -> on.Row:
+    given = {name: values[0] for name, values in raw["fields"].items()}
+    return on.Row(raw["id"], "", raw["text"], on.calling(raw["label"], given), raw["split"])
+
+
+def _exact_calls(student: Student, test: Sequence[Example], target: float) -> Figure:
+    exact = on.accuracy(on.judge(student, test))
+    low, high = cp_interval(round(exact * len(test)), len(test), 0.95)
+    return Figure(
+        "SNIPS, exact call on test, %",
+        f"{exact:.1%}",
+        exact * 100,
+        target,
+        spread=f"95 %: {low:.1%} to {high:.1%}",
+        note="tool and all arguments; abstaining counts as wrong",
+    )
 
 
 def _answer(row: dict[str, Any]) -> Answer:
