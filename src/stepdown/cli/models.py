@@ -40,6 +40,14 @@ def models(session: Session) -> None:
         print_json(found)
         return
     say(f"Families: {', '.join(families)}.")
+    _tell_known()
+    show(table("Students", _STUDENT_COLUMNS, [_student_row(row) for row in rows]))
+    for line in refused:
+        say(line)
+    next_step(session.typed("stepdown status"))
+
+
+def _tell_known() -> None:
     show(table("Models", _MODEL_COLUMNS, [_model_row(entry) for entry in catalogue()]))
     say("Any other model: `stepdown train TASK --family FAMILY:NAME`, a hub's name or a folder.")
     for entry in catalogue():
@@ -47,28 +55,6 @@ def models(session: Session) -> None:
             found = "; ".join(_figure(*item) for item in entry.figures.items())
             say(f"Measured with {entry.name}: {found}.")
     say("Where each one's weights are and their hashes: `stepdown models --json`.")
-    columns = ["task", "student", "family", ">size", ">rows", "made", "routed"]
-    show(
-        table(
-            "Students",
-            columns,
-            [
-                [
-                    row["task"],
-                    row["student"],
-                    row["family"],
-                    display.bytes_size(row["bytes"]),
-                    display.count(row["rows"]),
-                    row["made_at"][:10],
-                    "yes" if row["routed"] else "",
-                ]
-                for row in rows
-            ],
-        )
-    )
-    for line in refused:
-        say(line)
-    next_step(session.typed("stepdown status"))
 
 
 def _figure(name: str, value: float) -> str:
@@ -88,6 +74,21 @@ def _model_row(entry: Entry) -> list[str]:
         display.count(entry.context),
         entry.licence,
         "+".join(origin.source for origin in entry.origins),
+    ]
+
+
+_STUDENT_COLUMNS = ["task", "student", "family", ">size", ">rows", "made", "routed"]
+
+
+def _student_row(row: dict[str, Any]) -> list[str]:
+    return [
+        row["task"],
+        row["student"],
+        row["family"],
+        display.bytes_size(row["bytes"]),
+        display.count(row["rows"]),
+        row["made_at"][:10],
+        "yes" if row["routed"] else "",
     ]
 
 
