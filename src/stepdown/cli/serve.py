@@ -165,11 +165,7 @@ def _tell(settings: Settings, loaded: Loaded, address: str) -> None:
 def settings_of(
     config: Config, *, host: str | None, port: int | None, upstream: str | None
 ) -> Settings:
-    """Settle the gateway's settings from the configuration and the command's options.
-
-    Raises:
-        ConfigError: an environment variable that holds a key is named but not set.
-    """
+    """Settle the gateway's settings by configuration and options; raises as `secret` does."""
     frontier = config.tiers.get("frontier")
     base_url = upstream or (frontier.base_url if frontier else None)
     named = frontier if frontier and base_url == frontier.base_url else None
@@ -202,14 +198,20 @@ def settings_of(
         trace_share=own.trace_share,
         otlp_endpoint=own.otlp_endpoint or os.environ.get(_OTLP) or None,
         limits=_limits(own),
-        timeouts=Timeouts(
-            first_byte=(named and named.first_byte_seconds) or own.first_byte_seconds,
-            answer=(named and named.answer_seconds) or Timeouts().answer,
-            deadline=own.deadline_seconds,
-            idle=own.idle_seconds,
-            drain=own.drain_seconds,
-            commit=_SYNC_COMMIT_S if config.store.durability == "sync" else Timeouts().commit,
-        ),
+        timeouts=_timeouts(config, named),
+    )
+
+
+def _timeouts(config: Config, named: TierConfig | None) -> Timeouts:
+    """Return the gateway's timeouts; those of the tier that is `named` stand above its own."""
+    own, usual = config.serve, Timeouts()
+    return Timeouts(
+        first_byte=(named and named.first_byte_seconds) or own.first_byte_seconds,
+        answer=(named and named.answer_seconds) or usual.answer,
+        deadline=own.deadline_seconds,
+        idle=own.idle_seconds,
+        drain=own.drain_seconds,
+        commit=_SYNC_COMMIT_S if config.store.durability == "sync" else usual.commit,
     )
 
 
