@@ -75,16 +75,7 @@ def status(session: Session) -> None:
             }
         )
     else:
-        columns = ["task", "verdict", "dataset", "student", "certified", "route", ">answered"]
-        show(table("Tasks", columns, [_cells(row) for row in rows]))
-        for row in rows:
-            if row.problem:
-                say(f"{row.name} goes upstream: {row.problem}")
-            if row.forgotten:
-                say(
-                    f"{row.name}: its student learnt from {plural(row.forgotten, 'row')} that were "
-                    "taken out since; label, train and prove it again."
-                )
+        _tell_tasks(rows)
         say(f"{display.count(total)} calls captured; policy generation {policy.generation}.")
         tell_score(session)
         tell_savings(savings)
@@ -140,6 +131,19 @@ def _problem(session: Session, route: Route | None) -> str:
     except ArtefactError as damaged:
         return str(damaged)
     return ""
+
+
+def _tell_tasks(rows: list[TaskStatus]) -> None:
+    columns = ["task", "verdict", "dataset", "student", "certified", "route", ">answered"]
+    show(table("Tasks", columns, [_cells(row) for row in rows]))
+    for row in rows:
+        if row.problem:
+            say(f"{row.name} goes upstream: {row.problem}")
+        if row.forgotten:
+            say(
+                f"{row.name}: its student learnt from {plural(row.forgotten, 'row')} that were "
+                "taken out since; label, train and prove it again."
+            )
 
 
 def _cells(row: TaskStatus) -> list[Any]:
