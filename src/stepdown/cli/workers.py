@@ -62,13 +62,7 @@ def run_workers(session: Session, settings: Settings, count: int) -> int:
         UsageError: the store is no database, or the port can't be had.
     """
     checked(settings)
-    url = database_url(session)
-    if url is None:
-        raise UsageError(
-            f"{count} workers can't share calls.db, which takes one writer; set [store] url to a "
-            "Postgres database (docs/stores.md), or serve with one worker."
-        )
-    checked_url(url)
+    _check_store(session, count)
     context = click.get_current_context()
     with (
         tempfile.TemporaryDirectory(prefix="stepdown-") as folder,
@@ -98,6 +92,17 @@ def run_workers(session: Session, settings: Settings, count: int) -> int:
         finally:
             for note in notes:
                 note.unlink(missing_ok=True)
+
+
+def _check_store(session: Session, count: int) -> None:
+    """Raise UsageError where the store can't be shared, or its address can't be one."""
+    url = database_url(session)
+    if url is None:
+        raise UsageError(
+            f"{count} workers can't share calls.db, which takes one writer; set [store] url to a "
+            "Postgres database (docs/stores.md), or serve with one worker."
+        )
+    checked_url(url)
 
 
 def drain_orphans(session: Session, count: int) -> None:
