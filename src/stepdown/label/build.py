@@ -58,9 +58,8 @@ def build_dataset(
     found = sample(examples_of(task, calls, ballot), guard.rows, _BYTE_CAP)
     usable = sum(example.known for example in found)
     needed = rows_needed(budget, delta)
-    least = max(_LEAST, math.ceil(needed / _CALIBRATION_SHARE))
     if usable < _LEAST:
-        raise NotEnoughData(_too_few(task, usable, len(found), least))
+        raise NotEnoughData(_too_few(task, usable, len(found), needed))
     examples, merged = merge_spellings(found, task.anatomy)
     made = split_examples(examples, shares(len(examples), budget, delta))
     final = corrected(made.examples, gold, task.anatomy, merged)
@@ -131,7 +130,8 @@ def _notes(report: SplitReport, examples: list[Example]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _too_few(task: Task, usable: int, found: int, least: int) -> str:
+def _too_few(task: Task, usable: int, found: int, needed: int) -> str:
+    least = max(_LEAST, math.ceil(needed / _CALIBRATION_SHARE))
     unread = f" ({found - usable:,} more have an answer of another shape)" if found > usable else ""
     return (
         f"{task.name} has {usable:,} usable calls{unread}; a dataset at this budget takes about "
