@@ -40,6 +40,13 @@ _ENCODED = re.compile(
     r"\b(?:decode|base64|rot13|in reverse|backwards)\b|\b[A-Za-z0-9+/]{12,}={1,2}(?!\w)",
     re.IGNORECASE,
 )
+_SIGNS = (
+    ("orders", _ORDERS),
+    ("a role", _ROLES),
+    ("delimiters", _FENCES),
+    ("JSON", _CLOSERS),
+    ("something encoded", _ENCODED),
+)
 _NAMING = re.compile(
     r"\b(?:label|class|classif\w*|categor\w*|answer|output|respond|reply|return|say|choose|pick|tag"
     r"|mark|treat|route|print|write|select|assign|set|correct)\b",
@@ -74,13 +81,7 @@ def suspicion_of(anatomy: Anatomy) -> Callable[[str], str]:
             return "hidden letters"
         # Letters of other scripts become what they look like, as they do to whom they fool.
         plain = _plain(text)
-        for why, pattern in (
-            ("orders", _ORDERS),
-            ("a role", _ROLES),
-            ("delimiters", _FENCES),
-            ("JSON", _CLOSERS),
-            ("something encoded", _ENCODED),
-        ):
+        for why, pattern in _SIGNS:
             if pattern.search(text):
                 return why
         spaced = _SPACED.sub(lambda run: re.sub(r"\W|_", "", run[0]), plain)
