@@ -40,18 +40,7 @@ def certify(
         return _joint_only(outcomes, terms)
     tuning, rows, cutoff = _parts(outcomes, terms)
     threshold = threshold_of(tuning, rows, terms, terms.budget)
-    bare = Certificate(
-        terms.contract,
-        terms.budget,
-        terms.confidence,
-        len(rows),
-        None,
-        rows_needed=rows_needed(terms.budget, terms.delta),
-        delta=terms.delta,
-        candidates=terms.candidates,
-        attempt=terms.attempt,
-        graded=graded(rows),
-    )
+    bare = _without_threshold(rows, terms)
     accepted, errors = (0, 0) if threshold is None else counts(rows, threshold)
     wrong = _weight_of_errors(rows, threshold, errors)
     reason = _worthless(accepted, wrong, rows, terms)
@@ -85,6 +74,21 @@ def _joint_only(outcomes: Sequence[Outcome], terms: ProofTerms) -> Certificate:
         "knows right and wrong alone.",
         remedy="Use --contract joint.",
         graded=True,
+    )
+
+
+def _without_threshold(rows: Sequence[Outcome], terms: ProofTerms) -> Certificate:
+    return Certificate(
+        terms.contract,
+        terms.budget,
+        terms.confidence,
+        len(rows),
+        None,
+        rows_needed=rows_needed(terms.budget, terms.delta),
+        delta=terms.delta,
+        candidates=terms.candidates,
+        attempt=terms.attempt,
+        graded=graded(rows),
     )
 
 
