@@ -1,15 +1,15 @@
 """`prove`: certify on the calibration part, then open the test part once, and write it all down."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from stepdown.core import display
-from stepdown.core.datasets import Dataset
+from stepdown.core.datasets import Dataset, Example
 from stepdown.core.losses import Loss, loss_of
 from stepdown.core.ports import Progress, Student, silent
-from stepdown.core.proofs import Certificate, Interval, Proof, TestResult
+from stepdown.core.proofs import Certificate, GoldResult, Interval, Latency, Proof, TestResult
 from stepdown.core.tasks import Task
 from stepdown.errors import ArtefactError
 from stepdown.prove.archive import named
@@ -64,51 +64,103 @@ def prove(
             f"Dataset {dataset.id} belongs to task {dataset.task}, not to {task.name}; run "
             f"`stepdown label {task.name}`."
         )
-    calibration = dataset.part("calibration")
-    if terms.gold_certifies:
-        calibration = by_gold(calibration, terms.gold)
     loss = loss_of(task.anatomy)
-    certificate = certify(
-        answer(student, calibration, progress, "calibration", loss),
-        terms,
-        len(dataset.examples) / max(len(calibration), 1),
-    )
-    certificate = _within_ceiling(certificate, task, terms)
+
+    def answered(part: str, rows: Sequence[Example]) -> list[Outcome]:
+        return answer(student, rows, progress, part, loss)
+
+    certificate = _calibrated(task, dataset, terms, answered)
+    trial = _tried(task, dataset, student, terms, certificate, answered)
+    return named(_written(task, dataset, student, terms, trial, student_bytes))
+
+
+_Answered = Callable[[str, Sequence[Example]], list[Outcome]]
+"""Has the student answer rows of the part that is named."""
+
+
+class _Trial(msgspec.Struct, frozen=True):
+    """What the test part said: `certificate` is as it stands before it, and has `passed` or not.
+
+    `raised` counts the rows on which the student failed.
+    """
+
+    certificate: Certificate
+    passed: bool
+    test: TestResult
+    gold: GoldResult | None
+    latency: Latency
+    opened: int
+    raised: int
+
+
+def _calibrated(
+    task: Task, dataset: Dataset, terms: ProofTerms, answered: _Answered
+) -> Certificate:
+    """Return what the calibration part certifies, by people's word where that is the reference."""
+    rows = dataset.part("calibration")
+    if terms.gold_certifies:
+        rows = by_gold(rows, terms.gold)
+    calls_per_row = len(dataset.examples) / max(len(rows), 1)
+    certificate = certify(answered("calibration", rows), terms, calls_per_row)
+    return _within_ceiling(certificate, task, terms)
+
+
+def _tried(
+    task: Task,
+    dataset: Dataset,
+    student: Student,
+    terms: ProofTerms,
+    certificate: Certificate,
+    answered: _Answered,
+) -> _Trial:
+    """Open the test part, and measure on it what was chosen without it."""
     sealed = SealedTest(dataset.part("test"))
     examples = sealed.open()
-    outcomes = gated(answer(student, examples, progress, "test", loss), certificate.novelty_cutoff)
-    gold = against_gold(outcomes, terms.gold, certificate.threshold, loss)
+    loss, threshold = loss_of(task.anatomy), certificate.threshold
+    outcomes = gated(answered("test", examples), certificate.novelty_cutoff)
+    gold = against_gold(outcomes, terms.gold, threshold, loss)
     if terms.gold_certifies:
         outcomes = _regraded(outcomes, terms, loss)
-    test = measure(outcomes, task.anatomy, certificate.threshold)
+    test = measure(outcomes, task.anatomy, threshold)
     certificate, passed = _judged(certificate, test)
-    bill = economics(task, terms, test, passed)
     raised = sum(o.prediction.abstained.startswith("student error") for o in outcomes)
-    return named(
-        Proof(
-            id="",
-            task=task.id,
-            task_name=task.name,
-            student=student.id,
-            family=student.family,
-            dataset=dataset.id,
-            passed=passed,
-            summary=_summary(certificate, test, passed),
-            reference=terms.reference,
-            certificate=certificate,
-            test=test,
-            split=dataset.report,
-            economics=qualities_by_gold(bill, gold) if terms.gold_certifies else bill,
-            latency=measure_latency(student, [e.input for e in examples], task.latency_p50_ms),
-            made_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            self_agreement=task.self_agreement,
-            student_bytes=student_bytes,
-            behind=terms.behind.name if terms.behind else "",
-            not_covered=_not_covered(terms),
-            ceiling=terms.ceiling,
-            gold=gold,
-            extra={"test_opened": sealed.opened, "test_predictions_that_raised": raised},
-        )
+    latency = measure_latency(student, [e.input for e in examples], task.latency_p50_ms)
+    return _Trial(certificate, passed, test, gold, latency, sealed.opened, raised)
+
+
+def _written(
+    task: Task,
+    dataset: Dataset,
+    student: Student,
+    terms: ProofTerms,
+    trial: _Trial,
+    student_bytes: int,
+) -> Proof:
+    certificate, passed, test = trial.certificate, trial.passed, trial.test
+    bill = economics(task, terms, test, passed)
+    return Proof(
+        id="",
+        task=task.id,
+        task_name=task.name,
+        student=student.id,
+        family=student.family,
+        dataset=dataset.id,
+        passed=passed,
+        summary=_summary(certificate, test, passed),
+        reference=terms.reference,
+        certificate=certificate,
+        test=test,
+        split=dataset.report,
+        economics=qualities_by_gold(bill, trial.gold) if terms.gold_certifies else bill,
+        latency=trial.latency,
+        made_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        self_agreement=task.self_agreement,
+        student_bytes=student_bytes,
+        behind=terms.behind.name if terms.behind else "",
+        not_covered=_not_covered(terms),
+        ceiling=terms.ceiling,
+        gold=trial.gold,
+        extra={"test_opened": trial.opened, "test_predictions_that_raised": trial.raised},
     )
 
 
