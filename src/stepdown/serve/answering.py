@@ -8,6 +8,7 @@ from stepdown.core.calls import Answer, Usage
 from stepdown.core.tasks import Task
 from stepdown.serve.capture import Turn, exchange_of
 from stepdown.serve.chain import renamed
+from stepdown.serve.counting import wants_usage
 from stepdown.serve.decide import Verdict
 from stepdown.serve.dialects import CHAT, Dialect, Said
 from stepdown.serve.gateway import Gateway
@@ -84,16 +85,17 @@ async def send_answer(
     if turn.estimated:
         headers.append(_ESTIMATED)
     turn.status = 200
-    options = request.params.get("stream_options")
-    counted = isinstance(options, dict) and options.get("include_usage") is True
-    said = Said(answer, stamp, usage, turn.body, counted)
-    if request.stream:
-        await send_reply(send, Reply(200, dialect.stream(said), [*_SSE]), headers)
-    else:
-        # What was captured is what a chat caller gets: it is not written twice.
-        sent = body if dialect is CHAT else dialect.body(said)
-        await send_reply(send, Reply(200, sent, [JSON]), headers)
+    said = Said(answer, stamp, usage, turn.body, wants_usage(request))
+    await send_reply(send, _written(dialect, said, body, request.stream), headers)
     return True
+
+
+def _written(dialect: Dialect, said: Said, completion: bytes, stream: bool) -> Reply:
+    """Return the answer in the caller's dialect; `completion` is it in chat completions."""
+    if stream:
+        return Reply(200, dialect.stream(said), [*_SSE])
+    # What was captured is what a chat caller gets: it is not written twice.
+    return Reply(200, completion if dialect is CHAT else dialect.body(said), [JSON])
 
 
 async def ask_upstream(
