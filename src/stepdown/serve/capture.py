@@ -230,26 +230,7 @@ def exchange_of(
     `response` is the JSON of the chat.completion; without one `error` says why, and `partial` holds
     what had come of it.
     """
-    decision = turn.decision
-    about: dict[str, Any] = {
-        "tier": decision.tier if decision else "",
-        "task": decision.task if decision else "",
-        "decision": decision.kind if decision else "",
-        "reason": decision.reason if decision else "",
-        "student": decision.student if decision else "",
-        "confidence": decision.confidence if decision else None,
-        "model": turn.model,
-    }
-    if turn.prediction is not None and about["tier"] != "small":
-        about["student_answer"] = turn.prediction.answer
-    key = turn.caller.key
-    if key is not None:
-        about["key"], about["key_name"] = key.id, key.name
-    if turn.audit_of:
-        about["audit_of"] = turn.audit_of
-    if partial is not None:
-        about["partial"] = partial
-    _add_costs(about, turn)
+    about = _about(turn, partial)
     line: dict[str, Any] = {
         "id": turn.id,
         "time": _stamp(turn.time),
@@ -272,6 +253,31 @@ def exchange_of(
         about["reason"],
         about["confidence"],
     )
+
+
+def _about(turn: Turn, partial: Any) -> dict[str, Any]:
+    """Return what the gateway knows of a call; most calls have little of what can be in it."""
+    decision = turn.decision
+    about: dict[str, Any] = {
+        "tier": decision.tier if decision else "",
+        "task": decision.task if decision else "",
+        "decision": decision.kind if decision else "",
+        "reason": decision.reason if decision else "",
+        "student": decision.student if decision else "",
+        "confidence": decision.confidence if decision else None,
+        "model": turn.model,
+    }
+    if turn.prediction is not None and about["tier"] != "small":
+        about["student_answer"] = turn.prediction.answer
+    key = turn.caller.key
+    if key is not None:
+        about["key"], about["key_name"] = key.id, key.name
+    if turn.audit_of:
+        about["audit_of"] = turn.audit_of
+    if partial is not None:
+        about["partial"] = partial
+    _add_costs(about, turn)
+    return about
 
 
 def _add_costs(about: dict[str, Any], turn: Turn) -> None:
