@@ -23,7 +23,7 @@ from stepdown.students.generative.engines import GGUF, open_engine
 from stepdown.students.generative.gguf_file import can_write, write_gguf
 from stepdown.students.generative.lora import LoraSettings, lora_settings, on_gpu, tune
 from stepdown.students.generative.prompts import prompt_of
-from stepdown.students.generative.slots import form_of, instruction, target_of
+from stepdown.students.generative.slots import Form, form_of, instruction, target_of
 from stepdown.students.generative.student import MOST_CHARS, GenerativeStudent, words_in
 from stepdown.students.linear.plan import LEAST_EXAMPLES
 from stepdown.students.novelty.texts import fit_texts
@@ -56,21 +56,13 @@ def train_generative(
     assembler = assembler_of(task)
     form = form_of(task, examples)
     held, train = _split([e for e in examples if len(input_text(e.input)) <= MOST_CHARS])
-    targets = {e.id: target_of(form, e.record) for e in train if e.known}
-    usable = [e for e in train if targets.get(e.id)]
-    if len(usable) < LEAST_EXAMPLES:
-        raise NotEnoughData(
-            f"There are {len(usable)} training examples that a language model can learn from and "
-            f"at least {LEAST_EXAMPLES} are needed; collect or label more calls of this task."
-        )
-    if not on_gpu():
-        usable = usable[:: -(-len(usable) // _CPU_ROWS)]
+    lessons = _lessons(form, train)
     weights = find_weights(model, "generative")
     progress("loading", 0, 1)
     causal = load_causal(weights)
     progress("loading", 1, 1)
     prompt = prompt_of(causal.tokenizer, instruction(form))
-    rows = [(prompt.text(input_text(e.input)), targets[e.id] or "") for e in usable]
+    rows = [(prompt.text(text), target) for text, target in lessons]
     settings = settings or lora_settings(len(rows))
     own = scratch and scratch / f"generative-{_fingerprint(weights, rows, settings)}"
     with memory_checked(f"fine-tuning {model}"):
@@ -94,6 +86,22 @@ def _split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     for example in examples:
         (train if example.kin % _HELD else held).append(example)
     return held[:_MOST_HELD], train
+
+
+def _lessons(form: Form, examples: Sequence[Example]) -> list[tuple[str, str]]:
+    """Return the inputs that a language model can learn from, each with the text to be written.
+
+    Raises:
+        NotEnoughData: they are too few.
+    """
+    targets = {e.id: target_of(form, e.record) for e in examples if e.known}
+    usable = [(input_text(e.input), target) for e in examples if (target := targets.get(e.id))]
+    if len(usable) < LEAST_EXAMPLES:
+        raise NotEnoughData(
+            f"There are {len(usable)} training examples that a language model can learn from and "
+            f"at least {LEAST_EXAMPLES} are needed; collect or label more calls of this task."
+        )
+    return usable if on_gpu() else usable[:: -(-len(usable) // _CPU_ROWS)]
 
 
 def _fingerprint(weights: Weights, rows: Sequence[tuple[str, str]], settings: LoraSettings) -> str:
