@@ -1,5 +1,6 @@
 """The mirror is law: every module with code has its test file; budgets of lines hold."""
 
+import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +48,18 @@ def test_no_file_is_longer_than_400_lines():
         path.relative_to(ROOT).as_posix(): count
         for path in SOURCE.rglob("*.py")
         if (count := len(path.read_text(encoding="utf-8").splitlines())) > 400
+    }
+    assert long == {}
+
+
+def test_no_function_is_longer_than_40_lines():
+    long = {
+        f"{path.relative_to(ROOT).as_posix()}: {node.name}": count
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        # From `def` to its last line: the options that a command is decorated with are a list.
+        and (count := (node.end_lineno or 0) - node.lineno + 1) > 40
     }
     assert long == {}
 
