@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from stepdown.workspace.files import locked, publish_file, publish_folder
+from stepdown.errors import ArtefactError
+from stepdown.workspace.files import locked, publish_file, publish_folder, read_file
 
 
 def test_a_file_is_replaced_whole_and_private(tmp_path):
@@ -44,6 +45,19 @@ def test_a_folder_of_the_same_name_is_made_whole_again(tmp_path):
     assert [path.name for path in made.iterdir()] == ["f"]
     assert (made / "f").read_bytes() == b"content"
     assert list(tmp_path.iterdir()) == [made]
+
+
+def test_what_was_published_is_read_and_anything_else_refused_with_its_remedy(tmp_path):
+    path = tmp_path / "x.json"
+    assert read_file(path, dict[str, int], "mend it") is None
+    publish_file(path, b'{"a":1}')
+    assert read_file(path, dict[str, int], "mend it") == {"a": 1}
+    for damaged in (b"", b'{"a":', b'{"a":"b"}', b'{"\xff":1}'):
+        path.write_bytes(damaged)
+        with pytest.raises(ArtefactError, match=r"^x\.json can't be read \(.+\); mend it\.$"):
+            read_file(path, dict[str, int], "mend it")
+    with pytest.raises(ArtefactError, match="can't be read"):
+        read_file(tmp_path, dict[str, int], "mend it")
 
 
 KILLED = """

@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-import msgspec
-
 from stepdown.core.fingerprint import canonical_json
 from stepdown.core.proofs import Ceiling
-from stepdown.errors import ArtefactError
-from stepdown.workspace.files import publish_file
+from stepdown.workspace.files import publish_file, read_file
 
 __all__ = ["publish_ceiling", "read_ceiling"]
 
@@ -18,15 +15,8 @@ def read_ceiling(path: Path) -> Ceiling | None:
     Raises:
         ArtefactError: the file is not what this module writes.
     """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Ceiling)
-    except FileNotFoundError:
-        return None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ArtefactError(
-            f"{path.name} of task {path.parent.name} can't be read ({error}); remove it and measure"
-            " again with `stepdown label TASK --repeats 1`."
-        ) from error
+    remedy = f"remove tasks/{path.parent.name}/{path.name} and measure again with `stepdown label "
+    return read_file(path, Ceiling, remedy + "TASK --repeats 1`")
 
 
 def publish_ceiling(path: Path, ceiling: Ceiling) -> None:

@@ -3,11 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
 from stepdown.core.fingerprint import canonical_json
-from stepdown.errors import ArtefactError
-from stepdown.workspace.files import locked, publish_file
+from stepdown.workspace.files import locked, publish_file, read_file
 
 __all__ = ["Columns", "note_columns", "read_columns"]
 
@@ -21,14 +18,7 @@ def read_columns(path: Path) -> Columns:
     Raises:
         ArtefactError: the file is not what this module writes.
     """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Columns)
-    except FileNotFoundError:
-        return {}
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ArtefactError(
-            f"{path.name} can't be read ({error}); remove it and audit the log again."
-        ) from error
+    return read_file(path, Columns, "remove it and audit the log again") or {}
 
 
 def note_columns(path: Path, sources: Sequence[str], columns: Mapping[str, str]) -> None:

@@ -1,4 +1,6 @@
-"""Publishing files so that a reader sees all of one or nothing: write, fsync, rename, fsync."""
+"""Publishing files so that a reader sees all of one or nothing (write, fsync, rename, fsync), and
+reading them back.
+"""
 
 import contextlib
 import fcntl
@@ -7,10 +9,31 @@ import secrets
 import shutil
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
+from typing import TypeVar
 
-__all__ = ["locked", "publish_file", "publish_folder"]
+import msgspec
+
+from stepdown.errors import ArtefactError
+
+__all__ = ["locked", "publish_file", "publish_folder", "read_file"]
 
 _TEMPORARY = ".tmp-"
+
+T = TypeVar("T")
+
+
+def read_file(path: Path, kind: type[T], remedy: str) -> T | None:
+    """Return the value that was published at `path`, None where nothing was.
+
+    Raises:
+        ArtefactError: the file is nothing of that kind; `remedy` says what to do then.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+    except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+        raise ArtefactError(f"{path.name} can't be read ({error}); {remedy}.") from error
 
 
 def publish_file(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 import msgspec
 
 from stepdown.core.fingerprint import canonical_json
-from stepdown.errors import ArtefactError
-from stepdown.workspace.files import locked, publish_file
+from stepdown.workspace.files import locked, publish_file, read_file
 
 __all__ = ["Forgotten", "note_forgotten", "read_forgotten"]
 
@@ -26,15 +25,9 @@ def read_forgotten(path: Path) -> Forgotten:
     Raises:
         ArtefactError: the file is not what this module writes.
     """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Forgotten)
-    except FileNotFoundError:
-        return Forgotten()
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        # Read as nobody, all of them would be back.
-        raise ArtefactError(
-            f"{path.name} can't be read ({error}); restore it, or remove it and forget them again."
-        ) from error
+    # Where a damaged file was read as nobody, all of them would be back.
+    remedy = "restore it, or remove it and forget them again"
+    return read_file(path, Forgotten, remedy) or Forgotten()
 
 
 def note_forgotten(

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from stepdown.core.keys import KeyRing, NewKey, VirtualKey, digest_of
-from stepdown.errors import ArtefactError, Refusal, UsageError
-from stepdown.workspace.files import locked, publish_file
+from stepdown.errors import Refusal, UsageError
+from stepdown.workspace.files import locked, publish_file, read_file
 
 __all__ = ["MOST_KEYS", "add_key", "key_reader", "read_keys", "revoke_key"]
 
@@ -26,14 +26,8 @@ def read_keys(path: Path) -> KeyRing:
     Raises:
         ArtefactError: the file is not a ring of keys.
     """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=KeyRing)
-    except FileNotFoundError:
-        return KeyRing()
-    except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
-        raise ArtefactError(
-            f"{path.name} can't be read ({error}); restore it, or remove it and make new keys."
-        ) from error
+    remedy = "restore it, or remove it and make new keys"
+    return read_file(path, KeyRing, remedy) or KeyRing()
 
 
 def key_reader(path: Path) -> Callable[[int | None], KeyRing | None]:

@@ -7,8 +7,8 @@ import msgspec
 
 from stepdown.core.fingerprint import canonical_json
 from stepdown.core.routes import Policy, Route
-from stepdown.errors import ArtefactError, Refusal
-from stepdown.workspace.files import locked, publish_file
+from stepdown.errors import Refusal
+from stepdown.workspace.files import locked, publish_file, read_file
 
 __all__ = ["change_policy", "read_policy", "rolled_back"]
 
@@ -21,14 +21,7 @@ def read_policy(path: Path) -> Policy:
     Raises:
         ArtefactError: the file is not a policy.
     """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Policy)
-    except FileNotFoundError:
-        return Policy()
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ArtefactError(
-            f"{path.name} is not a policy ({error}); remove it and promote the tasks again."
-        ) from error
+    return read_file(path, Policy, "remove it and promote the tasks again") or Policy()
 
 
 def change_policy(path: Path, task: str, change: Callable[[Route | None], Route | None]) -> Policy:
