@@ -1,10 +1,10 @@
 """OpenAI's batches over a real socket: created once, found again, and each item's end told."""
 
-import asyncio
 import json
 import time
 
 import pytest
+from tests.providers.batched import body, ended, on, through
 from tests.providers.fake_apis import fake_apis
 
 from stepdown.core.ports import BatchAnswer
@@ -12,42 +12,14 @@ from stepdown.errors import UpstreamError
 from stepdown.providers.openai_compatible import PROVIDER
 from stepdown.wire.openai import parse_answer
 
-
-def body(text):
-    return json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode()
-
-
 ITEMS = [("k1", body("say yes")), ("k2", body("bad")), ("k3", body("expire")), ("k4", body("gone"))]
 KEYS = {key for key, _ in ITEMS}
-
-
-def on(root, go):
-    async def run():
-        async with PROVIDER.batches(root, "key") as batches:
-            return await go(batches)
-
-    return asyncio.run(run())
-
-
-async def ended(batches, id):
-    seen = []
-    while True:
-        state = await batches.state(id)
-        seen.append(state.status)
-        if state.ended:
-            return state, seen
-
-
-async def through(batches):
-    made = await batches.create("name", ITEMS)
-    state, seen = await ended(batches, made.id)
-    return state, seen, {one.key: one async for one in batches.answers(made.id)}
 
 
 def test_each_item_has_its_end():
     with fake_apis() as (fake, root):
         fake.script["end"] = "expired"
-        state, seen, answers = on(root, through)
+        state, seen, answers = on(PROVIDER, root, lambda batches: through(batches, ITEMS))
         sent = [json.loads(line) for line in fake.files["file-0"].splitlines()]
     assert seen == ["in_progress", "finalizing", "expired"]
     assert (state.done, state.total) == (3, 4)
@@ -62,7 +34,7 @@ def test_each_item_has_its_end():
 
 def test_a_file_that_is_refused_says_why():
     with fake_apis() as (_, root):
-        state = on(root, lambda batches: twice(batches))
+        state = on(PROVIDER, root, lambda batches: twice(batches))
     assert (state.status, state.ended) == ("failed", True)
     assert "not unique" in state.why
 
@@ -81,7 +53,7 @@ def test_a_batch_is_found_by_its_name_on_whatever_page():
 
     with fake_apis() as (fake, root):
         fake.script["page"] = 2
-        made, found, none = on(root, go)
+        made, found, none = on(PROVIDER, root, go)
     assert found is not None
     assert found.id == made[1].id
     assert none is None
@@ -90,26 +62,14 @@ def test_a_batch_is_found_by_its_name_on_whatever_page():
 def test_old_pages_are_not_looked_through():
     with fake_apis() as (fake, root):
         for _ in range(3):
-            on(root, lambda batches: batches.create("name", ITEMS[:1]))
+            on(PROVIDER, root, lambda batches: batches.create("name", ITEMS[:1]))
         fake.script["page"] = 1
         for batch in fake.batches:
             batch["created_at"] -= 10 * 3600
-        found = on(root, lambda batches: batches.find("other", KEYS, time.time(), set()))
+        found = on(PROVIDER, root, lambda batches: batches.find("other", KEYS, time.time(), set()))
     assert found is None
 
 
 def test_an_address_without_batches_says_so():
     with fake_apis() as (_, root), pytest.raises(UpstreamError, match="status 404"):
-        on(f"{root}/else", lambda batches: batches.create("name", ITEMS))
-
-
-def test_what_is_large_goes_up_whole():
-    items = [(f"k{n}", body("x " * 50_000 + "yes")) for n in range(20)]
-
-    async def go(batches):
-        made = await batches.create("name", items)
-        await ended(batches, made.id)
-        return {one.key: one.status async for one in batches.answers(made.id)}
-
-    with fake_apis() as (_, root):
-        assert on(root, go) == {key: 200 for key, _ in items}
+        on(PROVIDER, f"{root}/else", lambda batches: batches.create("name", ITEMS))
