@@ -3,14 +3,13 @@
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable
 
 from aiohttp import web
+from tests.app_thread import AppThread
 from tests.cli.story import TOPICS
 
 READ, WRITTEN = 2_500_000_000_000, 10_000_000_000_000
@@ -25,7 +24,7 @@ def topic_of(text):
     return max(sorted(TOPICS), key=lambda topic: sum(word in TOPICS[topic] for word in words))
 
 
-class FakeTeacher:
+class FakeTeacher(AppThread):
     """`bill` has (message, attodollars) for each call that arrived; `script` how not to answer.
 
     It has for each message the faults that its tries meet, and for all others those of "*".
@@ -42,11 +41,7 @@ class FakeTeacher:
         self.whole = None  # in place of `answer`: what to say to a whole body, or None
         self.at_once = self.most_at_once = 0
         self.tries = Counter()
-        self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="teacher")
-        self._thread.start()
-        self._ready.wait()
+        super().__init__("/v1/chat/completions", self._handle, "teacher")
 
     @property
     def url(self):
@@ -60,22 +55,6 @@ class FakeTeacher:
     def calls(self):
         """How often each message was asked."""
         return Counter(text for text, _ in self.bill)
-
-    def close(self):
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-
-    def _run(self):
-        asyncio.set_event_loop(self._loop)
-        runner = web.AppRunner(_app(self._handle), shutdown_timeout=0.1, access_log=None)
-        self._loop.run_until_complete(runner.setup())
-        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port = listener.getsockname()[1]
-        self._loop.run_until_complete(web.SockSite(runner, listener).start())
-        self._ready.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
-        self._loop.close()
 
     def _said(self, asked, text):
         found = self.whole(asked) if self.whole is not None else None
@@ -108,12 +87,6 @@ class FakeTeacher:
         return _response(
             request, fault, _completion(asked["model"], self._said(asked, text), odd or usage)
         )
-
-
-def _app(handle):
-    app = web.Application(client_max_size=2**26)
-    app.router.add_post("/v1/chat/completions", handle)
-    return app
 
 
 def _completion(model, answer, usage):

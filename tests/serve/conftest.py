@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, suppress
 import msgspec
 import pytest
 from aiohttp import web
+from tests.app_thread import AppThread
 from tests.serve.children import child as child
 from tests.serve.speakers import SPEAKERS, embeddings, frames
 
@@ -33,7 +34,7 @@ from stepdown.wire.openai import parse_request
 SYSTEM = "Name the intent."
 
 
-class FakeUpstream:
+class FakeUpstream(AppThread):
     """Answers chat completions; `fault` says how not to, `seen` keeps what arrived."""
 
     def __init__(self):
@@ -44,33 +45,11 @@ class FakeUpstream:
         self.pause = 0.0
         self.breaks_at = -1
         self.release = threading.Event()
-        self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="fakeup")
-        self._thread.start()
-        self._ready.wait()
+        super().__init__("/{path:.*}", self._handle, "fakeup")
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
-
-    def _run(self):
-        asyncio.set_event_loop(self._loop)
-        app = web.Application(client_max_size=2**26)
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
-        self._loop.run_until_complete(runner.setup())
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.port = listener.getsockname()[1]
-        self._loop.run_until_complete(web.SockSite(runner, listener).start())
-        self._ready.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
-        self._loop.close()
-
-    def close(self):
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
 
     async def _handle(self, request):
         body = await request.read()
