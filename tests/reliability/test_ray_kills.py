@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from tests.cli.story import easy, write
 from tests.cli.teaching import command
-from tests.cli.test_beside import made, ran, two_tasks
+from tests.cli.test_engine_jobs import made, ran, two_tasks
 from tests.cli.test_labelling import audited, desk, teacher
 from tests.reliability.test_listeners import family
 

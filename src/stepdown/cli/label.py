@@ -10,24 +10,8 @@ import click
 import msgspec
 
 from stepdown.cli import steps
-from stepdown.cli.asides import (
-    REPEATS_HELP,
-    Asides,
-    Counts,
-    asides_of,
-    ask_others,
-    ask_repeats,
-    ask_synthetic,
-    halted,
-    of_inputs,
-    say_asides,
-)
 from stepdown.cli.ceilings import refuse_too_tight
-from stepdown.cli.labelling import BY_HAND, ask_teacher, refuse_unpriced
-from stepdown.cli.options import Session, common, print_json
-from stepdown.cli.questions import Wanted
-from stepdown.cli.reviewing import review
-from stepdown.cli.telling import (
+from stepdown.cli.label_report import (
     Estimate,
     Paid,
     estimate_json,
@@ -39,6 +23,22 @@ from stepdown.cli.telling import (
     total_json,
     total_lines,
 )
+from stepdown.cli.label_runs import (
+    REPEATS_HELP,
+    Counts,
+    PlannedRuns,
+    ask_others,
+    ask_repeats,
+    ask_synthetic,
+    halted,
+    of_inputs,
+    planned_runs,
+    say_planned,
+)
+from stepdown.cli.labelling import BY_HAND, ask_teacher, refuse_unpriced
+from stepdown.cli.options import Session, common, print_json
+from stepdown.cli.questions import Wanted
+from stepdown.cli.reviewing import review
 from stepdown.core.datasets import Dataset
 from stepdown.core.tasks import Task
 from stepdown.errors import NotEnoughData, UsageError
@@ -96,7 +96,7 @@ def label(
         review(session, found, options["count"], html)
         return
     if teacher is not None:
-        _pay(session, found, Wanted(teacher, **options), asides_of(teacher, **beside))
+        _pay(session, found, Wanted(teacher, **options), planned_runs(teacher, **beside))
         return
     given = {name for name, value in options.items() if value}
     if given - {"concurrency"} or any(beside.values()):
@@ -135,11 +135,11 @@ class Paying(msgspec.Struct, frozen=True):
         return found | {"total": total_json(self.runs)}
 
 
-def _pay(session: Session, task: Task, wanted: Wanted, asides: Asides) -> None:
-    refuse_unpriced(session, wanted, asides.others)
+def _pay(session: Session, task: Task, wanted: Wanted, planned: PlannedRuns) -> None:
+    refuse_unpriced(session, wanted, planned.others)
     refuse_too_tight(session, task, wanted.teacher)
-    paying = _asked(session, task, wanted, asides)
-    again = session.typed(_same(task, wanted, asides, paying.runs if paying else []))
+    paying = _asked(session, task, wanted, planned)
+    again = session.typed(_same(task, wanted, planned, paying.runs if paying else []))
     if paying is None:
         next_step(again)
         return
@@ -164,7 +164,7 @@ def _pay(session: Session, task: Task, wanted: Wanted, asides: Asides) -> None:
     raise click.exceptions.Exit(130 if why == BY_HAND else 1)
 
 
-def _same(task: Task, wanted: Wanted, asides: Asides, runs: Sequence[Paid]) -> str:
+def _same(task: Task, wanted: Wanted, planned: PlannedRuns, runs: Sequence[Paid]) -> str:
     """Return the command that goes on with what was asked for."""
     capped = any(one.sitting.capped for one in runs)
     # Under the cap that it has reached it would ask nothing.
@@ -175,52 +175,52 @@ def _same(task: Task, wanted: Wanted, asides: Asides, runs: Sequence[Paid]) -> s
         f"--teacher {shlex.quote(wanted.teacher)}",
         f"-n {wanted.count}" * (wanted.count is not None),
         "--batch" * wanted.batch,
-        f"--repeats {asides.repeats}" * (asides.repeats > 0),
-        *(f"--also-teacher {shlex.quote(name)}" for name in asides.others),
-        f"--synthetic {asides.inputs}" * (asides.inputs > 0),
+        f"--repeats {planned.repeats}" * (planned.repeats > 0),
+        *(f"--also-teacher {shlex.quote(name)}" for name in planned.others),
+        f"--synthetic {planned.inputs}" * (planned.inputs > 0),
         f"--max-usd {cap}" * bool(cap),
     ]
     return " ".join(("stepdown label", task.name, *filter(None, given)))
 
 
-def _asked(session: Session, task: Task, wanted: Wanted, asides: Asides) -> Paying | None:
+def _asked(session: Session, task: Task, wanted: Wanted, planned: PlannedRuns) -> Paying | None:
     """Ask what the command is to ask, its runs one after the other; None: it was a dry run."""
-    before = ask_repeats(session, task, wanted, asides)
+    before = ask_repeats(session, task, wanted, planned)
     if halted(before):
         return Paying(before.pop(), before, {}, {})
-    made, counts = ask_synthetic(session, task, wanted, asides)
+    made, counts = ask_synthetic(session, task, wanted, planned)
     ended = bool(halted(made.values()))
     # Where the log is thin there may be nothing in it to ask.
     if made and (ended or wanted.count is None):
         main = made.popitem()[1]
     else:
-        estimate, found = ask_teacher(session, task, asides.joined(_bare(wanted, asides)))
+        estimate, found = ask_teacher(session, task, planned.joined(_bare(wanted, planned)))
         if found is None:
-            _tell_estimate(session, task, asides, wanted, estimate)
+            _tell_estimate(session, task, planned, wanted, estimate)
             return None
         main = found
     if not halted([main]):
-        before += ask_others(session, task, wanted, asides, main.run)
+        before += ask_others(session, task, wanted, planned, main.run)
     return Paying(main, before, made, counts)
 
 
-def _bare(wanted: Wanted, asides: Asides) -> Wanted:
+def _bare(wanted: Wanted, planned: PlannedRuns) -> Wanted:
     """Return what is wanted, without its cap where only an estimate's price is used."""
-    alone = wanted.dry_run and asides.inputs and wanted.count is None
+    alone = wanted.dry_run and planned.inputs and wanted.count is None
     return msgspec.structs.replace(wanted, max_usd=None) if alone else wanted
 
 
 def _tell_estimate(
-    session: Session, task: Task, asides: Asides, wanted: Wanted, estimate: Estimate
+    session: Session, task: Task, planned: PlannedRuns, wanted: Wanted, estimate: Estimate
 ) -> None:
-    teacher, counted = asides.runs[0][0], wanted.count is not None
-    if asides.inputs and not counted:
-        estimate = of_inputs(estimate, asides.inputs, wanted.max_usd)
+    teacher, counted = planned.runs[0][0], wanted.count is not None
+    if planned.inputs and not counted:
+        estimate = of_inputs(estimate, planned.inputs, wanted.max_usd)
     if session.json:
         print_json(estimate_json(task.name, teacher, estimate))
     for line in estimate_lines(task.name, teacher, estimate):
         say(line)
-    say_asides(asides, estimate, counted)
+    say_planned(planned, estimate, counted)
 
 
 def _dataset(session: Session, task: Task) -> tuple[Dataset | None, str]:

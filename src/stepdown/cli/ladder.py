@@ -13,7 +13,7 @@ import msgspec
 
 from stepdown import plugins
 from stepdown.cli import steps
-from stepdown.cli.beside import rungs_beside
+from stepdown.cli.engine_jobs import rungs_beside
 from stepdown.cli.hosted import Hosted
 from stepdown.cli.options import Session
 from stepdown.cli.weighing import Behind, Made, Other, Scale, Step, behind, take, weigh_hosted

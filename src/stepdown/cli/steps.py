@@ -17,8 +17,8 @@ import msgspec
 
 from stepdown import __version__
 from stepdown.audit import AuditTerms, Counting, report_on
-from stepdown.cli.beside import answering
 from stepdown.cli.ceilings import asked_ceiling
+from stepdown.cli.engine_jobs import answering
 from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner

@@ -1,4 +1,4 @@
-"""What is told of paid labelling: the estimate before, the table after, both as JSON."""
+"""The report of paid labelling: the estimate before, the table after, both as JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -6,8 +6,8 @@ from tests.cli.teaching import PRICED, WRITTEN, topic_of
 from tests.cli.test_labelling import Desk, audited, desk, teacher
 
 from stepdown.audit.prices import ATTODOLLARS
-from stepdown.cli.again import ALONE, Again
-from stepdown.cli.asides import asides_of
+from stepdown.cli.label_runs import planned_runs
+from stepdown.cli.repeated_questions import ALONE, Again
 from stepdown.workspace.ceilings import read_ceiling
 
 __all__ = ["audited", "desk", "teacher"]
@@ -32,9 +32,9 @@ class Fickle:
 
 
 def test_the_runs_of_a_command():
-    runs = asides_of("m", 2, ("n", "m", "n")).runs
+    runs = planned_runs("m", 2, ("n", "m", "n")).runs
     assert runs == (("m", ALONE), ("m", Again(repeats=2)), ("n", Again(beside="m")))
-    assert asides_of("m", 0, ()).runs == (("m", ALONE),)
+    assert planned_runs("m", 0, ()).runs == (("m", ALONE),)
 
 
 def test_a_teacher_that_agrees_with_itself_has_a_ceiling(desk, teacher):

@@ -3,8 +3,8 @@
 import pytest
 from tests.cli.test_labelling import audited
 
-from stepdown.cli.again import ALONE, REPEATED, Again, again_picks
 from stepdown.cli.options import Session
+from stepdown.cli.repeated_questions import ALONE, REPEATED, Again, again_picks
 from stepdown.cli.sources import calls_of
 from stepdown.config import Config, TeacherConfig
 from stepdown.core.ports import silent

@@ -7,7 +7,7 @@ import pytest
 from tests.cli.story import easy, line, write
 from tests.cli.test_sharding import Beside
 
-from stepdown.cli import beside, ladder, run, steps
+from stepdown.cli import engine_jobs, ladder, run, steps
 from stepdown.cli.options import Session
 from stepdown.config import Config
 from stepdown.core.ports import silent
@@ -114,7 +114,7 @@ def test_a_rung_with_a_reason_against_it_is_not_given_away(alone, monkeypatch):
     several = msgspec.structs.replace(session, engine=engine)
     examples = steps.current_dataset(session.workspace, task).part("train")
     families = [Slow(name="a"), Slow(name="b")]
-    with beside.rungs_beside(
+    with engine_jobs.rungs_beside(
         several, task, families, examples, lambda family, rungs: "no" if rungs else ""
     ) as tried:
         assert tried is not None

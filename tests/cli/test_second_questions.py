@@ -3,7 +3,7 @@
 import pytest
 
 from stepdown.cli.questions import Plan
-from stepdown.cli.seconds import add_seconds, compared, reserve
+from stepdown.cli.second_questions import add_seconds, compared, reserve
 from stepdown.cli.teachers import Teacher
 from stepdown.config import TeacherConfig
 from stepdown.core.anatomy import Anatomy, Field

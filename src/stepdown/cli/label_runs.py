@@ -1,4 +1,4 @@
-"""What `stepdown label --teacher` asks beside its main questions: repeats, and other teachers."""
+"""The runs of one `stepdown label --teacher`: questions, repeats, own inputs, other teachers."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -8,13 +8,13 @@ import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.cli import steps
-from stepdown.cli.again import ALONE, REPEATED, TO_WRITE, WRITTEN, Again
 from stepdown.cli.ceilings import refuse_too_tight
+from stepdown.cli.label_report import Estimate, Paid, estimate_lines, paid_lines, paid_table
 from stepdown.cli.labelling import ask_teacher
 from stepdown.cli.options import Session
 from stepdown.cli.questions import Wanted
+from stepdown.cli.repeated_questions import ALONE, REPEATED, TO_WRITE, WRITTEN, Again
 from stepdown.cli.synthesis import sample_of, synthetic_table, to_write, written
-from stepdown.cli.telling import Estimate, Paid, estimate_lines, paid_lines, paid_table
 from stepdown.core import display
 from stepdown.core.summaries import ceiling_text
 from stepdown.core.tasks import Task
@@ -22,15 +22,15 @@ from stepdown.render import progress_bar, say, show
 
 __all__ = [
     "REPEATS_HELP",
-    "Asides",
     "Counts",
-    "asides_of",
+    "PlannedRuns",
     "ask_others",
     "ask_repeats",
     "ask_synthetic",
     "halted",
     "of_inputs",
-    "say_asides",
+    "planned_runs",
+    "say_planned",
 ]
 
 REPEATS_HELP = f"Ask {REPEATED} items until each has K more answers: does M agree with itself?"
@@ -43,7 +43,7 @@ Counts = Mapping[Any, Mapping[str, int]]
 """What became of the inputs that were written, by their kind."""
 
 
-class Asides(msgspec.Struct, frozen=True):
+class PlannedRuns(msgspec.Struct, frozen=True):
     """The runs of a command: its teacher's, and what is asked beside that."""
 
     runs: tuple[tuple[str, Again], ...]
@@ -66,25 +66,27 @@ class Asides(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(wanted, teacher=name, again=again, others=others)
 
 
-def asides_of(teacher: str, repeats: int, also: tuple[str, ...], synthetic: int = 0) -> Asides:
+def planned_runs(
+    teacher: str, repeats: int, also: tuple[str, ...], synthetic: int = 0
+) -> PlannedRuns:
     """Return the runs: the main one, the repeats, the inputs to write, then the others."""
     runs = [(teacher, ALONE)]
     runs += [(teacher, Again(repeats=repeats))] if repeats else []
     whats = (TO_WRITE, WRITTEN) if synthetic else ()
     runs += [(teacher, Again(inputs=f"{what} {synthetic}")) for what in whats]
     runs += [(name, Again(beside=teacher)) for name in dict.fromkeys(also) if name != teacher]
-    return Asides(tuple(runs), synthetic)
+    return PlannedRuns(tuple(runs), synthetic)
 
 
-def ask_repeats(session: Session, task: Task, wanted: Wanted, asides: Asides) -> list[Paid]:
+def ask_repeats(session: Session, task: Task, wanted: Wanted, planned: PlannedRuns) -> list[Paid]:
     """Ask the sample again before anything else: what it rules out need not be paid for.
 
     Raises:
         Refusal: the teacher disagrees with itself more than the budget allows.
     """
-    if not asides.repeats:
+    if not planned.repeats:
         return []
-    paid = _ask(session, task, asides.joined(wanted, 1))
+    paid = _ask(session, task, planned.joined(wanted, 1))
     if paid and not halted(paid):
         with progress_bar() as progress:
             found = steps.measure_ceiling(session, task, progress)
@@ -95,29 +97,29 @@ def ask_repeats(session: Session, task: Task, wanted: Wanted, asides: Asides) ->
 
 
 def ask_synthetic(
-    session: Session, task: Task, wanted: Wanted, asides: Asides
+    session: Session, task: Task, wanted: Wanted, planned: PlannedRuns
 ) -> tuple[dict[str, Paid], Counts]:
     """Have inputs written, ask for labels of those of use, and count what became of each kind."""
-    if not asides.inputs or wanted.dry_run:
+    if not planned.inputs or wanted.dry_run:
         return {}, {}
     with progress_bar() as progress:
         sample = sample_of(session, task, progress)
-    places = [at for at, (_, again) in enumerate(asides.runs) if again.inputs]
+    places = [at for at, (_, again) in enumerate(planned.runs) if again.inputs]
     paid: dict[str, Paid] = {}
     counts: Counts = {}
-    picks = to_write(session, task, sample, asides.inputs)
+    picks = to_write(session, task, sample, planned.inputs)
     for at in places:
-        name = asides.runs[at][1].inputs
+        name = planned.runs[at][1].inputs
         own = Again(inputs=name, picks=tuple(picks))
         writes = name.startswith(TO_WRITE)
         if picks:
-            joined = msgspec.structs.replace(asides.joined(wanted, at), again=own)
+            joined = msgspec.structs.replace(planned.joined(wanted, at), again=own)
             for one in _ask(session, task, joined):
                 paid["writing" if writes else "synthetic"] = one
         if halted(paid.values()):
             break
         if writes:
-            found, picks = written(session, task, sample, asides.inputs)
+            found, picks = written(session, task, sample, planned.inputs)
             counts = found.counts
             if not session.json:
                 show(synthetic_table(counts))
@@ -125,12 +127,12 @@ def ask_synthetic(
 
 
 def ask_others(
-    session: Session, task: Task, wanted: Wanted, asides: Asides, run: str
+    session: Session, task: Task, wanted: Wanted, planned: PlannedRuns, run: str
 ) -> list[Paid]:
     """Ask each other teacher what the first was asked in its run."""
     found: list[Paid] = []
-    for at in range(len(asides.runs) - len(asides.others), len(asides.runs)):
-        own = asides.joined(wanted, at)
+    for at in range(len(planned.runs) - len(planned.others), len(planned.runs)):
+        own = planned.joined(wanted, at)
         again = msgspec.structs.replace(own.again, run=run)
         found += _ask(session, task, msgspec.structs.replace(own, again=again))
         if halted(found):
@@ -179,20 +181,20 @@ def of_inputs(estimate: Estimate, inputs: int, max_usd: float | None) -> Estimat
     )
 
 
-def say_asides(asides: Asides, estimate: Estimate, counted: bool) -> None:
+def say_planned(planned: PlannedRuns, estimate: Estimate, counted: bool) -> None:
     """Say what would be asked beside the main questions, and what it would cost."""
-    if not asides.repeats:
+    if not planned.repeats:
         each = estimate.expected / estimate.items if estimate.expected and estimate.items else None
         usd = None if each is None else display.money(REPEATED * each / ATTODOLLARS)
         say(
             f"How often the teacher agrees with itself is not asked; --repeats 1 would, with about "
             f"{REPEATED} questions more: {usd or 'an unknown price'}."
         )
-    if asides.inputs:
+    if planned.inputs:
         more = ": about as many questions more" if counted else "; calls of the log, only with -n"
         say(
-            f"{display.plural(asides.inputs, 'input')} would be written, ten a question, and those "
-            f"of use asked about{more}."
+            f"{display.plural(planned.inputs, 'input')} would be written, ten a question, and "
+            f"those of use asked about{more}."
         )
-    for name in asides.others:
+    for name in planned.others:
         say(f"{name} is asked the same {display.plural(estimate.items, 'question')}, at its price.")

@@ -1,4 +1,4 @@
-"""The second question: which answers are asked for again in our own words, and what came of it.
+"""Second questions: which answers are asked for again in our own words, and what came of it.
 
 It is asked of suspicious inputs, and of a share of all others, beside the first and under the same
 cap. It has a run of its own, so nothing that counts answers counts it.

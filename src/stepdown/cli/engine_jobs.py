@@ -1,4 +1,4 @@
-"""Work of the later steps on an engine's workers: rungs trained side by side, rows answered."""
+"""Jobs of the later steps for an engine's workers: rungs trained side by side, rows answered."""
 
 import tempfile
 from collections.abc import Callable, Generator, Sequence

@@ -1,4 +1,4 @@
-"""Asking again: the same teacher to see how often it agrees with itself, others to have a vote.
+"""Questions asked again: of one teacher to see if it agrees with itself, of others to have a vote.
 
 Each is a run of its own in the ledger, so that a stopped one goes on, under one cap with the rest.
 """
