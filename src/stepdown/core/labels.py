@@ -31,7 +31,10 @@ __all__ = [
 ]
 
 Why = Literal["random", "uncertain", "novel", "rare", "again", "synthetic"]
-"""Why an item was asked; "again": repeats and second teachers."""
+"""Why an item was asked; "again": repeats, second teachers and second questions.
+
+Their `repeat` tells them apart: counted from 0, and SECOND for a second question.
+"""
 
 SECOND = -1
 """The `repeat` of a question that was asked in our own words (`wire.second_template`)."""
