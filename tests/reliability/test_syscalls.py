@@ -1,4 +1,4 @@
-"""D-2 and D-5: capture is killed at each system call that it makes, and fsync fails."""
+"""D-2 and D-5: capture is killed at the system calls that it makes, and fsync fails."""
 
 import os
 import signal
@@ -74,9 +74,16 @@ def counted(folder):
 
 
 def killed_at(folder, call, number):
-    """Kill the writer at that call, then look whether all that it acknowledged is there."""
+    """Kill the writer at a thread's so-manieth call, then look for all that it acknowledged.
+
+    Calls are counted for each thread: no thread may get so far, and then nothing is killed and
+    None returned.
+    """
     folder.mkdir()
-    told, _, _ = writer(folder, strace(f"{call}:signal=SIGKILL:when={number}"))
+    told, _, status = writer(folder, strace(f"{call}:signal=SIGKILL:when={number}"))
+    if not status:
+        return None
+    assert status == -signal.SIGKILL
     path = folder / "calls.db"
     for _ in range(3):
         SqliteOutbox(path).close()
@@ -92,8 +99,10 @@ def killed_at(folder, call, number):
 
 
 def sweep(tmp_path, points):
-    acknowledged = [killed_at(tmp_path / f"{call}-{n}", call, n) for call, n in points]
-    return f"killed at {len(points)} system calls, {sum(acknowledged)} acknowledged, 0 lost"
+    tried = [killed_at(tmp_path / f"{call}-{n}", call, n) for call, n in points]
+    killed = [acknowledged for acknowledged in tried if acknowledged is not None]
+    assert len(killed) > len(points) / 2
+    return f"killed at {len(killed)} system calls, {sum(killed)} acknowledged, 0 lost"
 
 
 @pytest.mark.reliability
