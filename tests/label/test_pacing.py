@@ -2,7 +2,7 @@
 
 import asyncio
 
-from stepdown.label.pacing import Pace
+from stepdown.label.pacing import Pace, with_those_ahead
 
 
 def free():
@@ -13,9 +13,18 @@ async def enter(pace, tokens=0, reserve=free):
     return await asyncio.wait_for(pace.enter(tokens, reserve), 1.0)
 
 
-async def waits(pace, tokens=0, reserve=free):
+async def turn(pace, tokens=0):
+    return await asyncio.wait_for(pace.turn(tokens), 1.0)
+
+
+async def through(pace, tokens=0):
+    await pace.enter(tokens, free)
+    return await pace.turn(tokens)
+
+
+async def waits(waited):
     try:
-        await asyncio.wait_for(pace.enter(tokens, reserve), 0.02)
+        await asyncio.wait_for(waited, 0.02)
     except TimeoutError:
         return True
     return False
@@ -24,14 +33,38 @@ async def waits(pace, tokens=0, reserve=free):
 def test_one_goes_first():
     async def go():
         pace = Pace(4)
-        assert await enter(pace) == (0, 0)
-        assert await waits(pace)
+        assert await enter(pace) == 0
+        assert await turn(pace) == 0
+        assert await waits(pace.enter(0, free))
         pace.answered()
         pace.leave()
+        pace.settled()
         assert pace.allowed == 4
         for _ in range(4):
-            await enter(pace)
-        assert await waits(pace)
+            assert not await waits(through(pace))
+        assert await waits(through(pace))
+
+    asyncio.run(go())
+
+
+def test_an_eighth_more_enter_and_each_that_leaves_gives_its_turn_to_one():
+    async def go():
+        pace = Pace(16)
+        pace.answered()
+        for _ in range(16):
+            await through(pace)
+        ahead = [asyncio.ensure_future(through(pace)) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        assert not any(one.done() for one in ahead)
+        assert pace._inside == with_those_ahead(16) == 18
+        pace.leave()
+        await asyncio.sleep(0.01)
+        assert sum(one.done() for one in ahead) == 1
+        pace.leave()
+        await asyncio.sleep(0.01)
+        assert sum(one.done() for one in ahead) == 2
+        pace.close()
+        assert sorted([await one for one in ahead], key=str) == [0, 0, None]
 
     asyncio.run(go())
 
@@ -55,6 +88,20 @@ def test_it_halves_once_a_round_and_grows_by_one_a_round():
     asyncio.run(go())
 
 
+def test_with_an_eighth_more_unsettled_nothing_goes_out():
+    async def go():
+        pace = Pace(8)
+        pace.answered()
+        for _ in range(with_those_ahead(8)):
+            await through(pace)
+            pace.leave()
+        assert await waits(through(pace))
+        pace.settled()
+        assert not await waits(through(pace))
+
+    asyncio.run(go())
+
+
 def test_a_retry_after_holds_everybody_back():
     clock = [100.0]
 
@@ -63,9 +110,10 @@ def test_a_retry_after_holds_everybody_back():
         pace.answered()
         pace.too_much(0, 5.0)
         clock[0] = 104.0
-        assert await waits(pace)
+        assert await waits(pace.enter(0, free))
+        assert await waits(pace.turn(0))
         clock[0] = 105.0
-        assert not await waits(pace)
+        assert not await waits(through(pace))
 
     asyncio.run(go())
 
@@ -90,17 +138,17 @@ def test_rates_are_kept():
         pace = Pace(1000, (60.0, None), now=lambda: clock[0])
         pace.answered()
         let = 0
-        while not await waits(pace):
+        while not await waits(through(pace)):
             let += 1
         assert let == 11  # ten seconds' worth at once, and the one that begins the next second
         clock[0] += 2.0
-        assert [await waits(pace) for _ in range(3)] == [False, False, True]
+        assert [await waits(through(pace)) for _ in range(3)] == [False, False, True]
 
         pace = Pace(1000, (None, 600.0), now=lambda: clock[0])
         pace.answered()
-        assert await enter(pace, 90) == (0, 0)
-        assert await enter(pace, 20) == (0, 0)
-        assert await waits(pace, 1)
+        assert await through(pace, 90) == 0
+        assert await through(pace, 20) == 0
+        assert await waits(through(pace, 1))
 
     asyncio.run(go())
 
@@ -114,14 +162,15 @@ def test_money_is_waited_for_while_others_may_bring_some_back():
 
         pace = Pace(4)
         pace.answered()
-        assert await enter(pace, 0, reserve) == (0, 7)
+        assert await enter(pace, 0, reserve) == 7
+        assert await turn(pace) == 0
         waiting = asyncio.ensure_future(enter(pace, 0, reserve))
         await asyncio.sleep(0.01)
         assert not waiting.done()
         purse.append(1)
         pace.leave()
-        assert await waiting == (0, 7)
-        pace.leave()
+        assert await waiting == 7
+        pace.leave(sent=False)
         assert await enter(pace, 0, reserve) is None
 
     asyncio.run(go())

@@ -9,6 +9,8 @@ import pytest
 from tests.cli.teaching import PRICED, topic_of, write_config
 from tests.reliability.paying import message_of, payer
 
+from stepdown.label.pacing import with_those_ahead
+
 
 def killed_between(folder, count, kills, figure):
     with payer(folder, count) as run:
@@ -31,8 +33,8 @@ def test_l1_killed_between_2000_items(tmp_path, figure):
     killed_between(tmp_path, 2000, 20, figure)
 
 
-def killed_at_random(folder, count, kills, figure):
-    concurrency = 4
+def killed_at_random(folder, count, kills, figure, concurrency=4):
+    lost = with_those_ahead(concurrency)
     with payer(folder, count, latency=0.01) as run:
         again = 0
         while run.kills < kills:
@@ -48,7 +50,7 @@ def killed_at_random(folder, count, kills, figure):
         assert len(run.labels()) == len({label.item for label in run.labels()}) == count
         assert again == 0
         calls, spend = run.teacher.calls, run.spend()
-        assert calls.total() <= count + kills * concurrency
+        assert calls.total() <= count + kills * lost
         price = dict(run.teacher.bill)
         duplicates = {text: number - 1 for text, number in calls.items() if number > 1}
         paid_twice = sum(price[text] * number for text, number in duplicates.items())
@@ -58,7 +60,7 @@ def killed_at_random(folder, count, kills, figure):
         assert spend.known <= run.teacher.billed <= (spend.at_most or 0)
         # What was killed between its record and its first byte never arrived: nobody can tell.
         never = spend.answers + spend.unknown - calls.total()
-        assert 0 <= never <= kills * concurrency
+        assert 0 <= never <= kills * lost
         assert spend.unknown == sum(duplicates.values()) + never
         assert run.teacher.billed <= spend.known + spend.twice
         figure(
@@ -69,8 +71,9 @@ def killed_at_random(folder, count, kills, figure):
 
 
 @pytest.mark.reliability
-def test_l2_killed_at_random_nothing_stored_is_asked_again(tmp_path, figure):
-    killed_at_random(tmp_path, 300, 8, figure)
+@pytest.mark.parametrize("concurrency", [4, 16])
+def test_l2_killed_at_random_nothing_stored_is_asked_again(tmp_path, figure, concurrency):
+    killed_at_random(tmp_path, 300, 8, figure, concurrency)
 
 
 @pytest.mark.nightly

@@ -18,7 +18,7 @@ from stepdown.core.ports import Complete
 from stepdown.errors import InputError, StepdownError, UpstreamError
 from stepdown.label.committing import Committer
 from stepdown.label.money import Cap
-from stepdown.label.pacing import Pace
+from stepdown.label.pacing import Pace, with_those_ahead
 from stepdown.label.trouble import HOPELESS, Trouble, hopeless, trouble
 from stepdown.wire.openai import parse_answer
 
@@ -112,6 +112,7 @@ class Asker:
         self._cap = Cap(terms.cap, terms.spent)
         self._committer = Committer(commit, self._kept)
         self._answers: dict[str, tuple[str, Answer]] = {}
+        self._out: set[str] = set()
         self._in_vain = 0
         self.sitting = Sitting(Counter(), Counter(), spent=terms.spent)
 
@@ -134,7 +135,8 @@ class Asker:
 
         async with asyncio.TaskGroup() as owner:
             writing = owner.create_task(self._committer.run())
-            workers = [owner.create_task(work()) for _ in range(self._terms.concurrency)]
+            places = with_those_ahead(self._terms.concurrency)
+            workers = [owner.create_task(work()) for _ in range(places)]
             await asyncio.wait(workers)
             self._committer.close()
         error = writing.result()
@@ -146,16 +148,12 @@ class Asker:
         """Try until there is an answer, or no more; says whether to go on with others."""
         found = None
         for number in range(question.sends + 1, question.sends + 1 + TRIES):
-            bound = self._price(question.most, time.time())
-            tokens = question.most.input_tokens // _BYTES_A_TOKEN
-            place = await self._pace.enter(tokens, lambda bound=bound: self._cap.reserve(bound))
+            place = await self._place(question, number)
             if place is None:
-                self.sitting.capped = self.sitting.capped or not self.sitting.stopped
-                self.stop("the cap is reached")
                 return False
             entered, reserved = place
             try:
-                found = await self._tried(question, number, (reserved, bound), complete)
+                found = await self._tried(question, number, reserved, complete)
             except StepdownError as error:
                 self._cap.settle(reserved, 0)
                 self.stop(str(error))
@@ -174,13 +172,38 @@ class Asker:
             self.stop(hopeless(found))
         return not self.sitting.stopped
 
+    async def _place(self, question: Question, number: int) -> tuple[int, int] | None:
+        """Wait until a question may go out, with its record on disk and its money set aside.
+
+        Returns the round and what was set aside; None where the sitting ended before.
+        """
+        bound = self._price(question.most, time.time())
+        tokens = question.most.input_tokens // _BYTES_A_TOKEN
+        reserved = await self._pace.enter(tokens, lambda: self._cap.reserve(bound))
+        if reserved is None:
+            self.sitting.capped = self.sitting.capped or not self.sitting.stopped
+            self.stop("the cap is reached")
+            return None
+        known, entered = None if bound is None else reserved, None
+        try:
+            await self._committer.sync(Sent(question.key, number, time.time(), known))
+            entered = await self._pace.turn(tokens)
+            if entered is None:
+                self._committer.add(Failed(question.key, number, "not sent", paid=False))
+        except StepdownError as error:
+            self.stop(str(error))
+        if entered is None:
+            self._cap.settle(reserved, 0)
+            self._pace.leave(sent=False)
+            return None
+        return entered, reserved
+
     async def _tried(
-        self, question: Question, number: int, money: tuple[int, int | None], complete: Complete
+        self, question: Question, number: int, reserved: int, complete: Complete
     ) -> Trouble | None:
-        """Send a question once, with its records before and after; None when it is answered."""
-        sent, (reserved, bound) = time.time(), money
-        known = None if bound is None else reserved
-        await self._committer.sync(Sent(question.key, number, sent, known))
+        """Send a question once and record what becomes of it; None when it is answered."""
+        sent = time.time()
+        self._out.add(question.key)
         self.sitting.calls += 1
         try:
             async with asyncio.timeout(self._terms.timeout_s):
@@ -215,6 +238,9 @@ class Asker:
         """OutcomeOf the answers that are on disk now."""
         self.sitting.spent = self._cap.settled
         for step in steps:
+            if isinstance(step, Stored | Failed) and step.key in self._out:
+                self._out.remove(step.key)
+                self._pace.settled()
             if isinstance(step, Stored):
                 text, answer = self._answers.pop(step.key)
                 outcome = self._judge(text, answer)

@@ -2,21 +2,36 @@
 
 The number of questions under way grows by one a round and is halved when the teacher says that it
 is too much; a `Retry-After` holds all of them back. The first question goes alone: a wrong key or a
-dear answer shows before many are under way.
+dear answer shows before many are under way. A few more than may be under way are let in before it
+is their turn, to be recorded meanwhile: so nobody's turn passes with waiting for a disk.
 """
 
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 
-__all__ = ["Pace"]
+__all__ = ["Pace", "with_those_ahead"]
 
 _LONGEST_PAUSE_S = 60.0
+_AHEAD = 8
+
+
+def with_those_ahead(allowed: int) -> int:
+    """Return how many may be recorded where so many may be under way: an eighth more.
+
+    As many may be without a record of what became of them, those under way with them.
+    """
+    return allowed + allowed // _AHEAD
 
 
 class Pace:
-    """The gate before the teacher, with room for `most` questions at once."""
+    """The gate before the teacher, with room for `most` questions at once.
+
+    A question enters, is recorded, goes out when it is its turn (`turn`), leaves when it is
+    answered, and is settled when that is recorded too.
+    """
 
     def __init__(
         self,
@@ -29,11 +44,12 @@ class Pace:
         self._rates = [_Bucket(rate, now) for rate in per_minute]
         self._now = now
         self._allowed = 1.0
-        self._under_way = 0
+        self._inside = self._under_way = self._unsettled = 0
         self._round = self._pauses = 0
         self._until = 0.0
         self._closed = False
         self._moved = asyncio.Event()
+        self._turns: deque[asyncio.Future[None]] = deque()
 
     @property
     def allowed(self) -> int:
@@ -41,26 +57,25 @@ class Pace:
         return int(self._allowed)
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Let nobody in or out any more."""
         self._closed = True
         self._moved.set()
+        self._wake(len(self._turns))
 
-    async def enter(self, tokens: int, reserve: Callable[[], int | None]) -> tuple[int, int] | None:
-        """Wait for a place and for the money; returns the round and what was reserved.
+    async def enter(self, tokens: int, reserve: Callable[[], int | None]) -> int | None:
+        """Wait for a place and for the money; returns what was reserved.
 
-        `reserve` gives None where there is not enough; while others are under way some may come
+        `reserve` gives None where there is not enough; while others are inside some may come
         back. None: there is no more, or the gate is closed.
         """
         while not self._closed:
             wait = self._wait(tokens)
-            if wait <= 0 and self._under_way < int(self._allowed):
+            if wait <= 0 and self._inside < with_those_ahead(self.allowed):
                 reserved = reserve()
                 if reserved is not None:
-                    for bucket, amount in zip(self._rates, (1, tokens), strict=True):
-                        bucket.take(amount)
-                    self._under_way += 1
-                    return self._round, reserved
-                if not self._under_way:
+                    self._inside += 1
+                    return reserved
+                if not self._inside:
                     return None
             self._moved.clear()
             try:
@@ -69,10 +84,47 @@ class Pace:
                 continue
         return None
 
-    def leave(self) -> None:
-        """Make room for the next."""
-        self._under_way -= 1
+    async def turn(self, tokens: int) -> int | None:
+        """Wait until the question may go out; returns the round, None where none may any more."""
+        while not self._closed:
+            wait = self._wait(tokens)
+            if wait <= 0 and self._room() > 0:
+                for bucket, amount in zip(self._rates, (1, tokens), strict=True):
+                    bucket.take(amount)
+                self._under_way += 1
+                self._unsettled += 1
+                return self._round
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._turns.append(turn)
+            # Who leaves gives the turn on; where there is room, it is the time that brings it.
+            await asyncio.wait((turn,), timeout=wait if wait > 0 else None)
+            turn.cancel()
+        return None
+
+    def leave(self, sent: bool = True) -> None:
+        """Make room for the next; `sent`: the question had its turn."""
+        self._inside -= 1
         self._moved.set()
+        if sent:
+            self._under_way -= 1
+            self._wake(self._room())
+
+    def settled(self) -> None:
+        """What became of one that went out is recorded now."""
+        self._unsettled -= 1
+        self._wake(self._room())
+
+    def _room(self) -> int:
+        allowed = self.allowed
+        unsettled = with_those_ahead(allowed) - self._unsettled
+        return min(allowed - self._under_way, unsettled)
+
+    def _wake(self, most: int) -> None:
+        while self._turns and most > 0:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                most -= 1
 
     def answered(self) -> None:
         """An answer came: a little more is tried, and all that is allowed after the first."""
