@@ -65,7 +65,7 @@ reliability: .venv/ready
 	$(PY) -m pytest tests -m "not nightly" --reliability docs/reliability.md
 
 test-nightly: .venv/fuzz
-	$(PY) -m pytest -m nightly -s --timeout 900 --durations 20
+	$(PY) -m pytest -m nightly -s --timeout 900 --durations 20 --figures
 
 check: lint types layers test
 

@@ -42,8 +42,9 @@ pytest_collect_file = Sybil(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option; it picks the tests of the plan and names the page for their table."""
+    """Add the options: the plan's tests with a page for their table, and figures without one."""
     parser.addoption("--reliability", type=Path, help="Run the plan's tests; write their table.")
+    parser.addoption("--figures", action="store_true", help="Tell what tests have measured.")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -66,17 +67,22 @@ def figure(record_property: Any) -> Any:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Write the table between its marks; the rest of the page stays as it is."""
+    """Tell the figures; write the table between its marks, where the rest stays as it is."""
     path = config.getoption("--reliability", None)
-    if path is None:
-        return
     results: list[tuple[str, str, list[str]]] = []
+    measured: list[str] = []
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):
-            promise = promise_of(report.nodeid.rpartition("::")[2])
-            if promise:
-                figures = [str(text) for key, text in report.user_properties if key == "figure"]
+            name = report.nodeid.rpartition("::")[2]
+            figures = [str(text) for key, text in report.user_properties if key == "figure"]
+            measured += [f"{name}: {text}" for text in figures if report.when == "call"]
+            if promise := promise_of(name):
                 results.append((promise, outcome, figures))
+    if config.getoption("--figures", False) and measured:
+        terminalreporter.section("measured")
+        terminalreporter.write("\n".join([*measured, ""]))
+    if path is None:
+        return
     page = path.read_text(encoding="utf-8") if path.exists() else f"{_BEGIN}\n{_END}\n"
     before, _, rest = page.partition(_BEGIN)
     after = rest.partition(_END)[2]
