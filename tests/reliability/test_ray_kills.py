@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.cli.labelling.test_asking import audited, desk, teacher
 from tests.cli.story import easy, write
 from tests.cli.teaching import command
 from tests.cli.test_engine_jobs import made, ran, two_tasks
-from tests.cli.test_labelling import audited, desk, teacher
 from tests.reliability.test_listeners import family
 
 from stepdown.audit import Counting, report_on

@@ -11,7 +11,9 @@ import msgspec
 
 from stepdown.cli import steps
 from stepdown.cli.ceilings import refuse_too_tight
-from stepdown.cli.label_report import (
+from stepdown.cli.labelling.asking import BY_HAND, ask_teacher, refuse_unpriced
+from stepdown.cli.labelling.questions import Wanted
+from stepdown.cli.labelling.report import (
     Estimate,
     Paid,
     estimate_json,
@@ -23,7 +25,7 @@ from stepdown.cli.label_report import (
     total_json,
     total_lines,
 )
-from stepdown.cli.label_runs import (
+from stepdown.cli.labelling.runs import (
     REPEATS_HELP,
     Counts,
     PlannedRuns,
@@ -35,9 +37,7 @@ from stepdown.cli.label_runs import (
     planned_runs,
     say_planned,
 )
-from stepdown.cli.labelling import BY_HAND, ask_teacher, refuse_unpriced
 from stepdown.cli.options import Session, common, print_json
-from stepdown.cli.questions import Wanted
 from stepdown.cli.reviewing import review
 from stepdown.core.datasets import Dataset
 from stepdown.core.tasks import Task

@@ -8,21 +8,21 @@ from pathlib import Path
 import click
 import msgspec
 
-from stepdown.cli.collecting import (
+from stepdown.cli.gateway.collecting import (
     collecting,
     stored,
     tell_collected,
     tell_collecting,
     without_students,
 )
-from stepdown.cli.desk import desk_of, plane_of
-from stepdown.cli.endpoints import chain_of, cheaper_of, endpoint_of, secret, with_score
+from stepdown.cli.gateway.desk import desk_of, plane_of
+from stepdown.cli.gateway.endpoints import chain_of, cheaper_of, endpoint_of, secret, with_score
+from stepdown.cli.gateway.reloads import reloader
+from stepdown.cli.gateway.workers import in_place
 from stepdown.cli.keeping import keeper_of
 from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session, common
-from stepdown.cli.reloads import reloader
 from stepdown.cli.stores import open_outbox, open_purse
-from stepdown.cli.workers import in_place
 from stepdown.config import Config, ServeConfig, TierConfig
 from stepdown.core.contracts import Contract
 from stepdown.core.redaction import DEFAULT

@@ -1,13 +1,13 @@
 """`--repeats` and `--also-teacher`: what is asked again, under one cap, and what comes of it."""
 
 import pytest
+from tests.cli.labelling.test_asking import Desk, audited, desk, teacher
 from tests.cli.story import TOPICS, call
 from tests.cli.teaching import PRICED, WRITTEN, topic_of
-from tests.cli.test_labelling import Desk, audited, desk, teacher
 
 from stepdown.audit.prices import ATTODOLLARS
-from stepdown.cli.label_runs import planned_runs
-from stepdown.cli.repeated_questions import ALONE, Again
+from stepdown.cli.labelling.repeats import ALONE, Again
+from stepdown.cli.labelling.runs import planned_runs
 from stepdown.workspace.ceilings import read_ceiling
 
 __all__ = ["audited", "desk", "teacher"]

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from stepdown.cli.batches import check_batches
-from stepdown.cli.choosing import Chooser
-from stepdown.cli.repeated_questions import ALONE, Again, again_picks
+from stepdown.cli.labelling.batches import check_batches
+from stepdown.cli.labelling.choosing import Chooser
+from stepdown.cli.labelling.repeats import ALONE, Again, again_picks
 from stepdown.cli.synthesis import WRITING
 from stepdown.cli.teachers import Teacher
 from stepdown.core.calls import Request

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stepdown.cli.questions import Plan
-from stepdown.cli.second_questions import add_seconds, compared, reserve
+from stepdown.cli.labelling.questions import Plan
+from stepdown.cli.labelling.second_questions import add_seconds, compared, reserve
 from stepdown.cli.teachers import Teacher
 from stepdown.config import TeacherConfig
 from stepdown.core.anatomy import Anatomy, Field

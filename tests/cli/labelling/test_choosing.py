@@ -4,7 +4,7 @@ import pytest
 from tests.label.test_pool import TASK, call, text
 
 from stepdown.cli import sources
-from stepdown.cli.choosing import Chooser
+from stepdown.cli.labelling.choosing import Chooser
 from stepdown.cli.options import Session
 from stepdown.config import Config
 from stepdown.core.calls import Answer

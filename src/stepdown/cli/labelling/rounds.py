@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from stepdown.cli.questions import Plan
+from stepdown.cli.labelling.questions import Plan
 from stepdown.core.calls import Request
 from stepdown.core.labels import Kept
 from stepdown.label.asking import AskTerms, Sitting

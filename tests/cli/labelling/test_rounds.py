@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from stepdown.cli.questions import Plan
-from stepdown.cli.rounds import ask_in_rounds, in_rounds
+from stepdown.cli.labelling.questions import Plan
+from stepdown.cli.labelling.rounds import ask_in_rounds, in_rounds
 from stepdown.core.calls import Request
 from stepdown.core.labels import Kept, Reserved
 from stepdown.label.asking import AskTerms, Sitting

@@ -8,9 +8,9 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
-from tests.cli.test_labelling import audited, desk, teacher
+from tests.cli.labelling.test_asking import audited, desk, teacher
 
-from stepdown.cli.sitting import interruptible
+from stepdown.cli.labelling.sitting import interruptible
 from stepdown.label.asking import Sitting
 
 __all__ = ["audited", "desk", "teacher"]

@@ -6,7 +6,7 @@ import msgspec
 from rich.console import Console
 
 from stepdown.audit.prices import ATTODOLLARS
-from stepdown.cli.label_report import (
+from stepdown.cli.labelling.report import (
     Estimate,
     Paid,
     estimate_json,

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.cli.story import easy
 from tests.serve.conftest import FakeUpstream
 
-from stepdown.cli.workers import this_worker
+from stepdown.cli.gateway.workers import this_worker
 from stepdown.serve.settings import Worker
 from stepdown.workspace.presence import present
 

@@ -7,7 +7,7 @@ cap. It has a run of its own, so nothing that counts answers counts it.
 from collections.abc import Iterable
 from typing import Literal
 
-from stepdown.cli.questions import Plan, key_of, text_of
+from stepdown.cli.labelling.questions import Plan, key_of, text_of
 from stepdown.cli.teachers import Teacher
 from stepdown.core.calls import Request
 from stepdown.core.fingerprint import uniform

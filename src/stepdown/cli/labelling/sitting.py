@@ -9,10 +9,10 @@ import click
 import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS
-from stepdown.cli.batches import LEFT_RUNNING, batcher_of
-from stepdown.cli.questions import Plan, question_of, text_of
-from stepdown.cli.repeated_questions import INPUTS, TO_WRITE
-from stepdown.cli.second_questions import reserve
+from stepdown.cli.labelling.batches import LEFT_RUNNING, batcher_of
+from stepdown.cli.labelling.questions import Plan, question_of, text_of
+from stepdown.cli.labelling.repeats import INPUTS, TO_WRITE
+from stepdown.cli.labelling.second_questions import reserve
 from stepdown.cli.teachers import Teacher
 from stepdown.core import display
 from stepdown.core.calls import Answer, Request

@@ -12,7 +12,7 @@ import openai
 import pytest
 from tests.cli.story import call, easy
 
-from stepdown.cli.collecting import collecting, without_students
+from stepdown.cli.gateway.collecting import collecting, without_students
 from stepdown.core.calls import Answer, Call
 from stepdown.core.tasks import TaskIndex
 from stepdown.providers.recorded import serve_recorded

@@ -15,15 +15,15 @@ import click
 import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS
-from stepdown.cli.choosing import Chooser
-from stepdown.cli.label_report import Estimate, Paid, estimate_lines
+from stepdown.cli.labelling.choosing import Chooser
+from stepdown.cli.labelling.questions import Plan, Wanted, plan_of
+from stepdown.cli.labelling.repeats import ALONE
+from stepdown.cli.labelling.report import Estimate, Paid, estimate_lines
+from stepdown.cli.labelling.rounds import ask_in_rounds
+from stepdown.cli.labelling.second_questions import add_seconds, compared
+from stepdown.cli.labelling.sitting import BY_HAND, Seat, sit
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner, shown
-from stepdown.cli.questions import Plan, Wanted, plan_of
-from stepdown.cli.repeated_questions import ALONE
-from stepdown.cli.rounds import ask_in_rounds
-from stepdown.cli.second_questions import add_seconds, compared
-from stepdown.cli.sitting import BY_HAND, Seat, sit
 from stepdown.cli.teachers import Teacher, section_of, teacher_of
 from stepdown.core.calls import Usage
 from stepdown.core.fingerprint import fingerprint

@@ -9,11 +9,11 @@ import msgspec
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.cli import steps
 from stepdown.cli.ceilings import refuse_too_tight
-from stepdown.cli.label_report import Estimate, Paid, estimate_lines, paid_lines, paid_table
-from stepdown.cli.labelling import ask_teacher
+from stepdown.cli.labelling.asking import ask_teacher
+from stepdown.cli.labelling.questions import Wanted
+from stepdown.cli.labelling.repeats import ALONE, REPEATED, TO_WRITE, WRITTEN, Again
+from stepdown.cli.labelling.report import Estimate, Paid, estimate_lines, paid_lines, paid_table
 from stepdown.cli.options import Session
-from stepdown.cli.questions import Wanted
-from stepdown.cli.repeated_questions import ALONE, REPEATED, TO_WRITE, WRITTEN, Again
 from stepdown.cli.synthesis import sample_of, synthetic_table, to_write, written
 from stepdown.core import display
 from stepdown.core.summaries import ceiling_text

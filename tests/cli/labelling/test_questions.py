@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from stepdown.cli import sources
-from stepdown.cli.choosing import Chooser
+from stepdown.cli.labelling.choosing import Chooser
+from stepdown.cli.labelling.questions import Wanted, plan_of, question_of, text_of
 from stepdown.cli.options import Session
-from stepdown.cli.questions import Wanted, plan_of, question_of, text_of
 from stepdown.cli.teachers import Teacher
 from stepdown.config import Config, TeacherConfig
 from stepdown.core.anatomy import Anatomy

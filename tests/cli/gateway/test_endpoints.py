@@ -7,7 +7,7 @@ import openai
 import pytest
 from tests.serve.conftest import FakeUpstream
 
-from stepdown.cli.endpoints import chain_of, cheaper_of, secret, with_score
+from stepdown.cli.gateway.endpoints import chain_of, cheaper_of, secret, with_score
 from stepdown.cli.scores import publish_score
 from stepdown.cli.serve import settings_of
 from stepdown.config import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stepdown.cli.desk import desk_of, plane_of
+from stepdown.cli.gateway.desk import desk_of, plane_of
 from stepdown.cli.options import Session
 from stepdown.config import AdminConfig, Config
 from stepdown.core.keys import NewKey

@@ -1,10 +1,10 @@
 """What is asked a second time: a sample that is always the same, or what another was asked."""
 
 import pytest
-from tests.cli.test_labelling import audited
+from tests.cli.labelling.test_asking import audited
 
+from stepdown.cli.labelling.repeats import ALONE, REPEATED, Again, again_picks
 from stepdown.cli.options import Session
-from stepdown.cli.repeated_questions import ALONE, REPEATED, Again, again_picks
 from stepdown.cli.sources import calls_of
 from stepdown.config import Config, TeacherConfig
 from stepdown.core.ports import silent
