@@ -67,3 +67,61 @@ def test_commonjs_and_a_receiver_that_nobody_can_tell():
 @pytest.mark.parametrize("code", [b"", b"const = ;;; {{{", b"\xff\xfe", b"a." * 3000 + b"b()"])
 def test_whatever_stands_in_a_file(code):
     assert javascript_sites(code, "x.tsx", "tsx") == []
+
+
+def read(code, grammar="typescript"):
+    head = 'import OpenAI from "openai";\nconst client = new OpenAI();\n'
+    return javascript_sites((head + code).encode(), "a.ts", grammar)
+
+
+def test_texts_in_parts_shorthand_and_types():
+    parts = read("""
+    const messages = [{ role: "system", content: [{ type: "text", text: "Route it." }] }];
+    const model = "gpt-4o";
+    client.chat.completions.create({ model, messages });
+    client.chat.completions.create({ model: "m", messages: messages as Message[] } as any);
+    client.chat.completions.create(<any>{ model: "m", messages: messages! } satisfies Body);
+    """)
+    assert [(s.model, s.prompts) for s in parts] == [
+        ("gpt-4o", ("Route it.",)),
+        ("m", ("Route it.",)),
+        ("m", ("Route it.",)),
+    ]
+    gemini = javascript_sites(
+        b"""ai.models.generateContent({ model: "g", contents: [{ role: "user", parts: [
+        { text: "Sum it up." }, { text }] }], config: { systemInstruction: "Be terse." } });""",
+        "a.js",
+        "javascript",
+    )
+    assert gemini[0].prompts == ("Sum it up.", "Be terse.")
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ('process.env.MODEL || "gpt-4o"', "gpt-4o"),
+        ('(options.model ?? "gpt-4o")', "gpt-4o"),
+        ('a || (b ?? "c")', "c"),
+        ("process.env.MODEL || other", None),
+        ('"gpt-" + version', "gpt-{}"),
+        ('"gpt-" + (version || "4")', "gpt-{}"),
+        ('fast && "gpt-4o"', None),
+        ('n - "1"', None),
+    ],
+)
+def test_a_default_is_no_concatenation(model, told):
+    (site,) = read(f'client.responses.create({{ model: {model}, input: `Hi ${{name || "you"}}` }})')
+    assert (site.model, site.prompts) == (told, ("Hi {}",))
+
+
+def test_clients_made_of_clients_in_the_order_of_the_file():
+    code = """
+    import { ChatOpenAI } from "@langchain/openai";
+    const llm = new ChatOpenAI({ model: "m" });
+    const strict = llm.withStructuredOutput(schema);
+    const chain = prompt.pipe(strict);
+    const other = prompt.pipe(parser);
+    chain.invoke({ x });
+    other.invoke({ x });
+    """
+    assert [(s.method, s.model) for s in read(code)] == [("invoke", "m")]

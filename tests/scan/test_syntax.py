@@ -2,7 +2,17 @@
 
 import pytest
 
-from stepdown.scan.syntax import SUFFIXES, TEXT, pairs, parse, said_parts, spelled, unquoted, walk
+from stepdown.scan.syntax import (
+    SUFFIXES,
+    TEXT,
+    pairs,
+    parse,
+    said_parts,
+    spelled,
+    unquoted,
+    unwrapped,
+    walk,
+)
 
 pytest.importorskip("tree_sitter_typescript")
 
@@ -38,3 +48,13 @@ def test_every_grammar_parses(grammar):
 def test_functions_are_named_by_what_is_around_them():
     names = {name for _, name in walk(parse(b"class A { f() { x } }", "javascript"), "")}
     assert "A.f" in names
+
+
+def test_nodes_come_in_the_order_of_the_file():
+    starts = [n.start_byte for n, _ in walk(parse(b"a(b, () => c); d = [e, f]", "javascript"), "")]
+    assert starts == sorted(starts)
+
+
+def test_types_and_brackets_around_an_expression():
+    made = first(b"x = (<any>(await y!)) as T satisfies U", "assignment_expression", "typescript")
+    assert spelled(unwrapped(made.child_by_field_name("right"))) == "y"

@@ -15,6 +15,7 @@ from stepdown.scan.syntax import (
     said_parts,
     spelled,
     unquoted,
+    unwrapped,
     walk,
 )
 
@@ -58,7 +59,11 @@ _UNMISTAKABLE = (
     ("messages.create", "anthropic", frozenset(("model", "messages"))),
     ("models.generateContent", "google-genai", frozenset(("model", "contents"))),
 )
-_PROMPTS = ("messages", "input", "contents", "prompt", "system", "instructions")
+_NAMES = frozenset(("identifier", "member_expression", "shorthand_property_identifier"))
+_DEFAULTS = ("||", "??")
+_PROMPTS = (
+    *("messages", "input", "contents", "prompt", "system", "instructions", "systemInstruction"),
+)
 
 
 class _Client(msgspec.Struct, frozen=True):
@@ -191,8 +196,7 @@ class _Reader:
 
     def _client(self, node: Node) -> _Client | None:
         """Return the client that an expression is."""
-        if node.type in ("await_expression", "parenthesized_expression", "as_expression"):
-            return self._client(node.named_children[0])
+        node = unwrapped(node)
         if node.type not in ("new_expression", "call_expression"):
             return self._clients.get(spelled(node))
         maker = "constructor" if node.type == "new_expression" else "function"
@@ -234,9 +238,14 @@ class _Reader:
     def _first(self, call: Node) -> Node | None:
         """Return a call's first argument where it is an object, or names one."""
         found = self._argument(call)
-        if found is not None and found.type == "identifier":
-            found = self._values.get(spelled(found), found)
+        found = found if found is None else self._meant(found)
         return found if found is not None and found.type == "object" else None
+
+    def _meant(self, node: Node) -> Node:
+        """Return the expression that a name stands for, or the node itself."""
+        node = unwrapped(node)
+        found = self._values.get(spelled(node)) if node.type in _NAMES else None
+        return node if found is None else unwrapped(found)
 
     def _options(self, call: Node) -> Mapping[str, Node]:
         return pairs(self._first(call))
@@ -245,28 +254,41 @@ class _Reader:
         """Return the text of a literal, `{}` where it is filled in."""
         if node is None or depth > 9:
             return None
-        if node.type in ("identifier", "member_expression", "shorthand_property_identifier"):
-            return self._said(self._values.get(spelled(node)), depth + 1)
-        if node.type == "binary_expression":
-            sides = [self._said(side, depth + 1) for side in node.named_children]
-            known = any(side is not None for side in sides)
-            return "".join("{}" if side is None else side for side in sides) if known else None
-        if node.type not in TEXT:
+        inner = unwrapped(node)
+        if inner.type in _NAMES:
+            return self._said(self._values.get(spelled(inner)), depth + 1)
+        if inner.type == "binary_expression":
+            sides = [inner.child_by_field_name(name) for name in ("left", "right")]
+            if named(inner, "operator") in _DEFAULTS:
+                # What it is where nothing else is set.
+                told = (self._said(side, depth + 1) for side in sides)
+                return next((text for text in told if text is not None), None)
+            parts = [self._part(side, depth) for side in sides]
+            known = named(inner, "operator") == "+" and parts != ["{}", "{}"]
+            return "".join(parts) if known else None
+        if inner.type not in TEXT:
             return None
         return "".join(
-            part if isinstance(part, str) else self._said(part, depth + 1) or "{}"
-            for part in said_parts(node)
+            part if isinstance(part, str) else self._part(part, depth) for part in said_parts(inner)
         )
+
+    def _part(self, node: Node, depth: int) -> str:
+        """Return what a part of a text says; a default is only one of the things it can be."""
+        default = named(unwrapped(node), "operator") in _DEFAULTS
+        return "{}" if default else self._said(node, depth + 1) or "{}"
 
     def _model(self, options: Mapping[str, Node]) -> str | None:
         node = options.get("model") or options.get("modelName")
+        node = node if node is None else self._meant(node)
         if node is not None and node.type == "call_expression":
             # The AI SDK's openai("gpt-…").
             node = self._argument(node)
         return self._said(node)
 
     def _prompts(self, options: Mapping[str, Node], call: Node | None) -> tuple[str, ...]:
-        given = [options[name] for name in _PROMPTS if name in options]
+        config = options.get("config")
+        held = {**(pairs(self._meant(config)) if config is not None else {}), **options}
+        given = [held[name] for name in _PROMPTS if name in held]
         if call is not None:
             first = self._argument(call)
             given += [first] if first is not None else []
@@ -274,14 +296,13 @@ class _Reader:
         return tuple(dict.fromkeys(text for text in texts if text.replace("{}", "").strip()))
 
     def _texts(self, node: Node) -> Iterator[str]:
-        if node.type == "identifier":
-            node = self._values.get(spelled(node), node)
+        node = self._meant(node)
         if node.type == "array":
             for item in node.named_children:
                 yield from self._texts(item)
         elif node.type == "object":
             fields = pairs(node)
-            for name in ("content", "spelled", "parts"):
+            for name in ("content", "text", "parts"):
                 if name in fields:
                     yield from self._texts(fields[name])
         elif node.type == "new_expression":
@@ -294,10 +315,9 @@ class _Reader:
 
     def _tools(self, options: Mapping[str, Node]) -> tuple[str, ...]:
         given = options.get("tools")
-        if given is not None and given.type == "identifier":
-            given = self._values.get(spelled(given), given)
         if given is None:
             return ()
+        given = self._meant(given)
         if given.type == "object":
             return tuple(pairs(given))
         found: list[str] = []

@@ -15,6 +15,7 @@ __all__ = [
     "said_parts",
     "spelled",
     "unquoted",
+    "unwrapped",
     "walk",
 ]
 
@@ -32,6 +33,12 @@ _SCOPES = frozenset(
     (
         *("function_declaration", "method_definition", "generator_function_declaration"),
         *("class_declaration", "abstract_class_declaration"),
+    )
+)
+_WRAPPERS = frozenset(
+    (
+        *("as_expression", "satisfies_expression", "type_assertion", "non_null_expression"),
+        *("parenthesized_expression", "await_expression"),
     )
 )
 TEXT = frozenset(("string", "template_string"))
@@ -63,7 +70,7 @@ def parse(source: bytes, grammar: str) -> Node:
 
 
 def walk(root: Node, around: str) -> Iterator[tuple[Node, str]]:
-    """Yield every node with the qualified name of the function that it stands in."""
+    """Yield every node, in the file's order, with the name of the function that it stands in."""
     waiting: list[tuple[Node, str]] = [(root, around)]
     while waiting:
         node, name = waiting.pop()
@@ -77,7 +84,7 @@ def walk(root: Node, around: str) -> Iterator[tuple[Node, str]]:
             if value is not None and value.type in ("arrow_function", "function_expression"):
                 own = named(node, "name")
                 inner = f"{name}.{own}" if name else own
-        waiting.extend((child, inner) for child in node.named_children)
+        waiting.extend((child, inner) for child in reversed(node.named_children))
 
 
 def pairs(node: Node | None) -> dict[str, Node]:
@@ -107,6 +114,14 @@ def spelled(node: Node) -> str:
 def unquoted(node: Node | None) -> str:
     """Return a string's text without its quotes."""
     return "" if node is None else spelled(node).strip("\"'`")
+
+
+def unwrapped(node: Node) -> Node:
+    """Return what an expression is without types and brackets around it: `(x as any)` is `x`."""
+    while node.type in _WRAPPERS and node.named_children:
+        # `<any>x` says the type first.
+        node = node.named_children[-1 if node.type == "type_assertion" else 0]
+    return node
 
 
 def said_parts(node: Node) -> Iterator[str | Node]:
