@@ -39,3 +39,15 @@ def test_what_git_does_not_have_is_said(repository, revision):
         revision_of(repository, revision),
     ):
         pass
+
+
+def test_what_is_kept_from_packages_is_given_too(repository):
+    (repository / ".gitattributes").write_text("*.py export-ignore\nkept.py export-subst\n")
+    (repository / "kept.py").write_text("$Format:%H$\r\n")
+    (repository / "link").symlink_to("other.py")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "second")
+    with revision_of(repository, "HEAD") as earlier:
+        assert (earlier / "app" / "a.py").read_text() == "new"
+        assert (earlier / "kept.py").read_bytes() == b"$Format:%H$\r\n"
+        assert not (earlier / "link").exists()

@@ -1,12 +1,12 @@
 """A folder as it was at a revision of git's."""
 
-import shutil
+import os
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from stepdown.errors import InputError
 
@@ -22,12 +22,20 @@ def revision_of(folder: Path, revision: str) -> Generator[Path]:
     """
     if revision.startswith("-"):
         raise InputError(f"{revision!r} is no revision; give a commit, a branch or a tag.")
-    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryFile() as archive:
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryFile() as contents:
         try:
-            top, prefix = _git(folder, "rev-parse", "--show-toplevel", "--show-prefix")[:2]
+            places = _git(folder, "rev-parse", "--show-toplevel", "--show-prefix")
+            top, prefix = places.split("\n")[:2]
             tree = f"{revision}:{prefix.rstrip('/')}" if prefix else revision
-            command = ["git", "-C", top, "archive", "--format=tar", tree]
-            subprocess.run(command, stdout=archive, stderr=subprocess.PIPE, check=True)
+            # Not `git archive`, which leaves out what `export-ignore` keeps from packages alone.
+            files = _files(_git(top, "ls-tree", "-r", "-z", "--full-tree", tree))
+            subprocess.run(
+                ["git", "-C", top, "cat-file", "--batch"],
+                input="".join(f"{blob}\n" for _, blob in files).encode(),
+                stdout=contents,
+                stderr=subprocess.PIPE,
+                check=True,
+            )
         except FileNotFoundError as missing:
             raise InputError("--diff needs git, which is not installed.") from missing
         except subprocess.CalledProcessError as failed:
@@ -36,25 +44,31 @@ def revision_of(folder: Path, revision: str) -> Generator[Path]:
                 f"git has no {revision!r} of {folder} ({told[-1][:120]}); "
                 "give a commit, a branch or a tag of its repository."
             ) from failed
-        archive.seek(0)
-        with tarfile.open(fileobj=archive) as files:
-            _write_files(files, Path(name).resolve())
+        contents.seek(0)
+        for path, _ in files:
+            _write(contents, Path(name).resolve(), path)
         yield Path(name)
 
 
-def _write_files(files: tarfile.TarFile, folder: Path) -> None:
-    """Write the archive's plain files below the folder, by hand: before Python 3.11.4 nothing else
-    keeps links and names with `..` from leading out of it."""
-    for member in files:
-        path = Path(folder, member.name).resolve()
-        content = files.extractfile(member) if member.isfile() else None
-        if content is not None and path.is_relative_to(folder):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
-                shutil.copyfileobj(content, file)
+def _files(listing: str) -> list[tuple[str, str]]:
+    """Return path and content's id of each plain file: no links, no other repositories."""
+    entries = (entry.partition("\t") for entry in listing.split("\0") if entry.startswith("100"))
+    return [(path, told.split()[2]) for told, _, path in entries]
 
 
-def _git(folder: Path, *words: str) -> list[str]:
-    command = ["git", "-C", str(folder), *words]
-    run = subprocess.run(command, capture_output=True, check=True)
-    return run.stdout.decode().split("\n")
+def _write(contents: IO[bytes], folder: Path, name: str) -> None:
+    """Write the next content below the folder; a made-up tree's `..` must not lead out of it."""
+    told = contents.readline().split()
+    if len(told) < 3:
+        return  # "… missing": a clone without its contents
+    content = contents.read(int(told[2]))
+    contents.readline()
+    path = Path(folder, name).resolve()
+    if path.is_relative_to(folder):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _git(folder: Path | str, *words: str) -> str:
+    run = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=True)
+    return os.fsdecode(run.stdout)
