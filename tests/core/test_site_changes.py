@@ -54,6 +54,62 @@ def test_what_came_and_went():
     assert "unknown" in new.why
 
 
+def test_a_copied_site_has_no_calls_yet():
+    copied = msgspec.structs.replace(site(3), file="copy.py")
+    new = only([site(3)], [site(3), copied])
+    assert (new.change, new.site, new.usd_month) == ("new", copied, None)
+
+
+def test_a_site_that_moved_is_no_change_and_its_old_place_no_saving():
+    elsewhere = msgspec.structs.replace(site(9), file="other.py", function="g")
+    assert site_changes([site(3)], [elsewhere], [TASK], PRICES.get) == ()
+    dearer = only([msgspec.structs.replace(site(3), model="cheap")], [elsewhere])
+    assert dearer.change == "changed"
+    assert dearer.usd_month == pytest.approx(1_000 * (100 * (10 - 1) + 10 * (40 - 4)) * 1e-6)
+    for words in ((WORDS + " Please.",), ()):
+        reworded = msgspec.structs.replace(elsewhere, prompts=words)
+        changes = site_changes([site(3)], [reworded], [TASK], PRICES.get)
+        assert {one.change for one in changes} == {"new", "gone"}
+        assert [one.usd_month for one in changes] == [None, None]
+    elsewhere = msgspec.structs.replace(elsewhere, prompts=("Summarise the meeting for us.",))
+    gone, _ = site_changes([site(3)], [elsewhere], [TASK], PRICES.get)
+    assert gone.usd_month == only([site(3)], []).usd_month
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        # Where nobody counts what stands elsewhere, one text less may be one that moved.
+        (((WORDS,), None), ((), None)),
+        (((WORDS, "Be brief."), None), ((WORDS,), None)),
+        (((WORDS, "{} is all"), 0), (("{} is all",), 1)),
+        (((WORDS,), 1), ((), 2)),
+        (((), 2), ((WORDS,), 1)),
+        (((WORDS + "{}",), 0), (("{}{} it is",), 0)),
+    ],
+)
+def test_a_text_that_can_no_longer_be_seen_is_no_saving(old, new):
+    before, after = (
+        msgspec.structs.replace(site(3), prompts=words, unseen=unseen)
+        for words, unseen in (old, new)
+    )
+    found = only([before], [after])
+    assert (found.change, found.usd_month) == ("changed", None)
+    assert "elsewhere" in found.why
+
+
+def test_a_text_that_is_taken_out_is_a_saving():
+    before = msgspec.structs.replace(site(3), prompts=(WORDS, "x" * 40), unseen=1)
+    found = only([before], [msgspec.structs.replace(before, prompts=(WORDS,))])
+    assert found.usd_month == pytest.approx(-1_000 * 10 * 10e-6)
+
+
+def test_a_model_that_can_no_longer_be_seen_is_no_saving():
+    found = only([site(3)], [site(3, None)])
+    assert found.usd_month is None
+    assert "model" in found.why
+
+
 def test_another_line_is_no_change_and_neither_is_another_order():
     assert site_changes([site(3)], [site(30)], [TASK], PRICES.get) == ()
     two = [site(3), site(4, "cheap")]

@@ -77,9 +77,11 @@ def _show_changes(changes: Sequence[SiteChange]) -> None:
         rows.append([one.site.place, _what(one), _signed(one.usd_month), one.why])
     show(table("What the change does to the bill", ["at", "change", ">a month", "basis"], rows))
     known = [one.usd_month for one in changes if one.usd_month is not None]
-    unknown = len(changes) - len(known)
-    more = f"; {display.plural(unknown, 'site')} of unknown volume come on top" if unknown else ""
-    say(f"The change adds {_signed(sum(known))} a month{more}.")
+    unknown = display.plural(len(changes) - len(known), "site")
+    more = f"; what {unknown} cost is unknown" if len(changes) > len(known) else ""
+    total = sum(known)
+    verb = f"saves {display.money(-total)}" if total < 0 else f"adds {_signed(total)}"
+    say(f"The change {verb} a month{more}." if known else "What the change costs is unknown.")
 
 
 def _what(change: SiteChange) -> str:

@@ -13,6 +13,8 @@ Price = Callable[[str], tuple[float, float] | None]
 """price(model) → US dollars for a token that is read, and for one that is written, or None."""
 
 _CHARS_PER_TOKEN = 4.0
+_SHARE = 0.5
+"""Share of a site's words that another holds which may be the same at another place."""
 
 _Key = tuple[str, str, str, str]
 
@@ -22,18 +24,22 @@ def site_changes(
 ) -> tuple[SiteChange, ...]:
     """Return the sites that came, went, or have another model or prompt.
 
-    Sites of one function that call alike are matched in their order; what is the same but for its
-    line is no change. A site's calls and tokens are those of its task in the log, shared evenly
-    among the task's sites: a site without a task has a cost that nobody knows yet.
+    Sites of one function that call alike are matched in their order, then those with the same words
+    wherever they stand; what is the same but for its place is no change. A site's calls and tokens
+    are those of its task in the log, shared evenly among the task's sites. Nobody knows what a new
+    site costs, nor what a model or a text does that can be seen on one side alone.
     """
-    volumes = _volumes(old, tasks) | _volumes(new, tasks)
+    volumes = _volumes(new, tasks) | _volumes(old, tasks)
+    pairs = _matched(old, new)
+    came = [after for before, after in pairs if before is None and after is not None]
     changes: list[SiteChange] = []
-    for before, after in _matched(old, new):
+    for before, after in pairs:
         if before is not None and after is not None and _alike(before, after):
             continue
         site = after or before
         assert site is not None
-        usd, why = _priced(before, after, volumes, price)
+        why = _unknown(before, after, came, volumes)
+        usd, why = (None, why) if why else _priced(before, after, volumes, price)
         kind = "new" if before is None else "gone" if after is None else "changed"
         changes.append(SiteChange(kind, site, before if after else None, usd, why))
     return tuple(
@@ -53,7 +59,8 @@ def _alike(one: CallSite, two: CallSite) -> bool:
 def _matched(
     old: Sequence[CallSite], new: Sequence[CallSite]
 ) -> list[tuple[CallSite | None, CallSite | None]]:
-    """Pair sites: those that say the same first, then by their order in their function."""
+    """Pair sites: those that say the same first, then by their order in their function, then those
+    that say the same elsewhere, the more of it the better."""
     waiting: dict[_Key, list[CallSite]] = defaultdict(list)
     for site in old:
         waiting[_key(site)].append(site)
@@ -66,10 +73,32 @@ def _matched(
         else:
             waiting[_key(site)].remove(same)
             pairs.append((same, site))
-    for site in left:
-        others = waiting[_key(site)]
-        pairs.append((others.pop(0) if others else None, site))
+    for alike in (_moved, _in_place, _reworked):
+        rest: list[CallSite] = []
+        for site in left:
+            others = (one for sites in waiting.values() for one in sites if alike(one, site))
+            other = next(others, None)
+            if other is None:
+                rest.append(site)
+            else:
+                waiting[_key(other)].remove(other)
+                pairs.append((other, site))
+        left = rest
+    pairs += [(None, site) for site in left]
     return [*pairs, *((site, None) for sites in waiting.values() for site in sites)]
+
+
+def _moved(one: CallSite, two: CallSite) -> bool:
+    return bool(one.prompts) and one.method == two.method and _alike(one, two)
+
+
+def _in_place(one: CallSite, two: CallSite) -> bool:
+    return _key(one) == _key(two)
+
+
+def _reworked(one: CallSite, two: CallSite) -> bool:
+    """Say whether the same words are sent, though by another call or from another place."""
+    return bool(one.prompts) and one.prompts == two.prompts
 
 
 def _key(site: CallSite) -> _Key:
@@ -84,6 +113,42 @@ def _volumes(sites: Sequence[CallSite], tasks: Sequence[Task]) -> dict[CallSite,
         place: (known[task], len(places)) for task, places in joined.items() for place in places
     }
     return {site: by_place[site.place] for site in sites if site.place in by_place}
+
+
+def _unknown(
+    before: CallSite | None,
+    after: CallSite | None,
+    came: Sequence[CallSite],
+    volumes: dict[CallSite, tuple[Task, int]],
+) -> str:
+    """Return why nobody knows what the change costs, or ""."""
+    if before is None:
+        return "a new site has no calls in the log yet, so its volume is unknown"
+    if after is None:
+        # What went from one place and came to another is no saving.
+        heir = next((one for one in came if _may_be(before, one, volumes)), None)
+        return f"its calls may be those of {heir.place} now" if heir else ""
+    if (before.model is None) != (after.model is None):
+        return "its model is set elsewhere before or after, so its price is unknown"
+    if before.prompts != after.prompts and _hidden(before) != _hidden(after):
+        return "texts of it stand elsewhere before or after, so its length is unknown"
+    return ""
+
+
+def _may_be(before: CallSite, after: CallSite, volumes: dict[CallSite, tuple[Task, int]]) -> bool:
+    """Say whether a new site may do what one that went did: its words are out of sight or alike."""
+    one, two = volumes.get(before), volumes.get(after)
+    if not after.prompts or (one is not None and two is not None and one[0] is two[0]):
+        return True
+    words = {*" ".join(before.prompts).split()}
+    return len(words & {*" ".join(after.prompts).split()}) >= _SHARE * len(words)
+
+
+def _hidden(site: CallSite) -> tuple[int, int]:
+    """Return in how many places a site sends what its code does not say."""
+    holes = sum(text.count("{}") for text in site.prompts)
+    # Where nobody counts texts that stand elsewhere, one may have come in another's place.
+    return holes + (site.unseen or 0), len(site.prompts) if site.unseen is None else 0
 
 
 def _priced(

@@ -13,7 +13,8 @@ class CallSite(msgspec.Struct, frozen=True):
     `file` is relative to the folder that was scanned, `line` counts from 1, `function` is the
     qualified name of the function around it ("" at the top of a file). `library` is who is called
     and `method` how. `prompts` are the texts that stand in the code, `{}` in each place that is
-    filled in; `tools` and `schema` are names.
+    filled in; `tools` and `schema` are names. `unseen` counts the texts that are sent and stand
+    elsewhere, where the reader of that language counts them.
     """
 
     file: str
@@ -25,6 +26,7 @@ class CallSite(msgspec.Struct, frozen=True):
     prompts: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     schema: str | None = None
+    unseen: int | None = None
 
     @property
     def place(self) -> str:
@@ -35,8 +37,8 @@ class CallSite(msgspec.Struct, frozen=True):
 class SiteChange(msgspec.Struct, frozen=True):
     """A site that came, went, or has another model or prompt; `before` is how a changed one was.
 
-    `usd_month` is what that adds to the bill, in US dollars a month; None is unknown, and `why`
-    says what either rests on.
+    A site that only moved to another place is no change. `usd_month` is what the change adds to the
+    bill, in US dollars a month; None is unknown, and `why` says what either rests on.
     """
 
     change: Literal["new", "gone", "changed"]
