@@ -65,7 +65,8 @@ def test_numbers_are_known_or_none():
         1.5,
         *[None] * 5,
     ]
-    assert [count(v) for v in (2, "3", 1.5)] == [2, 3, None]
+    assert [amount(v) for v in (1e300, 10**400, "1e400", [])] == [None] * 4
+    assert [count(v) for v in (2, "3", 1.5, 10**30)] == [2, 3, None, None]
     assert usage_of(0, 0) is None
     assert usage_of(3, None) is None
     assert usage_of(3, 1, 9) == Usage(3, 1, 3)

@@ -47,6 +47,10 @@ def test_only_newlines_end_lines_and_blank_ones_do_not_count():
     ]
 
 
+def test_a_string_that_is_no_utf_8_stays_the_line_that_it_is():
+    assert split(b'"caf\xe9"\n"{}"') == [b'"caf\xe9"', b"{}"]
+
+
 def test_a_byte_order_mark_is_dropped():
     assert split(b'\xef\xbb\xbf{"a": 1}') == [b'{"a": 1}']
 

@@ -118,6 +118,8 @@ BAD = st.sampled_from(
         b'{"request": {"messages": [{"role": "user"}]}, "response": {"error": {}}}',
         b'{"response": {}}',
         b"{}",
+        b'"caf\xe9"',
+        b"10 %\r100 %",
         b"x" * 1000,
     ]
 )

@@ -38,6 +38,9 @@ def test_rows_come_back_however_the_bytes_are_cut(rows, size, separator):
         (b"a,a\n", None),
         (b"prompt\n", None),
         (b"\xff,\xfe\n", None),
+        (b'"caf\xe9",b\n', None),
+        (b"a,b\r1,2\r", None),
+        (b"10 %\r100 %\n", None),
         (b"", None),
     ],
 )

@@ -56,6 +56,21 @@ def test_odd_usage_is_unknown_and_the_answer_good(odd):
     assert (answer.text, usage) == ("hi", None)
 
 
+@pytest.mark.parametrize("odd", [{"model": 5}, {"content": [{"type": "tool_use", "name": 5}]}])
+def test_a_message_of_other_types_is_none(odd):
+    with pytest.raises(InputError):
+        parse_message(json.loads(message_body(Answer("hi"), STAMP, USAGE)) | odd)
+
+
+@pytest.mark.parametrize("key", ["message", "content_block", "delta", "usage"])
+def test_events_of_other_types_add_nothing(key):
+    frames = data_of(message_events(Answer("hi"), STAMP, USAGE))
+    odd = [json.dumps({**json.loads(one), key: [1]}).encode() for one in frames]
+    summed = message_of_events(odd)
+    assert summed.finished
+    assert summed.message is not None
+
+
 @given(ANSWERS)
 def test_the_events_add_up_to_the_body(answer):
     summed = message_of_events(data_of(message_events(answer, STAMP, USAGE)))

@@ -30,6 +30,22 @@ def test_a_body_is_read_as_the_answer_it_says(answer):
     assert found.tool_calls == answer.tool_calls
 
 
+@pytest.mark.parametrize(
+    "odd", [{"model": 5}, {"output": [{"type": "function_call", "name": 5, "arguments": "{}"}]}]
+)
+def test_a_response_of_other_types_is_none(odd):
+    with pytest.raises(InputError):
+        parse_response(json.loads(response_body(Answer("hi"), STAMP, USAGE, SENT)) | odd)
+
+
+def test_odd_usage_is_unknown_and_an_odd_last_event_has_no_response():
+    sent = json.loads(response_body(Answer("hi"), STAMP, USAGE, SENT))
+    for odd in ({"input_tokens": True}, {"output_tokens": 1e9}, {"input_tokens": 2}):
+        assert parse_response(sent | {"usage": sent["usage"] | odd})[1] is None
+    assert parse_response(sent | {"usage": sent["usage"] | {"input_tokens_details": []}})[1]
+    assert last_response([b'{"type": "response.completed", "response": 5}']) == (None, None)
+
+
 @given(ANSWERS)
 def test_the_last_event_has_the_body_and_numbers_rise(answer):
     frames = data_of(response_events(answer, STAMP, USAGE, SENT))

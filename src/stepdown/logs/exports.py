@@ -1,6 +1,5 @@
 """What the exports of other tools have in common: a record, its fields named as ours → a call."""
 
-import math
 from typing import Any, cast
 
 import msgspec
@@ -30,6 +29,7 @@ __all__ = [
 _EMPTY = frozenset((b"", b"null", b"{}", b"[]", b'""'))
 _MS = 1000.0
 _LONGEST = 200
+_MOST = 1e15  # of dollars, milliseconds or tokens: more is a slip, and no float holds its sums
 
 _decode = msgspec.json.Decoder().decode
 
@@ -116,13 +116,11 @@ def amount(value: Any) -> float | None:
             return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) and value >= 0 else None
+    return float(value) if 0 <= value < _MOST else None
 
 
 def count(value: Any) -> int | None:
     """Return a whole number that is no less than 0, or None."""
-    if type(value) is int:
-        return value if value >= 0 else None
     known = amount(value)
     return None if known is None or known != int(known) else int(known)
 

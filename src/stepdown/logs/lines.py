@@ -100,7 +100,7 @@ def _inside(data: bytes) -> bytes:
     """Return the object that a line's string holds: some loggers encode what is JSON already."""
     try:
         text = msgspec.json.decode(data, type=str)
-    except msgspec.MsgspecError:
+    except ValueError:  # no JSON, or not UTF-8
         return data
     return text.encode() if text.lstrip().startswith("{") else data
 

@@ -75,7 +75,7 @@ class LiteLlm:
 
 
 def _call(line: Line, row: _Row) -> Call | str:
-    if row.call_type not in _CHAT:
+    if not isinstance(row.call_type, str) or row.call_type not in _CHAT:
         return reasons.NOT_CHAT
     if _REDACTED in bytes(row.messages) or _REDACTED in bytes(row.response):
         return reasons.NO_CONTENT

@@ -14,6 +14,7 @@ from stepdown.core.calls import Call
 from stepdown.core.ports import Line
 from stepdown.errors import InputError
 from stepdown.logs import reasons
+from stepdown.logs.each import each_call
 from stepdown.logs.exports import Export, call_of, mapping, told_by, unanswered
 from stepdown.logs.hints import caller_hints
 from stepdown.logs.lines import line_id
@@ -69,11 +70,14 @@ class Native:
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
         """Yield each line's call, or why there is none."""
-        for line in lines:
-            try:
-                yield _call(line)
-            except (InputError, ValueError, RecursionError):
-                yield _of_another_dialect(line) or _why(line)
+        return each_call(lines, _read)
+
+
+def _read(line: Line) -> Call | str:
+    try:
+        return _call(line)
+    except (InputError, ValueError, RecursionError):
+        return _of_another_dialect(line) or _why(line)
 
 
 def _call(line: Line) -> Call:
@@ -166,9 +170,10 @@ def _amount(value: Any) -> float | None:
 
 def _succeeded(status: Any) -> bool:
     """Say whether an HTTP status, or a word for one, is a success."""
-    if isinstance(status, str) and not status.isdigit():
+    if isinstance(status, str) and not status.isdecimal():
         return status.lower() not in ("error", "failed", "failure", "timeout", "cancelled")
-    return isinstance(status, (int, float, str)) and 200 <= int(status) < 300
+    number = float(status) if isinstance(status, str) else status
+    return isinstance(number, (int, float)) and 200 <= number < 300
 
 
 def _problem(data: bytes) -> str:

@@ -24,7 +24,7 @@ OTHER_WORK = "span of other work than a model call"
 Attributes = Mapping[str, Any]
 
 _OPERATIONS = frozenset(("chat", "generate_content", "text_completion", "completion"))
-_ERRORS = frozenset((2, "STATUS_CODE_ERROR"))
+_ERRORS = frozenset(("2", "STATUS_CODE_ERROR"))
 _JSON_MIME = "application/json"
 _SERVICE = "service.name"
 
@@ -165,7 +165,7 @@ def _call(line: Line, span: _Span) -> Call | str:
 def _is_model_call(told: Attributes) -> bool:
     operation = told.get("gen_ai.operation.name")
     if operation is not None:
-        return operation in _OPERATIONS
+        return isinstance(operation, str) and operation in _OPERATIONS
     kind = told.get("traceloop.span.kind")
     return kind is None and ("gen_ai.request.model" in told or "gen_ai.system" in told)
 
@@ -284,7 +284,7 @@ def _name(value: Any) -> str | None:
 
 
 def _failed(span: _Span, told: Attributes) -> bool:
-    return (span.status is not None and span.status.code in _ERRORS) or "error.type" in told
+    return (span.status is not None and str(span.status.code) in _ERRORS) or "error.type" in told
 
 
 FORMAT = OtelSpans()

@@ -24,6 +24,7 @@ __all__ = [
     "NO_ANSWER",
     "NO_CONTENT",
     "NO_REQUEST",
+    "ODD_FIELDS",
     "ODD_JSON",
     "ROW_LENGTH",
     "TOO_DEEP",
@@ -50,6 +51,7 @@ NOT_REDACTED = "redaction failed"
 NO_ANSWER = "no answer"
 NO_CONTENT = "content was not logged"
 NO_REQUEST = "no request"
+ODD_FIELDS = "fields of unexpected types"
 ODD_JSON = "lone surrogate or number out of range"
 ROW_LENGTH = "row of another length than the header"
 TOO_DEEP = "nested too deeply"

@@ -34,7 +34,10 @@ def separator_of(first: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     for separator in _SEPARATORS:
-        names = next(csv.reader([line], delimiter=separator), list[str]())
+        try:
+            names = next(csv.reader([line], delimiter=separator), list[str]())
+        except csv.Error:  # a lone "\r": of a progress bar, or where another system ends lines
+            return None
         if len(names) > 1 and len(set(names)) == len(names) and all(map(_NAME.fullmatch, names)):
             return separator
     return None

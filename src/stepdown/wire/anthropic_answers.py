@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 import msgspec
+from msgspec import convert
 
 from stepdown.core.calls import Answer, ToolCall, Usage
 from stepdown.errors import InputError
 from stepdown.wire.openai_answers import Stamp
 from stepdown.wire.openai_tools import UNREADABLE
+from stepdown.wire.told import MOST_TOKENS, known_usage
 
 __all__ = [
     "Summed",
@@ -97,11 +99,11 @@ def parse_message(body: bytes | Json) -> tuple[Answer, Usage | None, str]:
         sent = _decode(body) if isinstance(body, bytes) else body
         content = sent["content"]
         texts = [b["text"] for b in content if b["type"] == "text"]
-        calls = tuple(_call(block) for block in content if block["type"] == "tool_use")
+        calls = [_call(block) for block in content if block["type"] == "tool_use"]
         reason = str(sent.get("stop_reason") or "end_turn")
         finish = _FINISH_REASONS.get(reason, reason)
-        answer = Answer("".join(texts) if texts else None, calls, None, finish)
-        return answer, _usage(sent.get("usage")), sent.get("model") or ""
+        answer = Answer("".join(texts) if texts else None, tuple(calls), None, finish)
+        return answer, _usage(sent.get("usage")), convert(sent.get("model") or "", str)
     except (*UNREADABLE, KeyError, TypeError, AttributeError) as problem:
         raise InputError(
             f"This is not a message ({type(problem).__name__}: {problem}); a JSON object with "
@@ -118,18 +120,19 @@ def message_of_events(frames: Iterable[bytes]) -> Summed:
         event = _object(data)
         kind = event.get("type")
         if kind == "message_start":
-            message = dict(event.get("message") or {}) | {"content": []}
+            message = _fields(event.get("message")) | {"content": []}
         elif kind == "error":
             error = event.get("error") or event
         elif message is None:
             continue
         elif kind == "content_block_start":
-            message["content"].append(dict(event.get("content_block") or {}))
+            message["content"].append(_fields(event.get("content_block")))
         elif kind == "content_block_delta":
             _add_delta(message["content"], event, arguments)
         elif kind == "message_delta":
-            usage: Json = {**(message.get("usage") or {}), **(event.get("usage") or {})}
-            message = {**message, **(event.get("delta") or {}), "usage": usage}
+            usage = _fields(message.get("usage")) | _fields(event.get("usage"))
+            message = message | _fields(event.get("delta")) | {"content": message["content"]}
+            message["usage"] = usage
         elif kind == "message_stop":
             finished = True
     if message is not None:
@@ -139,11 +142,11 @@ def message_of_events(frames: Iterable[bytes]) -> Summed:
 
 def _add_delta(content: list[Json], event: Json, arguments: dict[int, str]) -> None:
     index: Any = event.get("index")
-    delta: Json = event.get("delta") or {}
+    delta = _fields(event.get("delta"))
     if not isinstance(index, int) or not 0 <= index < len(content):
         return
     if isinstance(delta.get("text"), str):
-        content[index]["text"] = content[index].get("text", "") + delta["text"]
+        content[index]["text"] = str(content[index].get("text") or "") + delta["text"]
     if isinstance(delta.get("partial_json"), str):
         arguments[index] = arguments.get(index, "") + delta["partial_json"]
 
@@ -156,10 +159,13 @@ def _close(content: list[Json], arguments: dict[int, str]) -> None:
 
 def _object(data: bytes) -> Json:
     try:
-        value = msgspec.json.decode(data)
+        return _fields(msgspec.json.decode(data))
     except (ValueError, RecursionError):
         return {}
-    return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def _fields(value: Any) -> Json:
+    return dict(cast("Json", value)) if isinstance(value, dict) else {}
 
 
 def _message(answer: Answer, stamp: Stamp, usage: Usage, content: list[Json]) -> Json:
@@ -216,7 +222,9 @@ def _event(event: Json) -> bytes:
 
 
 def _call(block: Json) -> ToolCall:
-    return ToolCall(block["name"], _encode(block.get("input") or {}).decode(), block.get("id", ""))
+    arguments = _encode(block.get("input") or {}).decode()
+    named = {"name": block["name"], "id": block.get("id") or "", "arguments": arguments}
+    return convert(named, ToolCall)
 
 
 def _usage(sent: Any) -> Usage | None:
@@ -227,6 +235,6 @@ def _usage(sent: Any) -> Usage | None:
     fresh: Any = counts.get("input_tokens")
     cached: Any = counts.get("cache_read_input_tokens") or 0
     written: Any = counts.get("cache_creation_input_tokens") or 0
-    if not all(isinstance(one, int) and one >= 0 for one in (output, fresh, cached, written)):
+    if not all(type(one) is int and 0 <= one <= MOST_TOKENS for one in (fresh, cached, written)):
         return None
-    return Usage(fresh + cached + written, output, cached)
+    return known_usage(fresh + cached + written, output, cached)

@@ -108,7 +108,13 @@ def read_answer(raw: bytes | msgspec.Raw) -> Said:
     Raises:
         InputError: it is no answer of a dialect that is known, or it is an error.
     """
-    data = unwrapped(raw)
+    try:
+        return _said(unwrapped(raw))
+    except _UNREADABLE as problem:
+        raise InputError(f"This is no answer: {problem}; a JSON object is needed.") from problem
+
+
+def _said(data: bytes) -> Said:
     if data.startswith(b'"'):
         return _of(_streamed(_text(data)))
     try:
@@ -117,10 +123,7 @@ def read_answer(raw: bytes | msgspec.Raw) -> Said:
         completion = None
     if completion is not None and completion.choices:
         return Said(*answer_from(completion), completion.created)
-    try:
-        return _of(_object(data))
-    except _UNREADABLE as problem:
-        raise InputError(f"This is no answer: {problem}; a JSON object is needed.") from problem
+    return _of(_object(data))
 
 
 def _of(body: Json) -> Said:

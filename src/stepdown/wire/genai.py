@@ -153,8 +153,11 @@ def _turns(message: Json) -> list[Json]:
     turns: list[Json] = []
     content: list[Json] = []
     calls: list[Json] = []
-    for part in cast("list[Json]", parts):
-        kind = part.get("type")
+    for part in cast("list[Any]", parts):
+        if not isinstance(part, dict):
+            raise ValueError("a part of a message is not an object")
+        part = cast("Json", part)
+        kind = str(part.get("type"))
         if kind == "text":
             content.append({"type": "text", "text": part.get("content") or ""})
         elif kind == "tool_call":
@@ -164,7 +167,7 @@ def _turns(message: Json) -> list[Json]:
             turns.append({"role": "tool", "tool_call_id": part.get("id"), "content": _plain(told)})
         elif kind not in _SPARE:
             # A picture, a file, …: no student reads it, and the contract has to see that.
-            content.append({"type": str(kind)})
+            content.append({"type": kind})
     if content or calls:
         turns.append(_message(message.get("role"), content, calls))
     return turns

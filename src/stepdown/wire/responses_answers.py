@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 import msgspec
+from msgspec import convert
 
 from stepdown.core.calls import Answer, ToolCall, Usage
 from stepdown.errors import InputError
 from stepdown.wire.openai_answers import Stamp
 from stepdown.wire.openai_tools import UNREADABLE
+from stepdown.wire.told import known_usage
 
 __all__ = [
     "FINAL",
@@ -94,18 +96,14 @@ def parse_response(body: bytes | Json) -> tuple[Answer, Usage | None, str]:
         parts = [p for item in items if item["type"] == "message" for p in item["content"]]
         texts = [part["text"] for part in parts if part["type"] == "output_text"]
         refusals = [part["refusal"] for part in parts if part["type"] == "refusal"]
-        calls = tuple(
-            ToolCall(item["name"], item["arguments"], item.get("call_id") or "")
-            for item in items
-            if item["type"] == "function_call"
-        )
+        calls = tuple(_call(item) for item in items if item["type"] == "function_call")
         answer = Answer(
             "".join(texts) if texts else None,
             calls,
             "".join(refusals) if refusals else None,
             _finish(sent, calls),
         )
-        return answer, _usage(sent.get("usage")), sent.get("model") or ""
+        return answer, _usage(sent.get("usage")), convert(sent.get("model") or "", str)
     except (*UNREADABLE, KeyError, TypeError, AttributeError) as problem:
         raise InputError(
             f"This is not a response ({type(problem).__name__}: {problem}); a JSON object with "
@@ -127,9 +125,15 @@ def last_response(frames: Iterable[bytes]) -> tuple[Json | None, Any]:
         if event.get("type") == "error":
             error = event
         elif event.get("type") in FINAL:
-            response = event.get("response")
-            error = error or (response or {}).get("error")
-    return response, error
+            sent = event.get("response")
+            response = cast("Json", sent) if isinstance(sent, dict) else {}
+            error = error or response.get("error")
+    return response or None, error
+
+
+def _call(item: Json) -> ToolCall:
+    named = {name: item[name] for name in ("name", "arguments")}
+    return convert({**named, "id": item.get("call_id") or ""}, ToolCall)
 
 
 def _finish(sent: Json, calls: tuple[ToolCall, ...]) -> str:
@@ -247,8 +251,6 @@ def _usage(sent: Any) -> Usage | None:
     if not isinstance(sent, dict):
         return None
     counts = cast("Json", sent)
-    given, output = counts.get("input_tokens"), counts.get("output_tokens")
-    if not isinstance(given, int) or not isinstance(output, int):
-        return None
-    details: Json = counts.get("input_tokens_details") or {}
-    return Usage(given, output, details.get("cached_tokens") or 0)
+    details: Any = counts.get("input_tokens_details")
+    cached = cast("Json", details).get("cached_tokens") if isinstance(details, dict) else 0
+    return known_usage(counts.get("input_tokens"), counts.get("output_tokens"), cached or 0)

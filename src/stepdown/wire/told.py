@@ -6,9 +6,11 @@ import msgspec
 
 from stepdown.core.calls import Usage
 
-__all__ = ["Told", "told", "usage_beside", "usage_told"]
+__all__ = ["MOST_TOKENS", "Told", "known_usage", "told", "usage_beside", "usage_told"]
 
-_MOST_TOKENS = 10**9
+MOST_TOKENS = 10**9
+"""More than any call has."""
+
 _MOST_CHOICES = 16
 _NULL = msgspec.Raw(b"null")
 
@@ -90,8 +92,12 @@ def usage_told(raw: bytes | msgspec.Raw, made: int | None = None) -> Usage | Non
     given = found.prompt_tokens
     made = made if found.completion_tokens is None else found.completion_tokens
     cached = (found.prompt_tokens_details and found.prompt_tokens_details.cached_tokens) or 0
-    if given is None or made is None or not 0 < given <= _MOST_TOKENS:
-        return None
-    if not (0 <= made <= _MOST_TOKENS and 0 <= cached <= given):
+    return known_usage(given, made, cached) if given != 0 else None
+
+
+def known_usage(given: Any, made: Any, cached: Any = 0) -> Usage | None:
+    """Return token counts that an API can have told; None where one of them can be none."""
+    counts = (given, made, cached)
+    if not all(type(one) is int and 0 <= one <= MOST_TOKENS for one in counts) or cached > given:
         return None
     return Usage(given, made, cached)
