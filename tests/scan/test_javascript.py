@@ -125,3 +125,94 @@ def test_clients_made_of_clients_in_the_order_of_the_file():
     other.invoke({ x });
     """
     assert [(s.method, s.model) for s in read(code)] == [("invoke", "m")]
+
+
+def test_each_function_has_names_of_its_own():
+    found = read("""
+    function route(text: string) {
+      const model = "gpt-4o", system = "Route it.";
+      return client.responses.create({ model, instructions: system, input: text });
+    }
+    function extract(text: string) {
+      const model = "gpt-4o-mini", system = "Extract it.";
+      return client.responses.create({ model, instructions: system, input: text });
+    }""")
+    assert [(s.model, s.prompts) for s in found] == [
+        ("gpt-4o", ("Route it.",)),
+        ("gpt-4o-mini", ("Extract it.",)),
+    ]
+
+
+def test_nothing_is_invented_of_names_that_mean_other_things():
+    code = """
+    import Anthropic from "@anthropic-ai/sdk";
+    import { ChatOpenAI } from "@langchain/openai";
+    async function ask(q: string) {
+      const claude = new Anthropic(), chain = new ChatOpenAI({ model: "m" });
+      await chain.invoke(q);
+      return claude.messages.create({ model: "c", messages: [] });
+    }
+    function sms(claude: MailClient, chain: Middleware, model: tf.LayersModel) {
+      claude.messages.create({ body: "Your code" });
+      chain.invoke(q);
+      model.batch(32);
+    }
+    const log = (claude, { chain }, body: Anthropic.MessageCreateParams) => {
+      claude.messages.create({ body });
+      chain.invoke(q);
+      body.messages.create({ body });
+    };
+    async function text() {
+      const claude = twilio(process.env.SID);
+      claude.messages.create({ body: "Your code" });
+      const OpenAI = () => 1;
+      new OpenAI().completions.create({ input });
+    }
+    """
+    assert [(s.function, s.method) for s in read(code)] == [
+        ("ask", "invoke"),
+        ("ask", "messages.create"),
+    ]
+
+
+def test_a_typed_name_is_a_client_whatever_it_is_set_to():
+    code = """
+    let ai: OpenAI | null = null;
+    export const set = (given: OpenAI) => { ai = given; };
+    export const reset = () => { ai = make(); };
+    export const ask = () => ai!.completions.create({ model: "m", prompt: "Say hi." });
+    class Service {
+      constructor(private readonly ai: OpenAI, other: OpenAI) {}
+      ask() { this.other.completions.create({}); return this.ai.completions.create({}); }
+    }
+    """
+    assert [s.function for s in read(code)] == ["ask", "Service.ask"]
+
+
+def test_what_is_set_under_a_condition_is_one_of_several():
+    found = read("""
+    let model = "gpt-4o", prompt = "Be brief.";
+    let ai;
+    if (azure) { ai = new AzureOpenAI(); } else { ai = client; }
+    if (cheap) { model = "gpt-4o-mini"; prompt = "Be very brief."; }
+    ai.responses.create({ model, input: [{ content: prompt }, ...history] });
+    """)
+    assert [(s.model, s.prompts) for s in found] == [(None, ("Be brief.", "Be very brief."))]
+
+
+def test_a_default_import_of_a_required_module():
+    code = b"""
+    const One = require("openai").default;
+    const all = require("openai");
+    import * as sdk from "ai";
+    new One().completions.create({});
+    new all.OpenAI().completions.create({});
+    all.toFile().completions.create({});
+    sdk.generateText({ prompt: "Say hi." });
+    """
+    found = javascript_sites(code, "a.js", "javascript")
+    assert [(s.line, s.method) for s in found] == [
+        (5, "completions.create"),
+        (6, "completions.create"),
+        (8, "generateText"),
+    ]

@@ -1,12 +1,13 @@
 """Call sites in JavaScript and TypeScript, read by tree-sitter's grammars (extra `code`)."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import msgspec
 
 from stepdown.core.sites import CallSite
+from stepdown.scan.javascript_names import Names
 from stepdown.scan.syntax import (
+    NAMES,
     TEXT,
     Node,
     named,
@@ -14,7 +15,6 @@ from stepdown.scan.syntax import (
     parse,
     said_parts,
     spelled,
-    unquoted,
     unwrapped,
     walk,
 )
@@ -59,7 +59,9 @@ _UNMISTAKABLE = (
     ("messages.create", "anthropic", frozenset(("model", "messages"))),
     ("models.generateContent", "google-genai", frozenset(("model", "contents"))),
 )
-_NAMES = frozenset(("identifier", "member_expression", "shorthand_property_identifier"))
+_LAST = frozenset(path.rpartition(".")[2] for paths in _METHODS.values() for path in paths)
+_OTHER_TYPES = frozenset(("function_type", "object_type", "type_query", "literal_type"))
+_SIDES = ("left", "right", "consequence", "alternative")
 _DEFAULTS = ("||", "??")
 _PROMPTS = (
     *("messages", "input", "contents", "prompt", "system", "instructions", "systemInstruction"),
@@ -67,8 +69,10 @@ _PROMPTS = (
 
 
 class _Client(msgspec.Struct, frozen=True):
+    """Whose client it is, and what was said where it was made."""
+
     library: str
-    options: Any = None
+    model: str | None = None
 
 
 def javascript_sites(source: bytes, file: str, grammar: str) -> list[CallSite]:
@@ -77,148 +81,112 @@ def javascript_sites(source: bytes, file: str, grammar: str) -> list[CallSite]:
     Raises:
         Unavailable: the extra `code` is not installed.
     """
-    root = parse(source, grammar)
-    reader = _Reader(file, root)
-    found = [site for node, around in walk(root, "") if (site := reader.site(node, around))]
-    return sorted(found, key=lambda site: (site.line, site.method))
+    reader = _Reader(file, parse(source, grammar))
+    return sorted(reader.sites(), key=lambda site: (site.line, site.method))
 
 
 class _Reader:
-    """Reads the calls of one file; names stand for the same in all of it."""
+    """Reads the calls of one file."""
 
     def __init__(self, file: str, root: Node) -> None:
         self._file = file
-        self._imports: dict[str, tuple[str, str]] = {}
-        self._values: dict[str, Node] = {}
-        self._clients: dict[str, _Client] = {}
-        nodes = [node for node, _ in walk(root, "")]
-        for node in nodes:
-            self._import(node)
-        for node in nodes:
-            self._declare(node)
+        self._names = Names(root)
+        self._known_clients: dict[int, _Client | None] = {}
 
-    def site(self, call: Node, around: str) -> CallSite | None:
-        """Return the site that a node is, or None."""
-        if call.type != "call_expression":
-            return None
-        options = self._options(call)
-        known = self._known(call, options)
-        if known is None:
-            return None
-        client, method = known
-        made = pairs(client.options)
-        return CallSite(
-            file=self._file,
-            line=call.start_point[0] + 1,
-            library=client.library,
-            method=method,
-            function=around,
-            model=self._model(options) or self._model(made),
-            prompts=self._prompts(options, call if client.library == "langchain" else None),
-            tools=self._tools(options),
-            schema=self._schema(options),
-        )
+    def sites(self) -> Iterator[CallSite]:
+        """Yield the sites of the file."""
+        for call, around in self._names.calls:
+            options = self._options(call)
+            known = self._known(call, options)
+            if known is None:
+                continue
+            client, method = known
+            yield CallSite(
+                file=self._file,
+                line=call.start_point[0] + 1,
+                library=client.library,
+                method=method,
+                function=around,
+                model=self._model(options, client.library) or client.model,
+                prompts=self._prompts(options, call if client.library == "langchain" else None),
+                tools=self._tools(options),
+                schema=self._schema(options),
+            )
 
-    def _import(self, node: Node) -> None:
-        if node.type == "import_statement":
-            module = unquoted(node.child_by_field_name("source"))
-            for inner, _ in walk(node, ""):
-                if inner.type == "import_specifier":
-                    name = named(inner, "name")
-                    self._imports[named(inner, "alias") or name] = (module, name)
-                elif inner.type == "import_clause":
-                    for child in inner.named_children:
-                        if child.type == "identifier":
-                            self._imports[spelled(child)] = (module, "default")
-                elif inner.type == "namespace_import":
-                    self._imports[spelled(inner.named_children[0])] = (module, "*")
-        elif node.type == "variable_declarator":
-            self._require(node)
-
-    def _require(self, node: Node) -> None:
-        value, target = (node.child_by_field_name(name) for name in ("value", "name"))
-        if (
-            value is None
-            or value.type != "call_expression"
-            or named(value, "function") != "require"
-        ):
-            return
-        arguments = value.child_by_field_name("arguments").named_children
-        module = unquoted(arguments[0]) if arguments else ""
-        if target.type == "identifier":
-            self._imports[spelled(target)] = (module, "default")
-        for child in target.named_children if target.type == "object_pattern" else ():
-            name = spelled(child).partition(":")[0].strip()
-            self._imports[spelled(child).rpartition(":")[2].strip()] = (module, name)
-
-    def _declare(self, node: Node) -> None:
-        names = {
-            "variable_declarator": ("name", "value"),
-            "assignment_expression": ("left", "right"),
-            "public_field_definition": ("name", "value"),
-            "field_definition": ("property", "value"),
-        }.get(node.type)
-        if names is not None:
-            target, value = (node.child_by_field_name(name) for name in names)
-            if target is None:
-                return
-            field = node.type.endswith("field_definition")
-            name = f"this.{spelled(target)}" if field else spelled(target)
-            client = self._typed(node)
-            if value is not None:
-                self._values[name] = value
-                client = self._client(value) or client
-            if client is not None:
-                self._clients[name] = client
-        elif node.type in ("required_parameter", "optional_parameter"):
-            client = self._typed(node)
-            if client is not None:
-                name = named(node, "pattern")
-                self._clients[name] = self._clients[f"this.{name}"] = client
-
-    def _typed(self, node: Node) -> _Client | None:
-        annotation = node.child_by_field_name("type")
-        if annotation is None:
-            return None
-        found = (self._library(spelled(inner)) for inner, _ in walk(annotation, ""))
-        library = next((name for name in found if name), None)
-        return _Client(library) if library else None
-
-    def _library(self, name: str) -> str | None:
-        first, _, rest = name.partition(".")
-        module, imported = self._imports.get(first, ("", ""))
-        imported = rest if imported == "*" and rest else imported
+    def _library(self, name: str, at: int) -> str | None:
+        """Return whose client is made by that name."""
+        module, imported = self._names.imported(name, at)
         if module.startswith(_LANGCHAIN):
             other = imported.startswith(_NO_MODELS)
             return "langchain" if imported.startswith(_MODELS) and not other else None
         library, makers = _MODULES.get(module, ("", frozenset[str]()))
         return library if imported in makers else None
 
+    def _typed(self, annotation: Node | None) -> _Client | None:
+        """Return the client of a type: `OpenAI | null`, `Promise<OpenAI>`, not `OpenAI.Chat`."""
+        waiting: list[Node] = [] if annotation is None else [annotation]
+        while waiting:
+            node = waiting.pop()
+            if node.type in ("type_identifier", "nested_type_identifier"):
+                library = self._library(spelled(node), node.start_byte)
+                if library is not None:
+                    return _Client(library)
+            elif node.type not in _OTHER_TYPES:
+                waiting.extend(node.named_children)
+        return None
+
     def _client(self, node: Node) -> _Client | None:
         """Return the client that an expression is."""
         node = unwrapped(node)
+        if node.type in NAMES:
+            return self._named(spelled(node), node)
+        if node.id not in self._known_clients:
+            # A client may be made of itself: `llm = llm || make(llm)`.
+            self._known_clients[node.id] = None
+            self._known_clients[node.id] = self._made(node)
+        return self._known_clients[node.id]
+
+    def _named(self, name: str, node: Node) -> _Client | None:
+        """Return the client that a name is by what it was set to, or else by its type."""
+        for entry in self._names.candidates(name, node.start_byte):
+            client = self._client(entry.value) if entry.value is not None else None
+            if client is not None:
+                return client
+        return self._typed(self._names.annotation(name, node.start_byte))
+
+    def _made(self, node: Node) -> _Client | None:
+        if node.type == "ternary_expression" or named(node, "operator") in _DEFAULTS:
+            sides = (node.child_by_field_name(name) for name in _SIDES)
+            clients = (self._client(side) for side in sides if side is not None)
+            return next((client for client in clients if client is not None), None)
         if node.type not in ("new_expression", "call_expression"):
-            return self._clients.get(spelled(node))
-        maker = "constructor" if node.type == "new_expression" else "function"
-        library = self._library(named(node, maker))
+            return None
+        maker = node.child_by_field_name(
+            "constructor" if node.type == "new_expression" else "function"
+        )
+        if maker is None:
+            return None
+        library = self._library(spelled(maker), maker.start_byte)
         if library is not None:
-            return _Client(library, self._first(node))
-        called = node.child_by_field_name(maker)
-        if called is None or named(called, "property") not in _SAME:
-            return self._clients.get(spelled(node))
+            return _Client(library, self._model(self._options(node), library))
+        if named(maker, "property") not in _SAME:
+            return None
         piped = self._argument(node)
-        return self._client(called.child_by_field_name("object")) or (
+        return self._client(maker.child_by_field_name("object")) or (
             self._client(piped) if piped is not None else None
         )
 
     def _known(self, call: Node, options: Mapping[str, Node]) -> tuple[_Client, str] | None:
         function = call.child_by_field_name("function")
-        name = spelled(function)
-        module, imported = self._imports.get(name, ("", ""))
-        if module == "ai" and imported in _FUNCTIONS:
-            return _Client("ai"), imported
+        if function is None or function.type not in NAMES:
+            return None
+        last = named(function, "property") or spelled(function)
+        if last in _FUNCTIONS or function.type == "identifier":
+            module, imported = self._names.imported(spelled(function), function.start_byte)
+            if module == "ai" and imported in _FUNCTIONS:
+                return _Client("ai"), imported
         path, node = "", function
-        while node is not None and node.type == "member_expression":
+        while last in _LAST and node is not None and node.type == "member_expression":
             own = named(node, "property")
             path = f"{own}.{path}" if path else own
             node = node.child_by_field_name("object")
@@ -235,28 +203,16 @@ class _Reader:
         given: list[Node] = arguments.named_children if arguments is not None else []
         return given[0] if given else None
 
-    def _first(self, call: Node) -> Node | None:
-        """Return a call's first argument where it is an object, or names one."""
-        found = self._argument(call)
-        found = found if found is None else self._meant(found)
-        return found if found is not None and found.type == "object" else None
-
-    def _meant(self, node: Node) -> Node:
-        """Return the expression that a name stands for, or the node itself."""
-        node = unwrapped(node)
-        found = self._values.get(spelled(node)) if node.type in _NAMES else None
-        return node if found is None else unwrapped(found)
-
     def _options(self, call: Node) -> Mapping[str, Node]:
-        return pairs(self._first(call))
+        """Return the members of a call's first argument, where it is an object or names one."""
+        first = self._argument(call)
+        return pairs(self._names.meant(first)) if first is not None else {}
 
     def _said(self, node: Node | None, depth: int = 0) -> str | None:
         """Return the text of a literal, `{}` where it is filled in."""
         if node is None or depth > 9:
             return None
-        inner = unwrapped(node)
-        if inner.type in _NAMES:
-            return self._said(self._values.get(spelled(inner)), depth + 1)
+        inner = self._names.meant(node)
         if inner.type == "binary_expression":
             sides = [inner.child_by_field_name(name) for name in ("left", "right")]
             if named(inner, "operator") in _DEFAULTS:
@@ -277,47 +233,56 @@ class _Reader:
         default = named(unwrapped(node), "operator") in _DEFAULTS
         return "{}" if default else self._said(node, depth + 1) or "{}"
 
-    def _model(self, options: Mapping[str, Node]) -> str | None:
+    def _model(self, options: Mapping[str, Node], library: str) -> str | None:
         node = options.get("model") or options.get("modelName")
-        node = node if node is None else self._meant(node)
-        if node is not None and node.type == "call_expression":
+        node = node if node is None else self._names.meant(node)
+        if node is not None and node.type == "call_expression" and library == "ai":
             # The AI SDK's openai("gpt-…").
             node = self._argument(node)
         return self._said(node)
 
     def _prompts(self, options: Mapping[str, Node], call: Node | None) -> tuple[str, ...]:
         config = options.get("config")
-        held = {**(pairs(self._meant(config)) if config is not None else {}), **options}
+        held = {**(pairs(self._names.meant(config)) if config is not None else {}), **options}
         given = [held[name] for name in _PROMPTS if name in held]
         if call is not None:
             first = self._argument(call)
             given += [first] if first is not None else []
-        texts = [text for node in given for text in self._texts(node)]
+        seen: set[int] = set()
+        texts = [text for node in given for text in self._texts(node, seen)]
         return tuple(dict.fromkeys(text for text in texts if text.replace("{}", "").strip()))
 
-    def _texts(self, node: Node) -> Iterator[str]:
-        node = self._meant(node)
-        if node.type == "array":
-            for item in node.named_children:
-                yield from self._texts(item)
+    def _texts(self, node: Node, seen: set[int]) -> Iterator[str]:
+        """Yield the texts of messages and their parts; of a name, all that it may stand for."""
+        node = self._names.meant(node)
+        if node.id in seen:
+            return
+        seen.add(node.id)
+        inner: list[Node | None] = []
+        if node.type in NAMES:
+            inner = self._names.values(node)[::-1]
+        elif node.type in ("array", "spread_element"):
+            inner = node.named_children
         elif node.type == "object":
             fields = pairs(node)
-            for name in ("content", "text", "parts"):
-                if name in fields:
-                    yield from self._texts(fields[name])
+            inner = [fields.get(name) for name in ("content", "text", "parts")]
+        elif node.type == "ternary_expression":
+            inner = [node.child_by_field_name(name) for name in _SIDES]
         elif node.type == "new_expression":
-            inner = self._argument(node)
-            yield from self._texts(inner) if inner is not None else ()
+            inner = [self._argument(node)]
         else:
             text = self._said(node)
             if text is not None:
                 yield text
+        for one in inner:
+            if one is not None:
+                yield from self._texts(one, seen)
 
     def _tools(self, options: Mapping[str, Node]) -> tuple[str, ...]:
         given = options.get("tools")
         if given is None:
             return ()
-        given = self._meant(given)
+        given = self._names.meant(given)
         if given.type == "object":
             return tuple(pairs(given))
         found: list[str] = []

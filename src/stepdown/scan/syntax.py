@@ -6,6 +6,7 @@ from typing import Any
 from stepdown.errors import Unavailable
 
 __all__ = [
+    "NAMES",
     "SUFFIXES",
     "TEXT",
     "Node",
@@ -41,6 +42,7 @@ _WRAPPERS = frozenset(
         *("parenthesized_expression", "await_expression"),
     )
 )
+NAMES = frozenset(("identifier", "member_expression", "shorthand_property_identifier"))
 TEXT = frozenset(("string", "template_string"))
 _ESCAPES = {"\\n": "\n", "\\t": "\t", '\\"': '"', "\\'": "'", "\\\\": "\\", "\\`": "`"}
 
