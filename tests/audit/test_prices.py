@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import genai_prices
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,16 +32,25 @@ def known_cost(one):
     st.sampled_from(MODELS),
     st.integers(0, 400_000),
     st.integers(0, 50_000),
-    st.floats(0, 1),
+    st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)),
 )
-def test_kept_unit_prices_give_what_the_library_gives(model, tokens, output, cached_share):
-    cached = int(tokens * cached_share)
+def test_c13_kept_unit_prices_give_what_the_library_gives(model, tokens, output, shares):
+    cached = int(tokens * shares[0])
+    written = int((tokens - cached) * shares[1])
+    hour = int(written * shares[2]) if model.startswith("claude") else 0
     expected = genai_prices.calc_price(
-        genai_prices.Usage(input_tokens=tokens, output_tokens=output, cache_read_tokens=cached),
+        genai_prices.Usage(
+            input_tokens=tokens,
+            output_tokens=output,
+            cache_read_tokens=cached,
+            cache_write_tokens=written,
+            cache_write_1h_tokens=hour,
+        ),
         model,
         genai_request_timestamp=datetime.fromtimestamp(JANUARY, UTC),
     ).total_price
-    cost = cost_of(call(model, Usage(tokens, output, cached), time=JANUARY))
+    usage = Usage(tokens, output, cached, written - hour, hour)
+    cost = cost_of(call(model, usage, time=JANUARY))
     assert cost is not None
     assert abs(Decimal(cost) / ATTODOLLARS - expected) < Decimal("1e-12")
 
@@ -49,6 +59,30 @@ def test_golden_invoice():
     # 400 × (900 fresh at $2.50 + 100 cached at $1.25 + 20 out at $10) a million tokens.
     invoice = [known_cost(call(usage=Usage(1000, 20, 100), time=JANUARY)) for _ in range(400)]
     assert sum(invoice) / ATTODOLLARS == pytest.approx(1.03, abs=1e-9)
+
+
+def test_c13_a_golden_invoice_of_cache_writes():
+    # 1,000 fresh at $3, 10,000 written at $3.75 or, for an hour, $6, 100,000 read at $0.30, 100 out
+    # at $15 a million tokens.
+    costs = [
+        known_cost(call("claude-sonnet-4-5", Usage(111_000, 100, 100_000, *written), time=JANUARY))
+        for written in ((10_000,), (0, 10_000), (4_000, 6_000))
+    ]
+    assert [cost * 10**6 / ATTODOLLARS for cost in costs] == [72_000, 94_500, 85_500]
+
+
+def test_an_hour_without_a_price_of_its_own_is_twice_what_is_read():
+    usage = Usage(1000, 0, 0, 0, 1000)
+    routed = call("openrouter/anthropic/claude-sonnet-4.6", usage)
+    read = msgspec.structs.replace(routed, usage=Usage(1000, 0))
+    assert known_cost(routed) == 2 * known_cost(read) > 0
+
+
+def test_what_is_written_is_never_cheaper_than_read():
+    # The list has only what is added for storage.
+    name = "openrouter/google/gemini-2.5-flash"
+    read, written = (known_cost(call(name, Usage(1000, 0, 0, kept))) for kept in (0, 1000))
+    assert written == read > 0
 
 
 def test_sums_do_not_depend_on_order():
@@ -76,7 +110,7 @@ def test_a_model_with_a_price_for_input_alone_costs_unknown():
     assert cost_of(call("text-embedding-3-small")) is None
 
 
-IMPOSSIBLE = [Usage(-1, 5), Usage(5, -1), Usage(5, 1, 6), Usage(5, 1, -1)]
+IMPOSSIBLE = [Usage(-1, 5), Usage(5, -1), Usage(5, 1, 6), Usage(5, 1, -1), Usage(5, 1, 2, 2, 2)]
 
 
 @pytest.mark.parametrize("usage", [None, *IMPOSSIBLE])

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from stepdown.core.calls import Usage
 from stepdown.serve.bounds import most_of
 
 
@@ -39,7 +40,8 @@ def test_a_question_has_no_more_tokens_than_bytes():
     body = json.dumps({"messages": [{"role": "user", "content": "héllo 你好 🙂" * 50}]}).encode()
     found = most_of(body, 1)
     assert len(body) // 4 < found.guess < found.input == len(body)
-    assert most_of(b'{"cache_control"' + b" " * 84, 1).input == 200
+    assert found.dearest == Usage(len(body), 1, 0, len(body))
+    assert most_of(b'{"cache_control"' + b" " * 84, 1).dearest == Usage(100, 1, 0, 0, 100)
 
 
 @pytest.mark.parametrize(

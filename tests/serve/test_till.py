@@ -10,12 +10,16 @@ from contextlib import closing
 
 import msgspec
 import pytest
+from tests.serve import speakers
 from tests.spending import read_spending
 
+from stepdown.cli.pricing import price_by
+from stepdown.config import Config
 from stepdown.core.calls import Usage
 from stepdown.core.keys import NANODOLLARS
 from stepdown.serve.settings import Settings
 from stepdown.serve.till import Till
+from stepdown.wire.captured import captured
 
 CALL_USD = 8  # what the double says a call used, at a dollar a token
 
@@ -148,6 +152,33 @@ def test_an_unknown_price_is_refused_and_never_nothing(keyed, world):
     assert refusal(ask(model="priceless")) == (403, "price_unknown", "stepdown_error")
     assert refusal(ask(previous_response_id="r"))[1] == "unbounded_cost"
     assert world.upstream.seen == []
+
+
+@pytest.mark.parametrize("lasting", ["ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_s16_what_is_put_into_a_cache_counts_as_it_is_billed(
+    keyed, world, ask, monkeypatch, lasting, stream
+):
+    written = {"cache_creation_input_tokens": 20_000, "cache_creation": {lasting: 20_000}}
+    monkeypatch.setattr(speakers, "USAGE", speakers.USAGE | written)
+    world.price = price_by(Config())
+    keyed(usd=1.0)
+    text = {"type": "text", "text": "word " * 16_000, "cache_control": {"type": "ephemeral"}}
+    message = {"model": "claude-sonnet-4-5", "max_tokens": 5, "stream": stream, "system": [text]}
+    message["messages"] = [{"role": "user", "content": "x"}]
+    key = {"x-api-key": f"sd-{0:012x}-team-{'s' * 40}"}
+    answered = 0
+    while (reply := ask("POST", "/v1/messages", message, key)).status == 200:
+        answered += 1
+    assert reply.status == 429
+    world.stop()
+    price = {"ephemeral_5m_input_tokens": 3_750, "ephemeral_1h_input_tokens": 6_000}[lasting]
+    spent = answered * (20_000 * price + 5 * 3_000 + 3 * 15_000)
+    assert read_spending(world.purse._path) == {("0" * 12, "total"): spent}
+    assert 0 < spent <= NANODOLLARS
+    line = captured(json.dumps(world.lines()[0]).encode())
+    assert line is not None
+    assert price_by(Config())("frontier", line.model, line.usage) == spent // answered
 
 
 @pytest.mark.parametrize("fault", ["status:501", "status:401", "redirect"])

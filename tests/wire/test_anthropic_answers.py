@@ -19,7 +19,7 @@ from stepdown.wire.anthropic_answers import (
 from stepdown.wire.openai_answers import Stamp
 
 STAMP = Stamp("msg_abc", 1, "claude-x")
-USAGE = Usage(10, 4, 3)
+USAGE = Usage(10, 4, 3, 2, 1)
 NAMES = st.text("abc", min_size=1, max_size=5)
 CALLS = st.builds(
     lambda name, value: ToolCall(name, msgspec.json.encode({"v": value}).decode(), "t"),
@@ -69,6 +69,29 @@ def test_events_of_other_types_add_nothing(key):
     summed = message_of_events(odd)
     assert summed.finished
     assert summed.message is not None
+
+
+def test_c13_what_is_put_into_the_cache_is_told_apart():
+    sent = json.loads(message_body(Answer("hi"), STAMP, USAGE))
+    counts = {"input_tokens": 10, "output_tokens": 1, "cache_creation_input_tokens": 9}
+    lasting = {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 7}
+    for more, usage in (
+        ({}, Usage(19, 1, 0, 9)),
+        ({"cache_creation": None}, Usage(19, 1, 0, 9)),
+        ({"cache_creation": lasting}, Usage(19, 1, 0, 2, 7)),
+        ({"cache_creation": lasting, "cache_creation_input_tokens": None}, Usage(19, 1, 0, 2, 7)),
+        ({"cache_creation": {"ephemeral_1h_input_tokens": "x"}}, None),
+    ):
+        assert parse_message(sent | {"usage": counts | more})[1] == usage
+
+
+def test_c13_the_last_event_of_a_stream_takes_back_no_count():
+    frames = data_of(message_events(Answer("hi"), STAMP, USAGE))
+    events = [json.loads(frame) for frame in frames]
+    events[-2]["usage"] |= {"input_tokens": None, "cache_creation_input_tokens": None}
+    summed = message_of_events(json.dumps(event).encode() for event in events)
+    assert summed.message is not None
+    assert parse_message(summed.message)[1] == USAGE
 
 
 @given(ANSWERS)

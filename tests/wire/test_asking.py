@@ -98,7 +98,7 @@ def test_a_teacher_is_asked_what_was_logged_within_a_limit():
         ],
         "max_tokens": 100,
     }
-    assert most == Usage(len(body) + 32, 100)
+    assert most == Usage(len(body) + 32, 100, 0, len(body) + 32)
 
 
 def test_the_limit_of_the_logged_call_stands_under_the_name_that_is_known():

@@ -21,7 +21,7 @@ from stepdown.wire.openai_answers import (
 from stepdown.wire.openai_streams import assemble
 
 STAMP = Stamp("chatcmpl-7", 1_700_000_000, "gpt-4o")
-USAGE = Usage(10, 3)
+USAGE = Usage(10, 3, 4, 2, 1)
 
 tool_calls = st.lists(
     st.builds(ToolCall, st.text(min_size=1), st.text(), st.text(min_size=1)), max_size=3

@@ -39,7 +39,7 @@ RESPONSE = {
     ],
     "usage": {
         "input_tokens": 40,
-        "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": 0},
+        "input_tokens_details": {"cache_write_tokens": 4, "cached_tokens": 3},
         "output_tokens": 0,
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": 40,
@@ -66,7 +66,7 @@ def test_answers_are_read_by_name_and_a_true_is_no_text():
         "/urgent": Decided(True, 0.7),
         "/tone": Decided(),
     }
-    assert usage == Usage(40, 0)
+    assert usage == Usage(40, 0, 3, 4)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"answers": 3}', b"\xff"])

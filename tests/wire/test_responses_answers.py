@@ -19,7 +19,7 @@ from stepdown.wire.responses_answers import (
 )
 
 STAMP = Stamp("resp_abc", 1, "gpt-x")
-USAGE = Usage(10, 4, 3)
+USAGE = Usage(10, 4, 3, 2)
 SENT = b'{"model": "gpt-x", "input": "hi", "temperature": 0, "metadata": null}'
 
 

@@ -18,6 +18,27 @@ def test_id_model_tokens_and_reasons():
     assert told(json.dumps(body).encode()) == Told("c-1", "m", Usage(9, 2, 4), ("stop",))
 
 
+@pytest.mark.parametrize(
+    ("details", "usage"),
+    [
+        ({"cached_tokens": 4, "cache_write_tokens": 5}, Usage(9, 2, 4, 5)),
+        ({"cache_creation_tokens": 5}, Usage(9, 2, 0, 5)),
+        (
+            {
+                "cache_write_tokens": 5,
+                "cache_creation_token_details": {"ephemeral_1h_input_tokens": 3},
+            },
+            Usage(9, 2, 0, 2, 3),
+        ),
+        ({"cached_tokens": 5, "cache_write_tokens": 5}, None),
+        ({"cache_creation_token_details": {"ephemeral_1h_input_tokens": 3}}, None),
+    ],
+)
+def test_c13_tokens_put_into_a_cache(details, usage):
+    told = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": details}
+    assert usage_beside(json.dumps({"usage": told}).encode()) == usage
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"id":7,"usage":3,"choices":[]}', b"\xff"])
 def test_nonsense_tells_nothing(body):
     assert told(body) == Told()

@@ -26,8 +26,11 @@ ATTODOLLARS = 10**18
 _SLOT_SECONDS = 1800  # prices that depend on the time of day change on the half hour
 _LAST_SECOND = 253_402_300_799  # of the year 9999, the last that datetime knows
 _UNPRICED = (LookupError, ValueError)
-# A call of text and tokens uses no other unit; a price for any of these is in these three.
-_LINEAR = ("input_mtok", "output_mtok", "cache_read_mtok")
+# A call of text and tokens uses no other unit of tokens; any of `_FLAT` is beside them.
+_LINEAR = (
+    *("input_mtok", "output_mtok", "cache_read_mtok"),
+    *("cache_write_mtok", "cache_write_5m_mtok", "cache_write_1h_mtok"),
+)
 _FLAT = ("requests_kcount", "input_mchars", "input_text_messages_kcount")
 
 
@@ -77,13 +80,18 @@ def cost_of(call: Call) -> int | None:
         return None
     slot = _slot(call.time)
     rates = _rates(call.model, slot)
-    if rates is None or usage.input_tokens <= rates.ceiling:
-        return rates and (
-            (usage.input_tokens - usage.cached_tokens) * rates.input
-            + usage.cached_tokens * rates.cached
-            + usage.output_tokens * rates.output
-        )
-    return _exact(call.model, slot, usage)
+    if rates is None or usage.input_tokens > rates.ceiling:
+        return rates and _exact(call.model, slot, usage)
+    written = usage.cache_writes + usage.cache_writes_1h
+    cost = (
+        (usage.input_tokens - usage.cached_tokens - written) * rates.input
+        + usage.cached_tokens * rates.cached
+        + usage.output_tokens * rates.output
+    )
+    if not written:
+        return cost
+    usual, hour = _written(call.model, slot)
+    return cost + usage.cache_writes * usual + usage.cache_writes_1h * hour
 
 
 def _slot(time: float | None) -> int | None:
@@ -94,7 +102,8 @@ def _slot(time: float | None) -> int | None:
 
 def plausible(usage: Usage) -> bool:
     """Say whether an API can have counted so: what can't be is as good as unknown."""
-    return usage.output_tokens >= 0 and 0 <= usage.cached_tokens <= usage.input_tokens
+    parts = (usage.cached_tokens, usage.cache_writes, usage.cache_writes_1h)
+    return usage.output_tokens >= 0 and min(parts) >= 0 and sum(parts) <= usage.input_tokens
 
 
 @lru_cache(maxsize=65_536)
@@ -112,6 +121,20 @@ def _rates(model: str, slot: int | None) -> _Rates | None:
     return _Rates(fresh, output, cached, ceiling)
 
 
+@lru_cache(maxsize=65_536)
+def _written(model: str, slot: int | None) -> tuple[int, int]:
+    """Return attodollars for a token put into the cache: as usual, and for an hour.
+
+    Where the list has no price of an hour it is twice that of a token read, as all are that it has.
+    """
+    fresh, usual, hour = (
+        _exact(model, slot, Usage(1, 0, 0, *kept)) or 0 for kept in ((), (1,), (0, 1))
+    )
+    found = _ask(model, slot, Usage(1, 0))
+    listed = found is not None and vars(found.model_price).get("cache_write_1h_mtok") is not None
+    return usual, hour if listed else max(usual, 2 * fresh)
+
+
 def _ceiling(price: ModelPrice) -> float:
     known: dict[str, Any] = vars(price)
     if any(known.get(unit) is not None for unit in _FLAT):
@@ -121,8 +144,10 @@ def _ceiling(price: ModelPrice) -> float:
 
 
 def _exact(model: str, slot: int | None, usage: Usage) -> int | None:
-    calculation = _ask(model, slot, usage)
-    return None if calculation is None else round(calculation.total_price * ATTODOLLARS)
+    # What is put into a cache is read as well: some lists have only what is added for that.
+    plain = Usage(usage.input_tokens, usage.output_tokens, usage.cached_tokens)
+    found = [_ask(model, slot, one) for one in {usage, plain}]
+    return max((round(one.total_price * ATTODOLLARS) for one in found if one), default=None)
 
 
 def _ask(model: str, slot: int | None, usage: Usage) -> PriceCalculation | None:
@@ -130,6 +155,8 @@ def _ask(model: str, slot: int | None, usage: Usage) -> PriceCalculation | None:
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cache_read_tokens=usage.cached_tokens,
+        cache_write_tokens=usage.cache_writes + usage.cache_writes_1h,
+        cache_write_1h_tokens=usage.cache_writes_1h,
     )
     when = None if slot is None else datetime.fromtimestamp(slot * _SLOT_SECONDS, UTC)
     for name, provider in _readings(model):

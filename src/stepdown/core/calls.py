@@ -118,11 +118,14 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens billed; `cached_tokens` of the `input_tokens` came from the provider's cache."""
+    """Tokens billed. Of the `input_tokens`, `cached_tokens` came from the provider's cache,
+    `cache_writes` were put there for as long as is usual, and `cache_writes_1h` for an hour."""
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
+    cache_writes: int = 0
+    cache_writes_1h: int = 0
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from stepdown.core.calls import Usage
+
 __all__ = ["Most", "most_of"]
 
 _PICTURE_TOKENS = 50_000
@@ -50,13 +52,22 @@ class _Body(msgspec.Struct):
 class Most(msgspec.Struct, frozen=True):
     """The most tokens that a request can use; `guess` is of what it sends, and nearer the truth.
 
-    `unbounded` names what in it has no bound; "" where all has.
+    `caches` says that it wants something kept in the provider's cache. `unbounded` names what in it
+    has no bound; "" where all has.
     """
 
     input: int
     output: int
     guess: int
     unbounded: str = ""
+    caches: bool = False
+
+    @property
+    def dearest(self) -> Usage:
+        """All that is sent put into the cache: for an hour where the request wants something kept,
+        else as some providers do unasked."""
+        kept = (0, self.input) if self.caches else (self.input, 0)
+        return Usage(self.input, self.output, 0, *kept)
 
 
 _body = msgspec.json.Decoder(_Body)
@@ -80,10 +91,12 @@ def most_of(body: bytes, unsaid: int) -> Most:
     answers = math.ceil(max(1, *several, 1))
     output = min((max(limits) if limits else unsaid) * answers, _MOST_TOKENS)
     more, unbounded = _beside_text(body) if b'"type"' in body else (0, "")
-    # What is written to a cache costs up to twice as much.
-    text = size * (2 if b'"cache_control"' in body else 1)
     return Most(
-        text + more, output, size // _BYTES_A_TOKEN + more + 1, unbounded or asked.unbounded()
+        size + more,
+        output,
+        size // _BYTES_A_TOKEN + more + 1,
+        unbounded or asked.unbounded(),
+        b'"cache_control"' in body,
     )
 
 

@@ -125,6 +125,8 @@ class SpanSender:
             yield "gen_ai.usage.output_tokens", one.usage.output_tokens
             if one.usage.cached_tokens:
                 yield "gen_ai.usage.cache_read.input_tokens", one.usage.cached_tokens
+            if written := one.usage.cache_writes + one.usage.cache_writes_1h:
+                yield "gen_ai.usage.cache_write.input_tokens", written
         if one.first_byte_s is not None:
             yield "gen_ai.response.time_to_first_chunk", one.first_byte_s
 

@@ -337,7 +337,7 @@ class Bill:
                 f"A request with {most.unbounded!r} can cost anything, and money is limited here; "
                 "leave that out, or use a key without such a limit.",
             )
-        cost = self._till.price(self._tier, self._model, Usage(most.input, most.output))
+        cost = self._till.price(self._tier, self._model, most.dearest)
         if cost is None:
             raise Unaffordable(
                 403,

@@ -71,7 +71,7 @@ def message_body(answer: Answer, stamp: Stamp, usage: Usage) -> bytes:
 
 def message_events(answer: Answer, stamp: Stamp, usage: Usage) -> bytes:
     """Return the events of a whole stream that says `answer`."""
-    opened = _message(answer, stamp, Usage(usage.input_tokens, 1, usage.cached_tokens), [])
+    opened = _message(answer, stamp, msgspec.structs.replace(usage, output_tokens=1), [])
     stopped = {"stop_reason": _stop_reason(answer), "stop_sequence": None}
     opened["stop_reason"] = None
     events: list[Json] = [{"type": "message_start", "message": opened}]
@@ -130,7 +130,9 @@ def message_of_events(frames: Iterable[bytes]) -> Summed:
         elif kind == "content_block_delta":
             _add_delta(message["content"], event, arguments)
         elif kind == "message_delta":
-            usage = _fields(message.get("usage")) | _fields(event.get("usage"))
+            # Only what is told counts: the last event need not repeat what the first has said.
+            told = {name: n for name, n in _fields(event.get("usage")).items() if n is not None}
+            usage = _fields(message.get("usage")) | told
             message = message | _fields(event.get("delta")) | {"content": message["content"]}
             message["usage"] = usage
         elif kind == "message_stop":
@@ -169,6 +171,7 @@ def _fields(value: Any) -> Json:
 
 
 def _message(answer: Answer, stamp: Stamp, usage: Usage, content: list[Json]) -> Json:
+    written = usage.cache_writes + usage.cache_writes_1h
     return {
         "id": stamp.id,
         "type": "message",
@@ -178,8 +181,12 @@ def _message(answer: Answer, stamp: Stamp, usage: Usage, content: list[Json]) ->
         "stop_reason": _stop_reason(answer),
         "stop_sequence": None,
         "usage": {
-            "input_tokens": usage.input_tokens - usage.cached_tokens,
-            "cache_creation_input_tokens": 0,
+            "input_tokens": usage.input_tokens - usage.cached_tokens - written,
+            "cache_creation_input_tokens": written,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": usage.cache_writes,
+                "ephemeral_1h_input_tokens": usage.cache_writes_1h,
+            },
             "cache_read_input_tokens": usage.cached_tokens,
             "output_tokens": usage.output_tokens,
         },
@@ -231,10 +238,14 @@ def _usage(sent: Any) -> Usage | None:
     if not isinstance(sent, dict):
         return None
     counts = cast("Json", sent)
-    output: Any = counts.get("output_tokens")
+    lasting = _fields(counts.get("cache_creation"))
     fresh: Any = counts.get("input_tokens")
     cached: Any = counts.get("cache_read_input_tokens") or 0
     written: Any = counts.get("cache_creation_input_tokens") or 0
-    if not all(type(one) is int and 0 <= one <= MOST_TOKENS for one in (fresh, cached, written)):
+    short: Any = lasting.get("ephemeral_5m_input_tokens") or 0
+    hour: Any = lasting.get("ephemeral_1h_input_tokens") or 0
+    told = (fresh, cached, written, short, hour)
+    if not all(type(one) is int and 0 <= one <= MOST_TOKENS for one in told):
         return None
-    return known_usage(fresh + cached + written, output, cached)
+    written = max(written, short + hour)
+    return known_usage(fresh + cached + written, counts.get("output_tokens"), cached, written, hour)

@@ -67,7 +67,8 @@ def taught(request: Request, model: str, most: int, limit: str) -> tuple[bytes, 
     """Return the body that asks a teacher what was logged, and the most tokens that it can take.
 
     The answer's limit is the request's own, else `most`; it is called `limit`. A token is at least
-    one byte; what a provider adds around messages and tools is allowed for.
+    one byte; what a provider adds around messages and tools is allowed for, and that it puts all
+    of it into its cache unasked.
     """
     own = [request.params[name] for name in _LIMITS if isinstance(request.params.get(name), int)]
     params = {name: value for name, value in request.params.items() if name not in _LIMITS}
@@ -76,7 +77,8 @@ def taught(request: Request, model: str, most: int, limit: str) -> tuple[bytes, 
     plain = msgspec.structs.replace(request, params={**params, limit: written})
     body = request_body(plain, model)
     around = _PER_MESSAGE * len(request.messages) + (_FOR_TOOLS if request.tools.tools else 0)
-    return body, Usage(len(body) + around, written)
+    read = len(body) + around
+    return body, Usage(read, written, 0, read)
 
 
 def said(inquiry: Inquiry, body: bytes) -> tuple[Prediction, Usage | None]:

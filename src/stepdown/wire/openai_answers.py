@@ -153,12 +153,22 @@ def _tool_calls(answer: Answer, stamp: Stamp) -> list[dict[str, Any]]:
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:
-    """Return the `usage` of a chat.completion."""
+    """Return the `usage` of a chat.completion.
+
+    OpenAI's has no word for what is written to a cache for an hour; this is LiteLLM's.
+    """
+    hour = usage.cache_writes_1h
+    lasting = {"ephemeral_5m_input_tokens": usage.cache_writes, "ephemeral_1h_input_tokens": hour}
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.input_tokens + usage.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.cache_writes + hour,
+            **({"cache_creation_token_details": lasting} if hour else {}),
+            "audio_tokens": 0,
+        },
         "completion_tokens_details": {
             "reasoning_tokens": 0,
             "audio_tokens": 0,

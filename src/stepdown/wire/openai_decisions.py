@@ -37,9 +37,15 @@ class _Answer(msgspec.Struct):
     probabilities: list[_Option] = []
 
 
+class _Cached(msgspec.Struct):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     input_tokens: int = 0
     output_tokens: int = 0
+    input_tokens_details: _Cached | None = None
 
 
 class _Decision(msgspec.Struct):
@@ -91,10 +97,18 @@ def parse_decision(body: bytes) -> tuple[dict[str, Decided], Usage | None]:
         found = _decision.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
         raise InputError(f"This is no answer of a decisions endpoint ({problem}).") from problem
-    usage = found.usage
-    return (
-        {answer.name or "answer": _decided(answer) for answer in found.answers},
-        None if usage is None else Usage(usage.input_tokens, usage.output_tokens),
+    return {answer.name or "answer": _decided(answer) for answer in found.answers}, _used(found)
+
+
+def _used(found: _Decision) -> Usage | None:
+    if found.usage is None:
+        return None
+    cached = found.usage.input_tokens_details or _Cached()
+    return Usage(
+        found.usage.input_tokens,
+        found.usage.output_tokens,
+        cached.cached_tokens or 0,
+        cached.cache_write_tokens or 0,
     )
 
 

@@ -240,7 +240,10 @@ def _event(event: Json, number: int) -> bytes:
 def _counts(usage: Usage) -> Json:
     return {
         "input_tokens": usage.input_tokens,
-        "input_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "input_tokens_details": {
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.cache_writes + usage.cache_writes_1h,
+        },
         "output_tokens": usage.output_tokens,
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": usage.input_tokens + usage.output_tokens,
@@ -251,6 +254,7 @@ def _usage(sent: Any) -> Usage | None:
     if not isinstance(sent, dict):
         return None
     counts = cast("Json", sent)
-    details: Any = counts.get("input_tokens_details")
-    cached = cast("Json", details).get("cached_tokens") if isinstance(details, dict) else 0
-    return known_usage(counts.get("input_tokens"), counts.get("output_tokens"), cached or 0)
+    parts: Any = counts.get("input_tokens_details")
+    details: Json = cast("Json", parts) if isinstance(parts, dict) else {}
+    cached, written = (details.get(name) or 0 for name in ("cached_tokens", "cache_write_tokens"))
+    return known_usage(counts.get("input_tokens"), counts.get("output_tokens"), cached, written)

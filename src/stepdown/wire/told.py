@@ -39,8 +39,17 @@ class _Used(msgspec.Struct, gc=False):
     usage: msgspec.Raw = _NULL
 
 
+class _Written(msgspec.Struct, gc=False):
+    ephemeral_1h_input_tokens: int | None = None
+
+
 class _Cached(msgspec.Struct, gc=False):
+    """OpenAI's names, and those that gateways to Anthropic have for what is written."""
+
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_creation_tokens: int | None = None
+    cache_creation_token_details: _Written | None = None
 
 
 class _Usage(msgspec.Struct, gc=False):
@@ -91,13 +100,23 @@ def usage_told(raw: bytes | msgspec.Raw, made: int | None = None) -> Usage | Non
         return None
     given = found.prompt_tokens
     made = made if found.completion_tokens is None else found.completion_tokens
-    cached = (found.prompt_tokens_details and found.prompt_tokens_details.cached_tokens) or 0
-    return known_usage(given, made, cached) if given != 0 else None
+    told = found.prompt_tokens_details or _Cached()
+    hour = (told.cache_creation_token_details or _Written()).ephemeral_1h_input_tokens
+    written = told.cache_write_tokens or told.cache_creation_tokens
+    known = known_usage(given, made, told.cached_tokens or 0, written or 0, hour or 0)
+    return known if given != 0 else None
 
 
-def known_usage(given: Any, made: Any, cached: Any = 0) -> Usage | None:
-    """Return token counts that an API can have told; None where one of them can be none."""
-    counts = (given, made, cached)
-    if not all(type(one) is int and 0 <= one <= MOST_TOKENS for one in counts) or cached > given:
+def known_usage(
+    given: Any, made: Any, cached: Any = 0, written: Any = 0, hour: Any = 0
+) -> Usage | None:
+    """Return token counts that an API can have told; None where one of them can be none.
+
+    `hour` of the tokens `written` to the cache are for an hour.
+    """
+    counts = (given, made, cached, written, hour)
+    if not all(type(one) is int and 0 <= one <= MOST_TOKENS for one in counts):
         return None
-    return Usage(given, made, cached)
+    if hour > written or cached + written > given:
+        return None
+    return Usage(given, made, cached, written - hour, hour)
