@@ -60,6 +60,8 @@ def test_the_novelty_gate_can_be_switched_off_for_one_task(tmp_path):
 
 def test_a_missing_file_is_the_built_in_configuration(tmp_path):
     assert load_config(tmp_path / "stepdown.toml") == Config()
+    with pytest.raises(ConfigError, match="no configuration at"):
+        load_config(tmp_path / "stepdown.toml", required=True)
 
 
 @pytest.mark.parametrize(

@@ -302,16 +302,21 @@ class Terms(msgspec.Struct, frozen=True):
     novelty: float
 
 
-def load_config(path: Path) -> Config:
-    """Read `stepdown.toml`; a missing file is the built-in configuration.
+def load_config(path: Path, *, required: bool = False) -> Config:
+    """Read `stepdown.toml`; a missing file is the built-in configuration, unless it is `required`.
 
     Raises:
-        ConfigError: it is not TOML, has an unknown key or tier, or a value of the wrong kind.
+        ConfigError: it is not TOML, has an unknown key or tier, or a value of the wrong kind; or
+            it is missing and required.
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Config()
+    except FileNotFoundError as error:
+        if not required:
+            return Config()
+        raise ConfigError(
+            f"There is no configuration at {path}; put it there, or name another with --config."
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} can't be read ({error}); mend or remove it.") from error
     try:

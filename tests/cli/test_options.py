@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from stepdown.cli.options import Session, common, print_json
 from stepdown.config import Config
-from stepdown.errors import PluginError
+from stepdown.errors import ConfigError, PluginError
 from stepdown.workspace import Workspace
 
 
@@ -35,6 +35,16 @@ def test_options_and_environment_settle_into_a_session(tmp_path, monkeypatch):
     assert session.terms("a").error_budget == 0.01
     assert session.terms("a").contract == "selective"
     assert session.terms("b").confidence == 0.95
+
+
+def test_a_configuration_that_is_named_has_to_be_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command, seen = made()
+    assert CliRunner().invoke(command, []).exit_code == 0
+    assert seen[0].config == Config()
+    result = CliRunner().invoke(command, ["--config", "stepdown.toml"])
+    assert isinstance(result.exception, ConfigError)
+    assert "no configuration at stepdown.toml" in str(result.exception)
 
 
 def test_an_engine_that_is_not_there_is_said():

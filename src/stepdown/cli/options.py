@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from stepdown import plugins
 from stepdown.config import Config, Terms, load_config, terms_for
@@ -85,7 +86,7 @@ _OPTIONS = (
         type=click.Path(path_type=Path, dir_okay=False),
         default=_CONFIG,
         show_default=True,
-        help="Configuration file; none is fine.",
+        help="Configuration file; one that is named has to be there.",
     ),
     click.option("--budget", type=_SHARE, help="Error budget, such as 0.02."),
     click.option(
@@ -112,7 +113,10 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(**given: Any) -> None:
         config_file = given.pop("config_file")
-        config = load_config(config_file)
+        # Only the file that nobody has named may be missing: a slip of the pen must not serve
+        # without keys.
+        source = click.get_current_context().get_parameter_source("config_file")
+        config = load_config(config_file, required=source is not ParameterSource.DEFAULT)
         engine = _engine(given.pop("engine"), config.engine.workers)
         session = Session(
             workspace=Workspace(given.pop("workspace")),

@@ -33,9 +33,10 @@ class Running:
         self.said += self.process.stderr
 
     def write(self, text):
-        """Put a configuration in place, and wait until the gateway has seen it."""
+        """Put a configuration in place, or take it away (None), and wait until that was seen."""
         before = self.ready()["config"]
-        (self.folder / "stepdown.toml").write_text(text)
+        path = self.folder / "stepdown.toml"
+        path.unlink(missing_ok=True) if text is None else path.write_text(text)
         self.process.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + 20
         while self.ready()["config"] == before:
@@ -147,6 +148,19 @@ def test_an_invalid_file_leaves_the_old_one_standing(running, upstreams, capsys)
     assert running.ready()["config"]["problem"] == ""
     assert b"the second" in running.ask()[1]
     assert any("not taken up" in line for line in running.said)
+
+
+def test_a_file_that_is_gone_leaves_the_old_one_standing(running, upstreams):
+    running.write(frontier(upstreams[0]) + '[serve]\nclient_keys_env = "ONE"')
+    running.write(None)
+    told = running.ready()["config"]
+    assert "no configuration at stepdown.toml" in told["problem"]
+    assert told["reloads"] == 1
+    assert running.ask()[0] == 401
+    assert b"the first" in running.ask(authorization="Bearer client-one")[1]
+    running.write(frontier(upstreams[1]))
+    assert running.ready()["config"]["problem"] == ""
+    assert b"the second" in running.ask()[1]
 
 
 def test_what_takes_a_restart_is_said(running, upstreams):

@@ -31,11 +31,15 @@ def reloader(
     `settle` makes settings of a session, `loading` what loads the policy with another middle tier
     than `load` does. Each is made once: it keeps the students that it has loaded.
     """
-    begun = session.config
+    begun, file = session.config, session.config_file
     loads = [(begun.tiers.get("mid"), load)]
+    was_there = file.exists()
 
     def reload() -> Reloaded:
-        config = load_config(session.config_file)
+        nonlocal was_there
+        # A file that is gone (renamed to be edited, say) must not take keys and addresses along.
+        config = load_config(file, required=was_there)
+        was_there = was_there or config != Config()
         kept, notes = _fixed(begun, config)
         settings = settle(msgspec.structs.replace(session, config=kept))
         mid = kept.tiers.get("mid")
