@@ -58,6 +58,7 @@ def test_d10_what_does_not_finish_in_time_ends_with_an_error(child, world, compl
     assert gateway.end()[0] == 0
     lines = [json.loads(line) for line in read_lines(world.path)]
     assert [line["response"] for line in lines] == [None] * 3
+    assert [line["error"]["status"] for line in lines] == [503] * 3
 
 
 def test_d10_a_second_signal_ends_it_now(child, world, complete, body, wait):

@@ -55,6 +55,7 @@ def test_an_audit_with_what_was_spent_beside_and_retried():
         ({"status": 429, "body": "busy"}, True),
         ({"status": 500, "body": "no"}, True),
         ({"status": 503, "message": "not reachable"}, True),
+        ({"status": 503, "message": "shut down", "sent": True}, False),
         ({"status": 400, "message": "no"}, True),
         ({"status": 504, "message": "nothing in time"}, False),
         ({"status": 502, "message": "broke off"}, False),

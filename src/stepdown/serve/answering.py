@@ -1,5 +1,6 @@
 """How an answer comes: from here, written in the caller's dialect, or from upstream as it is."""
 
+import asyncio
 import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from stepdown.serve.chain import renamed
 from stepdown.serve.counting import wants_usage
 from stepdown.serve.decide import Verdict
 from stepdown.serve.dialects import CHAT, Dialect, Said
+from stepdown.serve.ending import given_up
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.ours import own_headers, send_own
 from stepdown.serve.presence import while_there
@@ -167,11 +169,13 @@ async def heard(
     heard: list[T] = []
 
     async def listen() -> None:
-        heard.append(await asking)
+        try:
+            heard.append(await asking)
+        except asyncio.CancelledError:
+            latency_ms = (time.monotonic() - turn.begun) * 1000
+            error = given_up(gateway, turn, "the answer")
+            gateway.capture.keep_later(exchange_of(turn, latency_ms, None, error))
+            raise
 
     await while_there(listen(), receive)
-    if not heard:
-        latency_ms = (time.monotonic() - turn.begun) * 1000
-        error = {"status": 499, "message": "The caller left before the answer."}
-        gateway.capture.keep_later(exchange_of(turn, latency_ms, None, error))
     return heard

@@ -1,5 +1,6 @@
 """The ASGI application: a table of paths, and one place where nothing unforeseen gets out."""
 
+import asyncio
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,6 +11,7 @@ from stepdown.core.routes import Decision
 from stepdown.serve.calls import answer_call, route, task_refusal
 from stepdown.serve.capture import Turn
 from stepdown.serve.dialects import dialect_of
+from stepdown.serve.ending import last_word
 from stepdown.serve.gateway import Gateway, log, new_turn
 from stepdown.serve.headers import header
 from stepdown.serve.metrics import CONTENT_TYPE
@@ -57,20 +59,30 @@ def make_app(gateway: Gateway) -> App:
         gateway.under_way += 1
         try:
             await _found(table, path, turn.method)(gateway, turn, receive, send)
+        except asyncio.CancelledError:
+            # The time to drain is over: who leaves does not cancel what he has asked for.
+            if turn.status:
+                raise
+            await send_own(turn, send, last_word(turn))
         except Exception as bug:
             if turn.status:
                 # The answer has begun: all that is left is to close the connection.
                 raise
-            # Its message may hold what was asked, so only where it happened is told.
-            where = "".join(traceback.format_tb(bug.__traceback__))
-            log.error("A request failed: %s\n%s", type(bug).__name__, where)
-            message = "The gateway failed on this request; its log has the details."
-            await send_own(turn, send, problem(500, message, "internal_error"))
+            await send_own(turn, send, _told(bug))
         finally:
             gateway.under_way -= 1
             _ended(gateway, turn, path)
 
     return app
+
+
+def _told(bug: Exception) -> Reply:
+    """Note a fault of our own, and return what its caller is told."""
+    # Its message may hold what was asked, so only where it happened is noted.
+    where = "".join(traceback.format_tb(bug.__traceback__))
+    log.error("A request failed: %s\n%s", type(bug).__name__, where)
+    message = "The gateway failed on this request; its log has the details."
+    return problem(500, message, "internal_error")
 
 
 def _ended(gateway: Gateway, turn: Turn, path: str) -> None:

@@ -50,6 +50,9 @@ class Gateway:
     """
 
     draining = False
+    cut_off = False
+    """Whether the time to drain is over, and what is under way is broken off."""
+
     fell_back = 0
     under_way = 0
 

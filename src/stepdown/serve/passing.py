@@ -4,6 +4,7 @@ Only where tokens are counted for a model of ours is a real one's name put in it
 that breaks off ends with an error in it, as those of calls do.
 """
 
+import asyncio
 import contextlib
 from collections.abc import MutableMapping
 from typing import Any
@@ -16,6 +17,7 @@ from stepdown.errors import InputError
 from stepdown.serve.answering import no_real_model, no_task, own_model, real_model
 from stepdown.serve.capture import Turn
 from stepdown.serve.chain import renamed
+from stepdown.serve.ending import given_up, last_event
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import Headers, back, header, streaming
 from stepdown.serve.ours import headers_of, send_own
@@ -144,6 +146,11 @@ async def _stream(
                 await send({"type": "http.response.body", "body": passed, "more_body": True})
             chunk = b"" if passage.done else await body.read()
         await read_on(body, passage)
+    except asyncio.CancelledError:
+        given_up(gateway, turn, "the end of the stream")
+        if gateway.cut_off:
+            await send({"type": "http.response.body", "body": last_event(turn)})
+        raise
     except (Unanswered, LineTooLong) as failure:
         broken = isinstance(failure, Unanswered)
         turn.problem = failure.code if broken else TOO_LONG

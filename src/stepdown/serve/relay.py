@@ -20,6 +20,7 @@ from stepdown.serve.capture import Turn, exchange_of, quoted
 from stepdown.serve.chain import Link, renamed, usable
 from stepdown.serve.counting import asking_usage, tells_usage, wants_usage
 from stepdown.serve.dialects import CHAT
+from stepdown.serve.ending import given_up, last_event
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import back, streaming
 from stepdown.serve.ours import headers_of, send_own
@@ -126,7 +127,7 @@ async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
         await send_own(turn, send, reply_to(failure))
     except asyncio.CancelledError:
         if not turn.status:
-            error = {"status": 499, "message": "The caller left before the answer."}
+            error = given_up(gateway, turn, "the answer")
             gateway.capture.keep_later(exchange_of(turn, _since(turn), None, error))
         raise
 
@@ -359,14 +360,11 @@ async def _end(
 
 async def _left(gateway: Gateway, turn: Turn, passage: SsePassage, send: Send) -> None:
     """Keep what had come when the caller left, or when the gateway's time to drain was over."""
-    turn.problem = "caller_left"
-    error = {"status": 499, "message": "The caller left before the end of the stream."}
+    error = given_up(gateway, turn, "the end of the stream")
     partial = turn.dialect.summed(passage.frames).completion
     gateway.capture.keep_later(exchange_of(turn, _since(turn), None, error, partial))
-    if gateway.draining:
-        message = "The gateway is shutting down; ask again."
-        end = b"\n" + turn.dialect.error_frame(message, "shutting_down")
-        await send({"type": "http.response.body", "body": end})
+    if gateway.cut_off:
+        await send({"type": "http.response.body", "body": last_event(turn)})
 
 
 def reply_to(failure: Unanswered) -> Reply:

@@ -213,17 +213,24 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then let go of the upstream."""
+        longest_s = self.config.timeout_graceful_shutdown or 0
+        timer = asyncio.get_running_loop().call_later(longest_s, self._cut_off)
         try:
             await super().shutdown(sockets)
         finally:
+            timer.cancel()
             # In a hurry, or late: what is still under way is captured as far as it came.
-            left = list(self.server_state.tasks)
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            self._cut_off()
+            await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
             if self._admin is not None:
                 await self._admin.end()
             await self._gateway.close()
+
+    def _cut_off(self) -> None:
+        """Break off what is under way; it tells its callers, and the outbox, why."""
+        self._gateway.cut_off = True
+        for task in self.server_state.tasks:
+            task.cancel()
 
 
 def _run(

@@ -27,6 +27,7 @@ class _Response(msgspec.Struct, gc=False):
 class _Error(msgspec.Struct, gc=False):
     status: Any = None
     body: msgspec.Raw = _NULL
+    sent: Any = False
 
 
 class _Spent(msgspec.Struct, gc=False):
@@ -94,7 +95,7 @@ def _unbilled(error: _Error | None) -> bool:
 
     What timed out, broke off or was left may have been billed.
     """
-    if error is None or not isinstance(error.status, int):
+    if error is None or error.sent or not isinstance(error.status, int):
         return False
     refused = error.body != _NULL and error.status >= _CLIENT_ERRORS.start
     return refused or error.status == _NOT_SENT or error.status in _CLIENT_ERRORS
