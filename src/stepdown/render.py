@@ -4,6 +4,7 @@ Functions that end in `_table` or `_summary` return something that `show` prints
 nothing themselves. Text from a log is never read as markup and carries no control character.
 """
 
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -26,6 +27,7 @@ from stepdown.core.summaries import (
     promise,
     proof_headline,
     spending_lines,
+    unpriced_lines,
 )
 from stepdown.core.tasks import Task
 
@@ -59,9 +61,15 @@ _VERDICT_STYLE = {
 }
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # What closes the output ends the command, as it does where no table is printed.
+        raise BrokenPipeError from sys.exception()
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return a console on stdout (or stderr) that takes text literally: no markup, no emoji."""
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    return _Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 def show(what: RenderableType, to: Console | None = None) -> None:
@@ -139,7 +147,7 @@ def audit_table(report: AuditReport) -> RenderableType:
     left_out = len(report.tasks) - len(shown)
     if left_out:
         parts.append(Text(f"… and {display.plural(left_out, 'task')} more, smaller ones."))
-    told = (*spending_lines(report), *reading_lines(report), *_unpriced(report))
+    told = (*spending_lines(report), *reading_lines(report), *unpriced_lines(report))
     parts += [_text(line, "dim") for line in told]
     return Group(*parts)
 
@@ -223,15 +231,6 @@ def reading_lines(report: AuditReport) -> Iterator[str]:
         yield f"  {display.count(number)} × {reason}"
     for source in report.sources:
         yield from (f"  {source.source}: {note}" for note in source.notes)
-
-
-def _unpriced(report: AuditReport) -> Iterator[str]:
-    if report.unpriced_models:
-        models = ", ".join(
-            f"{model} ({display.plural(calls, 'call')})"
-            for model, calls in sorted(report.unpriced_models.items(), key=lambda item: -item[1])
-        )
-        yield f"No known price, so in no total: {models}."
 
 
 def proof_summary(proof: Proof) -> RenderableType:

@@ -117,6 +117,13 @@ def test_unknown_prices_are_counted_and_in_no_total():
     assert [task.spend_usd is None for task in report.tasks] == [False, True]
 
 
+def test_calls_without_token_counts_are_not_said_to_lack_a_price():
+    uncounted = [msgspec.structs.replace(one, usage=None) for one in greeting(20)]
+    report = audit(routing(40) + uncounted + greeting(5, model="ours"), [])
+    assert report.uncounted_models == {"gpt-4o": 20}
+    assert report.unpriced_models == {"ours": 5}
+
+
 def test_without_times_there_is_no_month():
     calls = [msgspec.structs.replace(one, time=None) for one in routing(500)]
     report = audit(calls, [])

@@ -10,6 +10,7 @@ import pytest
 
 from stepdown import cli
 from stepdown.cli import COMMANDS, main
+from stepdown.cli.options import FiniteRange
 
 
 def status_of(*arguments):
@@ -49,6 +50,40 @@ def test_bad_usage_is_exit_2(capsys, tmp_path):
     assert "7" in capsys.readouterr().err
 
 
+NUMBERS = [
+    ("audit", "x", "--budget"),
+    ("run", "x", "--confidence"),
+    ("serve", "--budget"),
+    ("label", "t", "--teacher", "m", "--max-usd"),
+    ("canary", "t", "--share"),
+    ("keys", "add", "bob", "--usd-per-day"),
+    ("keys", "add", "bob", "--usd-total"),
+]
+
+
+@pytest.mark.parametrize("words", NUMBERS, ids=" ".join)
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e999"])
+def test_no_option_takes_what_is_no_finite_number(words, number, capsys, tmp_path):
+    assert status_of(*words, number, "--workspace", str(tmp_path)) == 2
+    assert "Invalid value" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def options_of(command):
+    """Yield the options of a command and of those in it."""
+    yield from command.params
+    for name in getattr(command, "commands", {}):
+        yield from options_of(command.commands[name])
+
+
+def test_every_range_of_numbers_is_finite():
+    for entry in COMMANDS.values():
+        module = importlib.import_module(f"stepdown.cli.{entry.module}")
+        for option in options_of(getattr(module, entry.attribute)):
+            kind = option.type
+            assert not isinstance(kind, click.types.FloatParamType) or isinstance(kind, FiniteRange)
+
+
 def test_a_refusal_is_one_sentence_and_with_json_an_object(capsys, tmp_path):
     assert status_of("status", "--workspace", str(tmp_path), "--json") == 1
     captured = capsys.readouterr()
@@ -71,4 +106,4 @@ def test_importing_the_command_line_loads_no_room():
         "print([n for n in sys.modules if n.startswith(('numpy', 'sklearn', 'stepdown.'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['stepdown.errors', 'stepdown.cli']"
+    assert done.stdout.strip() == "['stepdown.errors', 'stepdown.cli.ending', 'stepdown.cli']"

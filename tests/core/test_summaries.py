@@ -7,7 +7,7 @@ from stepdown.core.anatomy import Anatomy
 from stepdown.core.audits import AuditReport
 from stepdown.core.datasets import SplitReport
 from stepdown.core.proofs import Certificate, Economics, Interval, Latency, Proof, TestResult
-from stepdown.core.summaries import audit_headline, promise, proof_headline
+from stepdown.core.summaries import audit_headline, promise, proof_headline, unpriced_lines
 from stepdown.core.tasks import Signature, Task, Verdict
 
 ANATOMY = Anatomy("text", (), 0, 0.0, 0.0)
@@ -101,3 +101,11 @@ def test_without_a_certificate_nothing_is_promised() -> None:
 def test_a_proof_that_did_not_pass_promises_nothing_whatever_its_threshold() -> None:
     odd = msgspec.structs.replace(proof("joint", passed=True), passed=False)
     assert promise(odd).startswith("Nothing is promised")
+
+
+def test_what_is_in_no_total_is_said_with_what_is_missing():
+    report = AuditReport((), (), 9, unpriced_models={"": 2, "m": 3}, uncounted_models={"g": 4})
+    assert list(unpriced_lines(report)) == [
+        "No known price, so in no total: m (3 calls), an unnamed model (2 calls).",
+        "Without token counts, so in no total: g (4 calls).",
+    ]

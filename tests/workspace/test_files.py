@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from stepdown.errors import ArtefactError
-from stepdown.workspace.files import locked, publish_file, publish_folder, read_file
+from stepdown.workspace.files import check_place, locked, publish_file, publish_folder, read_file
 
 
 def test_a_file_is_replaced_whole_and_private(tmp_path):
@@ -102,3 +102,18 @@ def test_a_lock_keeps_every_increment(tmp_path):
         worker.join()
     assert path.read_text() == "100"
     assert os.path.exists(tmp_path / "lock")
+
+
+def test_what_the_system_refuses_names_the_path_that_was_asked_for(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    for path in (tmp_path / "file" / "x.json", tmp_path / "file" / "y" / "x.json"):
+        with pytest.raises(OSError) as refused:
+            publish_file(path, b"{}")
+        assert refused.value.filename == str(path)
+        with pytest.raises(NotADirectoryError):
+            check_place(path)
+    check_place(tmp_path / "new" / "x.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(ArtefactError, match=r"x/y can't be read \(not a directory\); check the pa"):
+        (tmp_path / "x").write_bytes(b"")
+        read_file(tmp_path / "x" / "y", dict[str, int], "mend it")

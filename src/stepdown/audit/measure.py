@@ -11,7 +11,7 @@ from stepdown.audit.counting import Counting
 from stepdown.audit.grouping import Grouper
 from stepdown.audit.naming import name_of, task_id, unique
 from stepdown.audit.options import Bill, advised, options, prefix_tokens
-from stepdown.audit.prices import ATTODOLLARS, prices_as_of
+from stepdown.audit.prices import ATTODOLLARS, prices_as_of, unit_prices
 from stepdown.audit.tally import Tally
 from stepdown.audit.verdicts import AuditTerms, Evidence, judge
 from stepdown.core.audits import AuditReport, SourceCoverage
@@ -78,7 +78,8 @@ def report_on(
         calls=sum(tally.calls for tally in tallies),
         spend_usd=sum(tally.cost for tally in tallies) / ATTODOLLARS if priced else None,
         days=days,
-        unpriced_models=dict(unpriced.most_common()),
+        unpriced_models={m: n for m, n in unpriced.most_common() if unit_prices(m) is None},
+        uncounted_models={m: n for m, n in unpriced.most_common() if unit_prices(m) is not None},
         prices_as_of=prices_as_of(),
     )
 

@@ -1,15 +1,17 @@
 """The command line: one module a command, imported when it is called."""
 
+import contextlib
 import importlib
 import os
 import resource
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
 from stepdown import __version__
-from stepdown.errors import StepdownError
+from stepdown.cli.ending import UNREAD, of_system, refuse, stop_output
+from stepdown.errors import StepdownError, UsageError
 
 __all__ = ["COMMANDS", "main"]
 
@@ -58,6 +60,14 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as problem:
+            # click would end with 1, "no, and why", and say nothing.
+            stop_output()
+            raise click.exceptions.Exit(UNREAD) from problem
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = COMMANDS.get(cmd_name)
         if entry is None:
@@ -79,31 +89,40 @@ def _stepdown() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command and exit with its status: 0 done, 1 no and why, 2 bad usage or input."""
+    """Run one command and exit with its status: 0 done, 1 no and why, 2 bad usage or input.
+
+    It is 130 after Ctrl-C, and 141 where what reads the output has closed it.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     # What commands write holds a team's text, and what they know holds its keys: neither a file
     # that others may read nor a core dump.
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # It was closed by whoever started us: what is said goes nowhere.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+    sys.exit(_ended(given))
+
+
+def _ended(given: list[str]) -> int:
+    as_json = "--json" in given
     try:
         status = _stepdown.main(given, prog_name="stepdown", standalone_mode=False)
+        sys.stdout.flush()
+        return status or 0
     except click.ClickException as error:
-        error.show()
-        status = error.exit_code
+        if not as_json:
+            with contextlib.suppress(OSError):
+                error.show()
+            return error.exit_code
+        return refuse(UsageError(error.format_message()), as_json)
     except click.Abort:
-        status = 130
+        return 130
     except BrokenPipeError:
-        sys.stderr.close()
-        status = 0
+        stop_output()
+        return UNREAD
     except StepdownError as error:
-        status = _refuse(error, "--json" in given)
-    sys.exit(status or 0)
-
-
-def _refuse(error: StepdownError, as_json: bool) -> int:
-    if as_json:
-        from stepdown.cli.options import print_json
-
-        print_json({"error": {"type": type(error).__name__, "message": str(error)}})
-    sys.stderr.write(f"stepdown: {error}\n")
-    return error.exit_status
+        return refuse(error, as_json)
+    except OSError as problem:
+        return refuse(of_system(problem), as_json)

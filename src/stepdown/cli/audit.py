@@ -17,7 +17,7 @@ from stepdown.errors import UsageError
 from stepdown.logs.plain import mapped
 from stepdown.render import audit_table, next_step, progress_bar, say, show
 from stepdown.web import audit_page
-from stepdown.workspace.files import publish_file
+from stepdown.workspace.files import check_place, publish_file
 
 __all__ = ["audit"]
 
@@ -53,6 +53,8 @@ def audit(
     if diff is not None and code is None:
         raise UsageError("--diff is about code; name its folder with --code DIR.")
     # Before the long work: a slip in a path should not cost it.
+    for path in (session.workspace.columns, *([html] if html is not None else [])):
+        check_place(path)
     earlier = earlier_audit(since) if since is not None else None
     with progress_bar() as progress:
         report = steps.audit_log(session, logs, progress, mapped(pairs))

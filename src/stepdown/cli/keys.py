@@ -10,7 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from stepdown.cli.options import Session, common, print_json
+from stepdown.cli.options import FiniteRange, Session, common, print_json
 from stepdown.cli.stores import database_url, open_purse
 from stepdown.core import display
 from stepdown.core.keys import (
@@ -40,7 +40,7 @@ def keys() -> None:
 
 def _limits(command: Callable[..., None]) -> Callable[..., None]:
     most = click.IntRange(1)
-    usd = click.FloatRange(0, min_open=True)
+    usd = FiniteRange(0, min_open=True)
     for option in (
         click.option("--rpm", type=most, help="Most requests in any minute."),
         click.option("--tokens-per-minute", type=most, help="Most tokens sent upstream a minute."),

@@ -37,7 +37,7 @@ from stepdown.cli.labelling.runs import (
     planned_runs,
     say_planned,
 )
-from stepdown.cli.options import Session, common, print_json
+from stepdown.cli.options import FiniteRange, Session, common, print_json
 from stepdown.cli.reviewing import review
 from stepdown.core.datasets import Dataset
 from stepdown.core.tasks import Task
@@ -50,7 +50,7 @@ __all__ = ["label"]
 @click.command()
 @click.argument("task")
 @click.option("--teacher", metavar="M", help="A model to pay for more answers.")
-@click.option("--max-usd", type=click.FloatRange(min=0), help="The most that --teacher may cost.")
+@click.option("--max-usd", type=FiniteRange(min=0), help="The most that --teacher may cost.")
 @click.option("-n", "count", type=click.IntRange(min=1), help="How many answers to have from M.")
 @click.option(
     "--concurrency",

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import math
 import os
 import shlex
 import sys
@@ -21,7 +22,7 @@ from stepdown.core.proofs import ContractKind
 from stepdown.engines.local import Local
 from stepdown.workspace import Workspace
 
-__all__ = ["MAP_HELP", "Session", "common", "print_json"]
+__all__ = ["MAP_HELP", "FiniteRange", "Session", "common", "print_json"]
 
 MAP_HELP = "Where the log's lines tell a field, such as input=body.question; may be repeated."
 
@@ -69,7 +70,18 @@ class Session(msgspec.Struct, frozen=True):
         return command
 
 
-_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+class FiniteRange(click.FloatRange):
+    """A number between bounds; nan and infinity, which a float range lets pass, are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or fail as the option's other faults do."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+_SHARE = FiniteRange(0, 1, min_open=True, max_open=True)
 
 _OPTIONS = (
     click.option(

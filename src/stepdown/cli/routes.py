@@ -3,7 +3,7 @@
 import click
 
 from stepdown.cli import steps
-from stepdown.cli.options import Session, common, print_json
+from stepdown.cli.options import FiniteRange, Session, common, print_json
 from stepdown.core import display
 from stepdown.core.routes import Mode, Policy
 from stepdown.core.tasks import Task
@@ -33,7 +33,7 @@ def shadow(session: Session, task: str) -> None:
 @click.argument("task")
 @click.option(
     "--share",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=FiniteRange(0, 1, min_open=True),
     default=0.05,
     show_default=True,
     help="Share of the task's calls that the student may answer.",

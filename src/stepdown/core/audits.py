@@ -54,8 +54,9 @@ class Comparison(msgspec.Struct, frozen=True):
 class AuditReport(msgspec.Struct, frozen=True):
     """The result of `stepdown audit`; tasks are ranked by spend, then by volume.
 
-    `unpriced_models` maps each model without a known price to its calls: their cost is unknown, and
-    is in no total. `days` is the log's time span, `code` what a scan of the code adds,
+    `unpriced_models` maps each model without a known price to its calls, `uncounted_models` those
+    of a known price to calls without token counts: their cost is unknown, and is in no total.
+    `days` is the log's time span, `code` what a scan of the code adds,
     `since` what changed since an earlier audit.
     """
 
@@ -65,6 +66,7 @@ class AuditReport(msgspec.Struct, frozen=True):
     spend_usd: float | None = None
     days: float | None = None
     unpriced_models: dict[str, int] = {}
+    uncounted_models: dict[str, int] = {}
     prices_as_of: str = ""
     code: CodeReport | None = None
     since: Comparison | None = None

@@ -17,6 +17,7 @@ __all__ = [
     "proof_headline",
     "replacement_lines",
     "spending_lines",
+    "unpriced_lines",
 ]
 
 _NAMED = 4
@@ -70,11 +71,25 @@ def replacement_lines(report: AuditReport) -> Iterator[str]:
         )
 
 
+def unpriced_lines(report: AuditReport) -> Iterator[str]:
+    """Yield whose calls are in no total, and what is missing to count them."""
+    for missing, models in (
+        ("No known price", report.unpriced_models),
+        ("Without token counts", report.uncounted_models),
+    ):
+        told = [
+            f"{model or 'an unnamed model'} ({display.plural(calls, 'call')})"
+            for model, calls in sorted(models.items(), key=lambda item: -item[1])
+        ]
+        if told:
+            yield f"{missing}, so in no total: {', '.join(told)}."
+
+
 def _weight(report: AuditReport) -> str:
     fit = [task for task in report.tasks if task.verdict.decision == "distil"]
     spend = sum(task.spend_usd or 0.0 for task in fit)
     if report.spend_usd and any(task.spend_usd is not None for task in fit):
-        known = "known spend" if report.unpriced_models else "spend"
+        known = "known spend" if report.unpriced_models or report.uncounted_models else "spend"
         return f"{display.share(min(spend / report.spend_usd, 1.0))} of the {known}"
     calls = sum(task.calls for task in fit)
     return f"{display.share(min(calls / max(report.calls, calls, 1), 1.0))} of the calls"

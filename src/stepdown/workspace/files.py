@@ -3,6 +3,7 @@ reading them back.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -15,7 +16,7 @@ import msgspec
 
 from stepdown.errors import ArtefactError
 
-__all__ = ["locked", "publish_file", "publish_folder", "read_file"]
+__all__ = ["check_place", "locked", "publish_file", "publish_folder", "read_file"]
 
 _TEMPORARY = ".tmp-"
 
@@ -32,24 +33,43 @@ def read_file(path: Path, kind: type[T], remedy: str) -> T | None:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
-    except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ArtefactError(
+            f"{path} can't be read ({reason}); check the path and its permissions."
+        ) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ArtefactError(f"{path.name} can't be read ({error}); {remedy}.") from error
 
 
 def publish_file(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
     """Put `data` at `path` in one step; whoever reads sees the old file or the new one whole."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f"{_TEMPORARY}{path.name}-{secrets.token_hex(4)}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(descriptor, "wb") as file:
             file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as problem:
+        # A full disk names no path, and the temporary one says nothing to who reads of it.
+        problem.filename, problem.filename2 = str(path), None
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def check_place(path: Path) -> None:
+    """Raise OSError where nothing could be published at `path`, before the long work."""
+    folder = next(above for above in path.absolute().parents if above.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def publish_folder(parent: Path, fill: Callable[[Path], str]) -> Path:
