@@ -48,23 +48,23 @@ def run(tmp_path, shell, *arguments):
 
 
 def test_output_that_nothing_takes_is_no_traceback(tmp_path):
-    log = write(tmp_path / "log.jsonl", easy(60))
     ways = {
+        '"$0" "$@" > /dev/full; echo $?': "2",
         '"$0" "$@" --json > /dev/full; echo $?': "2",
-        '"$0" "$@" --json | true; echo ${PIPESTATUS[0]}': "141",
+        '"$0" "$@" | sleep 0; echo ${PIPESTATUS[0]}': "141",
         '"$0" "$@" >&-; echo $?': "0",
-        '"$0" "$@" --json 2> /dev/full > /dev/null; echo $?': "2",
+        '"$0" "$@" --json 2> /dev/full > /dev/null; echo $?': "0",
     }
     for shell, status in ways.items():
-        out, err = run(tmp_path, shell, "audit", log)
+        out, err = run(tmp_path, shell, "keys", "list")
         assert (shell, out) == (shell, status + "\n")
         assert "Traceback" not in err
         assert "Exception ignored" not in err
-    _, err = run(tmp_path, '"$0" "$@" > /dev/full', "audit", log)
-    assert err.splitlines()[-1] == (
-        "stepdown: The output can't be used (no space left on device); "
-        "send it to a file or device that takes it."
-    )
+        if "> /dev/full" in shell and status == "2":
+            assert err.splitlines()[-1] == (
+                "stepdown: The output can't be used (no space left on device); "
+                "send it to a file or device that takes it."
+            )
 
 
 def test_bad_usage_is_an_object_too(capsys):
