@@ -8,7 +8,7 @@ from stepdown.audit import Counting
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import screen_of
 from stepdown.cli.sharding import count_shards, sort_calls, sort_shards
-from stepdown.cli.stores import captured_calls, is_own, store_at
+from stepdown.cli.stores import captured_calls, database_url, is_own, store_at
 from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import Call
 from stepdown.core.ports import CallStore, Line, LogFormat, Progress, silent
@@ -33,13 +33,14 @@ def count_calls(
 ) -> None:
     """Count the calls of the logs: one after another here, or by shards where there are workers."""
     if not session.engine.workers:
-        for call in _logged(session, sources, coverage, progress):
+        reading = Reading(coverage, several=len(sources) > 1)
+        for call in _logged(session, sources, reading, progress):
             counting.add(call)
         return
-    for call in _stored(session, sources, coverage):
+    reading = Reading(coverage, several=len(sources) > 1)
+    for call in _stored(session, sources, reading):
         counting.add(call)
     for group, formats in _by_columns(session, sources):
-        reading = Reading(coverage)
         cuts = shards_of(reading, group, formats, progress)
         count_shards(session.engine, cuts, reading, counting)
         reading.finish()
@@ -48,25 +49,23 @@ def count_calls(
 def _logged(
     session: Session,
     sources: Sequence[str],
-    coverage: list[SourceCoverage],
+    reading: Reading,
     progress: Progress,
     forgotten: bool = True,
-    unanswered: bool = False,
 ) -> Iterator[Call]:
-    yield from _stored(session, sources, coverage)
+    yield from _stored(session, sources, reading)
     for group, formats in _by_columns(session, sources, forgotten):
-        yield from read_calls(group, formats, coverage, progress, unanswered=unanswered)
+        yield from read_calls(group, formats, reading.coverage, progress, reading=reading)
 
 
-def _stored(
-    session: Session, sources: Sequence[str], coverage: list[SourceCoverage]
-) -> Iterator[Call]:
+def _stored(session: Session, sources: Sequence[str], reading: Reading) -> Iterator[Call]:
     """Yield the calls of those sources that are a store of calls."""
     for source in sources:
         store = store_at(session, source)
         if store is not None:
-            yield from _kept(session, store, source, coverage)
-            if not coverage[-1].calls:
+            yield from _kept(session, store, source, reading)
+            entry = reading.coverage[-1]
+            if not entry.calls and not entry.duplicates:
                 raise LogError(
                     f"No call is kept in {source} yet; send some by `stepdown serve --collect`."
                 )
@@ -106,17 +105,17 @@ def calls_of_tasks(
     Requests without an answer are among them: someone may have been paid for one.
     """
     index = TaskIndex(session.workspace.tasks())
-    sources = _left(session, sources)
     if not session.engine.workers:
         yield from sort_calls(all_calls(session, sources, progress, unanswered=True), index, wanted)
         return
-    yield from sort_calls(_stored(session, sources, []), index, wanted)
+    sources = _left(session, sources)
+    reading = _reading(session, sources, unanswered=True)
+    yield from sort_calls(_captured(session, sources, reading), index, wanted)
+    yield from sort_calls(_stored(session, sources, reading), index, wanted)
     for group, formats in _by_columns(session, sources):
-        reading = Reading([], unanswered=True)
         cuts = shards_of(reading, group, formats, progress)
         yield from sort_shards(session.engine, cuts, reading, index, wanted)
         reading.finish()
-    yield from sort_calls(_captured(session, sources), index, wanted)
 
 
 def all_calls(
@@ -127,14 +126,16 @@ def all_calls(
     forgotten: bool = True,
     unanswered: bool = False,
 ) -> Iterator[Call]:
-    """Yield the calls of the logs, then those that the gateway has captured.
+    """Yield the calls that the gateway has captured, then those of the logs, each once.
 
-    Unless `forgotten` is False, what logs have of people who were forgotten is passed over. With
-    `unanswered` come the logs' requests that nobody answered too, of the tier UNANSWERED.
+    What was captured tells who answered, so it comes before a log's copy of it. With `forgotten`
+    False come repeats, and what logs have of people who were forgotten, who are passed over else;
+    with `unanswered` the logs' requests that nobody answered, of the tier UNANSWERED.
     """
     sources = _left(session, sources)
-    yield from _logged(session, sources, [], progress, forgotten, unanswered)
-    yield from _captured(session, sources)
+    reading = _reading(session, sources, unanswered, once=forgotten)
+    yield from _captured(session, sources, reading)
+    yield from _logged(session, sources, reading, progress, forgotten)
 
 
 def calls_of(
@@ -154,16 +155,24 @@ def _left(session: Session, sources: Sequence[str]) -> list[str]:
     return [one for one in sources if Path(one).parent != spool or Path(one).exists()]
 
 
-def _captured(session: Session, sources: Sequence[str]) -> Iterator[Call]:
+def _reading(
+    session: Session, sources: Sequence[str], unanswered: bool, *, once: bool = True
+) -> Reading:
+    """Return one reading of what was captured and of the logs, in which a call has one turn."""
+    captured = session.workspace.calls.exists() or database_url(session) is not None
+    return Reading([], unanswered=unanswered, several=len(sources) > 1 or captured, once=once)
+
+
+def _captured(session: Session, sources: Sequence[str], reading: Reading) -> Iterator[Call]:
     if not any(is_own(session, source) for source in sources):
-        yield from _kept(session, captured_calls(session), "captured calls", [])
+        yield from _kept(session, captured_calls(session), "captured calls", reading)
+        # Whether the logs gave anything is said without it.
+        reading.coverage.clear()
 
 
-def _kept(
-    session: Session, store: CallStore, name: str, coverage: list[SourceCoverage]
-) -> Iterator[Call]:
+def _kept(session: Session, store: CallStore, name: str, reading: Reading) -> Iterator[Call]:
     """Yield the calls that a store holds."""
     lines = (Line(data, name, number) for number, data in enumerate(store.lines(), 1))
     # They were redacted when they were captured, perhaps of less than now.
     reader = Screened(plugins.log_format("native"), screen_of(session, forgotten=False))
-    yield from read_lines_of(name, reader, lines, coverage)
+    yield from read_lines_of(name, reader, lines, reading)

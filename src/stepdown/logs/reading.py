@@ -71,6 +71,7 @@ def read_calls(
     progress: Progress = silent,
     *,
     unanswered: bool = False,
+    reading: "Reading | None" = None,
 ) -> Iterator[Call]:
     """Yield the calls of files, folders, globs or "-" (stdin), each once, in bounded memory.
 
@@ -80,30 +81,30 @@ def read_calls(
     Every file's format is told by its content. `coverage` grows by one entry a file, or a format
     that joins files, and is complete when the iterator ends. `progress` is told of "reading" in
     bytes on disk. With `unanswered` come requests that have no answer too, of the tier UNANSWERED;
-    they are counted as rejected all the same.
+    they are counted as rejected all the same. `reading` knows what was read before, elsewhere.
 
     Raises:
         LogError: a source is missing, unreadable or no log, or not one call could be read.
     """
-    reading = Reading(coverage, unanswered=unanswered)
+    reading = reading or Reading(coverage, unanswered=unanswered)
     opened = reading.opened(sources, formats, progress)
     return _read(reading, opened)
 
 
 def read_lines_of(
-    source: str, reader: LogFormat, lines: Iterable[Line], coverage: list[SourceCoverage]
+    source: str, reader: LogFormat, lines: Iterable[Line], reading: "Reading"
 ) -> Iterator[Call]:
     """Yield the calls of lines that were opened elsewhere, such as a store's, each id once.
 
-    `coverage` grows by one entry of that `source`.
+    The coverage of `reading` grows by one entry of that `source`.
 
     Raises:
         LogError: there are lines, and not one call could be read.
     """
     entry = SourceCoverage(source, reader.name)
-    coverage.append(entry)
-    yield from Reading(coverage).calls(reader, lines, entry)
-    if entry.lines and not entry.calls:
+    reading.coverage.append(entry)
+    yield from reading.kept(items(reader, lines, entry), entry)
+    if entry.lines and not entry.calls and not entry.duplicates:
         raise _nothing_read([entry])
 
 
@@ -112,13 +113,26 @@ Opened = tuple[LogFormat, Iterable[LineOrReason], SourceCoverage]
 
 
 class Reading:
-    """One reading of logs: the lines accounted for in `coverage`, and the ids seen so far."""
+    """One reading of logs: the lines accounted for in `coverage`, and the ids seen so far.
 
-    def __init__(self, coverage: list[SourceCoverage], *, unanswered: bool = False) -> None:
+    `several` says that more than one file or store is read, so that one call may have two ids.
+    Without `once` repeats are yielded as well.
+    """
+
+    def __init__(
+        self,
+        coverage: list[SourceCoverage],
+        *,
+        unanswered: bool = False,
+        several: bool = False,
+        once: bool = True,
+    ) -> None:
         self.coverage = coverage
         self.unanswered = unanswered
+        self._once = once
         self._known: set[int] = set()
         self._echoes = Echoes(MAX_KNOWN_IDS)
+        self._echoes.several = several
 
     def opened(
         self, sources: Sequence[str], formats: Sequence[LogFormat], progress: Progress
@@ -136,7 +150,7 @@ class Reading:
     ) -> Iterator[Opened]:
         meter = _Meter(0 if STDIN in paths else sum(map(size, paths)), progress)
         waiting: dict[str, list[_Opened]] = {}
-        self._echoes.several = len(paths) > 1
+        self._echoes.several |= len(paths) > 1
         for path in paths:
             before = meter.done
             opened = _open(path, formats, meter.advance)
@@ -163,7 +177,8 @@ class Reading:
         wanted = self._echoes.wanted
         for call in calls:
             free = self.unanswered and call.tier == UNANSWERED
-            if free or self.new(call.id, echo_of(call) if wanted(call.id) else 0, entry):
+            new = free or self.new(call.id, echo_of(call) if wanted(call.id) else 0, entry)
+            if new or not self._once:
                 yield call
 
     def new(self, name: str, echo: int, entry: SourceCoverage) -> bool:
@@ -192,7 +207,7 @@ class Reading:
 
     def finish(self) -> None:
         """Raise LogError where not one call could be read."""
-        if not any(entry.calls for entry in self.coverage):
+        if not any(entry.calls or entry.duplicates for entry in self.coverage):
             raise _nothing_read(self.coverage)
 
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from math import isfinite
 
 import click
 import msgspec
@@ -141,8 +140,6 @@ def _plan(
 def _cap(teacher: Teacher, max_usd: float | None) -> int | None:
     if max_usd is None:
         return None
-    if not isfinite(max_usd):
-        raise UsageError("--max-usd takes an amount of US dollars, such as 5.")
     if teacher.price(Usage(1, 1), time.time()) is None:
         why = "--max-usd can't be kept"
         raise ConfigError(_unpriced(teacher, why))
