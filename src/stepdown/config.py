@@ -4,7 +4,6 @@ The nearest setting wins: a command's option, then `[tasks.<name>]`, then `[defa
 built in.
 """
 
-import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -321,18 +320,12 @@ def load_config(path: Path, *, required: bool = False) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} can't be read ({error}); mend or remove it.") from error
     try:
-        config = msgspec.convert(tomllib.loads(text, parse_float=_finite), Config)
+        config = msgspec.convert(tomllib.loads(text), Config)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}.") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}; docs/configuration.md lists every key.") from error
-    except ValueError as error:
-        raise ConfigError(f"{path} is not TOML: {error}.") from error
     return _checked(config, path)
-
-
-def _finite(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text} is no finite number")
-    return number
 
 
 def _checked(config: Config, path: Path) -> Config:
