@@ -43,9 +43,9 @@ def run(tmp_path, *arguments):
 
 
 @contextmanager
-def gateway(tmp_path, upstream, more=""):
+def gateway(tmp_path, upstream, more="", settings=SETTINGS):
     """A gateway's process and address."""
-    text = SETTINGS.replace("{upstream}", upstream.url) + more
+    text = settings.replace("{upstream}", upstream.url) + more
     (tmp_path / "stepdown.toml").write_text(text)
     variables = {"STEPDOWN_WORKSPACE": str(tmp_path / "w"), "GUARD_UPSTREAM_KEY": "sk-upstream"}
     process = subprocess.Popen(
@@ -191,6 +191,20 @@ def test_s16_ten_calls_of_money_two_hundred_at_once_and_a_kill_midway(tmp_path, 
     assert {code for status, code in told if status == 429} == {"budget_exceeded"}
     assert sum(read_spending(tmp_path / "w" / "spend.db").values()) <= NANODOLLARS
     figure(f"$1.00 for calls of $0.10; 2 times 200 at once, killed midway: {sent} calls sent")
+
+
+def test_s16_a_refused_request_holds_nothing_and_a_kill_loses_none_of_it(tmp_path, upstream):
+    key = run(tmp_path, "keys", "add", "team", "--usd-total", "1.0")
+    by_list = SETTINGS.replace("usd_per_1000 = 100.0", "")
+    with gateway(tmp_path, upstream, settings=by_list) as (process, address):
+        large = {"model": "gpt-4o", "n": 128_000}
+        assert ask(address, key, **large) == (429, "budget_exceeded")
+        assert ask(address, key, model="gpt-4o") == (200, None)
+        process.kill()
+    assert read_spending(tmp_path / "w" / "spend.db").popitem()[1] <= NANODOLLARS // 50
+    with gateway(tmp_path, upstream, settings=by_list) as (_, address):
+        told = [ask(address, key, **more) for more in (large, *[{"model": "gpt-4o"}] * 40)]
+    assert told == [(429, "budget_exceeded"), *[(200, None)] * 40]
 
 
 def test_s16_what_is_not_used_comes_back_at_a_clean_end(tmp_path, upstream):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from stepdown.errors import StepdownError
 from stepdown.serve import budgets
 from stepdown.serve.budgets import Budget
+from stepdown.store.spend import SqlitePurse
 
 
 class FakePurse:
@@ -22,11 +24,12 @@ class FakePurse:
         self.asked = 0
         self.fails = False
 
-    def lease(self, account, window, amount, cap):
+    def lease(self, account, window, amount, cap, least=0):
         self.asked += 1
         if self.fails:
             raise StepdownError("no disk")
         granted = max(0, min(amount, cap - self.spent(account, window)))
+        granted = granted if granted >= least else 0
         self.settle(account, window, granted)
         return granted
 
@@ -98,7 +101,6 @@ def test_a_purse_that_fails_grants_nothing_and_is_asked_again():
         with pytest.raises(StepdownError):
             await budget.reserve(10, 1000, "total")
         purse.fails = False
-        budget._empty_until = 0.0
         assert await budget.reserve(10, 1000, "total")
 
     run(work)
@@ -111,10 +113,47 @@ def test_a_caller_who_leaves_while_money_is_leased_loses_none_of_it():
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         await asyncio.sleep(0.05)
-        budget.give_back()
 
     _, purse = run(work)
-    assert purse.out.get(("k", "total"), 0) == 0
+    assert purse.out.get(("k", "total"), 0) <= 1000 // 50
+
+
+def test_s16_a_request_that_does_not_fit_holds_no_money():
+    async def work(budget, purse):
+        assert await budget.reserve(10, 1000, "total")
+        assert not await budget.reserve(2000, 1000, "total")
+        assert purse.out["k", "total"] == 20
+        for _ in range(50):
+            assert await budget.reserve(1, 1000, "total")
+
+    run(work)
+
+
+def test_s16_two_gateways_refuse_and_settle_at_once(tmp_path):
+    """What one of them does not need the other has, without waiting for anybody to be idle."""
+
+    async def work():
+        with (
+            ThreadPoolExecutor(1) as one,
+            ThreadPoolExecutor(1) as two,
+            closing(SqlitePurse(tmp_path / "spend.db")) as first,
+            closing(SqlitePurse(tmp_path / "spend.db")) as second,
+        ):
+            mine, other = Budget("k", first, one), Budget("k", second, two)
+            for _ in range(3):
+                assert not await mine.reserve(1001, 1000, "total")
+                assert await other.reserve(900, 1000, "total")
+                assert not await mine.reserve(200, 1000, "total")
+                other.settle("total", 900, 1)
+                two.submit(int).result()
+                mine._short_until = 0.0  # a second later
+                assert await mine.reserve(900, 1000, "total")
+                mine.settle("total", 900, 1)
+                one.submit(int).result()
+                other._short_until = 0.0
+            return first.spent("k", "total")
+
+    assert 6 <= asyncio.run(work()) <= 6 + 2 * 20
 
 
 @settings(deadline=None)
@@ -127,6 +166,7 @@ def test_a_caller_who_leaves_while_money_is_leased_loses_none_of_it():
 def test_s16_reserved_and_spent_never_exceed_the_cap(steps):
     async def work(budget, purse):
         spent, open_ = 0, []
+        part = 200 // 50
         for amount, cost, settles, gives_back in steps:
             if await budget.reserve(amount, 200, "total"):
                 open_.append((amount, min(cost, amount)))
@@ -137,7 +177,11 @@ def test_s16_reserved_and_spent_never_exceed_the_cap(steps):
             if gives_back:
                 budget.give_back()
                 await asyncio.sleep(0)
-            assert spent + sum(amount for amount, _ in open_) <= 200
+            counted = spent + sum(amount for amount, _ in open_)
+            assert counted <= 200
+            # What a kill would lose now.
+            await asyncio.wrap_future(budget._thread.submit(int))
+            assert counted <= purse.spent("k", "total") <= counted + part
         budget.give_back()
         return spent + sum(amount for amount, _ in open_)
 

@@ -20,6 +20,8 @@ def test_what_is_leased_is_settled_and_given_back(purse):
     assert purse.lease("k", "2026-11", 60, 100) == 60
     assert purse.lease("k", "2026-11", 60, 100) == 40
     assert purse.lease("k", "2026-11", 1, 100) == 0
+    assert purse.lease("few", "2026-11", 120, 100, 101) == 0 == purse.spent("few", "2026-11")
+    assert purse.lease("few", "2026-11", 120, 100, 100) == 100
     purse.settle("k", "2026-11", -30)
     purse.settle("k", "2026-11", 5)
     assert purse.spent("k", "2026-11") == 75

@@ -27,6 +27,8 @@ def test_leases_stop_at_the_cap_and_come_back(purse):
     assert purse.lease("k", "total", 60, 100) == 60
     assert purse.lease("k", "total", 60, 100) == 40
     assert purse.lease("k", "total", 60, 100) == 0
+    assert purse.lease("few", "total", 120, 100, 101) == 0 == purse.spent("few", "total")
+    assert purse.lease("few", "total", 120, 100, 100) == 100
     purse.settle("k", "total", -30)
     assert purse.spent("k", "total") == 70
     assert purse.lease("k", "total", 60, 100) == 30

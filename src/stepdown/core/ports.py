@@ -385,8 +385,9 @@ class Purse(Protocol):
     thread. What fails raises StepdownError and has changed nothing.
     """
 
-    def lease(self, account: str, window: str, amount: int, cap: int) -> int:
-        """Set aside up to `amount`, so that no more than `cap` is set aside in all; returns it."""
+    def lease(self, account: str, window: str, amount: int, cap: int, least: int = 0) -> int:
+        """Set aside up to `amount`, but nothing where it would be less than `least`, so that no
+        more than `cap` is set aside in all; returns it."""
         ...
 
     def settle(self, account: str, window: str, amount: int) -> None:

@@ -18,18 +18,18 @@ __all__ = ["Budget"]
 
 log = logging.getLogger("stepdown.serve")
 
-_CHUNKS = (
-    50  # a cap is leased in this many parts: what a killed gateway held is at most one of them
-)
-_EMPTY_S = 1.0
+_PARTS = 50
+"""A cap is leased in so many parts: what a killed gateway held is at most one of them."""
+_SHORT_S = 1.0
 _HOUR_S = 3600
 
 
 class Budget:
     """The money of one account, as far as this gateway has leased it.
 
-    `spent` is what was settled in the present window, `reserved` what is under way. A clock that
-    goes back does not bring an old window back.
+    `spent` is what was settled in the present window, `reserved` what is under way. What is leased
+    beside that is never more than one part of the cap, once nobody waits for it. A clock that goes
+    back does not bring an old window back.
     """
 
     def __init__(self, account: str, purse: Purse, thread: Executor) -> None:
@@ -40,8 +40,8 @@ class Budget:
         self._purse = purse
         self._thread = thread
         self._entered: tuple[float, Period] | None = None
-        self._left = 0
-        self._empty_until = 0.0
+        self._left = self._part = self._waiting = 0
+        self._short, self._short_until = 0, 0.0
         self._leasing: asyncio.Task[None] | None = None
 
     async def reserve(self, amount: int, cap: int, period: Period) -> bool:
@@ -57,10 +57,17 @@ class Budget:
             self._entered = moment
             window = window_of(period, now)
             self._enter(max(self.window, window) if same else window)
-        while self._left < amount:
-            if self._leasing is None and time.monotonic() < self._empty_until:
+        self._part = cap // _PARTS
+        while (lacks := amount - self._left) > 0:
+            short = lacks >= self._short and time.monotonic() < self._short_until
+            if self._leasing is None and short:
+                self._give_back_more_than(self._part)
                 return False
-            await asyncio.shield(self._leasing or self._begin_lease(amount, cap))
+            self._waiting += 1
+            try:
+                await asyncio.shield(self._leasing or self._begin_lease(lacks, cap))
+            finally:
+                self._waiting -= 1
         self._left -= amount
         self.reserved += amount
         self.used_at = time.monotonic()
@@ -72,6 +79,7 @@ class Budget:
             self.reserved -= reserved
             self.spent += spent
             self._left += reserved - spent
+            self._give_back_more_than(self._part)
         elif reserved != spent:
             self._later(window, spent - reserved)
 
@@ -79,27 +87,36 @@ class Budget:
         """Return to the purse what is leased and not reserved, or tell it what is overspent."""
         left, self._left = self._left, 0
         if left:
+            self._short_until = 0.0
             self._later(self.window, -left)
+
+    def _give_back_more_than(self, most: int) -> None:
+        """Return what another gateway may want, unless somebody here waits; half of it stays, so
+        that not every request asks the purse."""
+        if self._left > most and not self._waiting:
+            self._short_until = 0.0
+            self._later(self.window, most // 2 - self._left)
+            self._left = most // 2
 
     def _enter(self, window: str) -> None:
         if window != self.window:
             self.give_back()
             self.window = window
             self.spent = self.reserved = 0
-            self._empty_until = 0.0
+            self._short_until = 0.0
 
-    def _begin_lease(self, amount: int, cap: int) -> "asyncio.Task[None]":
+    def _begin_lease(self, lacks: int, cap: int) -> "asyncio.Task[None]":
         """Lease in a task of its own: a request that goes away meanwhile loses none of it."""
-        self._leasing = asyncio.get_running_loop().create_task(self._lease(amount, cap))
+        self._leasing = asyncio.get_running_loop().create_task(self._lease(lacks, cap))
         self._leasing.add_done_callback(_seen)
         return self._leasing
 
-    async def _lease(self, amount: int, cap: int) -> None:
-        window, wanted = self.window, max(amount - self._left, cap // _CHUNKS)
+    async def _lease(self, lacks: int, cap: int) -> None:
+        window, wanted = self.window, max(lacks, cap // _PARTS)
         loop = asyncio.get_running_loop()
         try:
             granted = await loop.run_in_executor(
-                self._thread, self._purse.lease, self.account, window, wanted, cap
+                self._thread, self._purse.lease, self.account, window, wanted, cap, lacks
             )
         finally:
             # Before the task is done: who finds it done would wait for nothing, and again.
@@ -109,7 +126,11 @@ class Budget:
             return
         self._left += granted
         if granted < wanted:
-            self._empty_until = time.monotonic() + _EMPTY_S
+            # Less than was lacking is not to be had, or after a part of it nothing.
+            self._short = 0 if granted else lacks
+            self._short_until = time.monotonic() + _SHORT_S
+        if not self._waiting:
+            self._give_back_more_than(self._part)
 
     def _later(self, window: str, amount: int) -> None:
         if amount:

@@ -43,13 +43,14 @@ class PostgresPurse:
         self._guard = threading.Lock()
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 
-    def lease(self, account: str, window: str, amount: int, cap: int) -> int:
-        """Set aside up to `amount`, so that no more than `cap` is set aside in all; returns it.
+    def lease(self, account: str, window: str, amount: int, cap: int, least: int = 0) -> int:
+        """Set aside up to `amount`, but nothing where it would be less than `least`, so that no
+        more than `cap` is set aside in all; returns it.
 
         Raises:
             StepdownError: the database can't be used; what it may have granted is nobody's.
         """
-        return self._changed(account, window, amount, cap)
+        return self._changed(account, window, amount, cap, least)
 
     def settle(self, account: str, window: str, amount: int) -> None:
         """Add what was spent beyond what was set aside; less than 0: give back what was not.
@@ -77,7 +78,9 @@ class PostgresPurse:
         with self._guard:
             self._drop()
 
-    def _changed(self, account: str, window: str, amount: int, cap: int | None) -> int:
+    def _changed(
+        self, account: str, window: str, amount: int, cap: int | None, least: int = 0
+    ) -> int:
         key = (account, window)
 
         def change(connection: "psycopg.Connection[tuple[Any, ...]]") -> int:
@@ -85,6 +88,8 @@ class PostgresPurse:
             row = connection.execute(_HELD, key).fetchone()
             before = int(row[0]) if row else 0
             granted = amount if cap is None else max(0, min(amount, cap - before))
+            if cap is not None and granted < least:
+                granted = 0
             granted = max(granted, -before)
             connection.execute(_ADD, (granted, *key))
             return granted

@@ -41,13 +41,14 @@ class SqlitePurse:
         self._guard = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
-    def lease(self, account: str, window: str, amount: int, cap: int) -> int:
-        """Set aside up to `amount`, so that no more than `cap` is set aside in all; returns it.
+    def lease(self, account: str, window: str, amount: int, cap: int, least: int = 0) -> int:
+        """Set aside up to `amount`, but nothing where it would be less than `least`, so that no
+        more than `cap` is set aside in all; returns it.
 
         Raises:
             StepdownError: the file can't be written; nothing was set aside.
         """
-        return self._changed(account, window, amount, cap)
+        return self._changed(account, window, amount, cap, least)
 
     def settle(self, account: str, window: str, amount: int) -> None:
         """Add what was spent beyond what was set aside; less than 0: give back what was not.
@@ -75,7 +76,9 @@ class SqlitePurse:
         with self._guard:
             self._drop()
 
-    def _changed(self, account: str, window: str, amount: int, cap: int | None) -> int:
+    def _changed(
+        self, account: str, window: str, amount: int, cap: int | None, least: int = 0
+    ) -> int:
         key = (account, window)
         with self._guard:
             try:
@@ -84,6 +87,8 @@ class SqlitePurse:
                 connection.execute(_OPEN, key)
                 before = connection.execute(_READ, key).fetchone()[0]
                 change = amount if cap is None else max(0, min(amount, cap - before))
+                if cap is not None and change < least:
+                    change = 0
                 change = max(change, -before)
                 connection.execute(_ADD, (change, *key))
                 connection.execute("COMMIT")
