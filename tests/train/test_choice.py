@@ -1,5 +1,7 @@
 """Among certified rungs the cheapest call wins, the quickest of equals, never the most accurate."""
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,9 +38,10 @@ def test_without_a_price_coverage_decides():
 
 
 def test_a_hosted_model_pays_its_own_price():
-    mid = Candidate("mid", 0, 0, 0.97, 1.0, 300.0, usd_per_1000=9.5)
+    mid = Candidate("mid", 0, 0, 0.97, 1.0, 300.0, hosted_usd_per_1000=9.5, waits_ms=300.0)
+    assert expected(mid, PRICES)[0] == pytest.approx(9.5 + 0.02 * 10.0)
     assert choose([LINEAR, mid], PRICES)[0] == 0
-    cheap = Candidate("mid", 0, 0, 0.97, 1.0, 300.0, usd_per_1000=0.5)
+    cheap = msgspec.structs.replace(mid, hosted_usd_per_1000=0.5)
     assert choose([LINEAR, cheap], PRICES)[0] == 1
 
 
@@ -69,6 +72,13 @@ def test_the_shares_of_all_candidates_are_the_whole_and_the_favourites_is_the_la
 
 
 def test_a_model_behind_is_paid_beside_the_cpu():
-    backed = Candidate("linear → mid", 0, 1, 0.97, 1.0, 0.1, hosted_usd_per_1000=0.4)
-    assert (expected(backed, PRICES)[0] or 0) > 0.4 + 0.02 * 10.0
+    backed = Candidate("linear → mid", 0, 1, 0.97, 1.0, 90.1, "", 0.4, waits_ms=90.0)
+    # Waiting for it takes no CPU.
+    cpu = 0.1 * 0.04 / 3600
+    assert expected(backed, PRICES)[0] == pytest.approx(0.4 + 0.02 * 10.0 + cpu)
     assert choose([LINEAR, backed], PRICES)[0] == 1
+    unknown = msgspec.structs.replace(
+        backed, hosted_usd_per_1000=None, note="Its price is unknown."
+    )
+    assert expected(unknown, PRICES)[0] is None
+    assert choose([LINEAR, unknown], PRICES)[0] == 0

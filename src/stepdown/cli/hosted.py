@@ -16,9 +16,9 @@ import msgspec
 
 from stepdown import plugins
 from stepdown.audit.prices import ATTODOLLARS, cost_of
-from stepdown.cli import steps
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner, shown
+from stepdown.cli.sources import all_calls
 from stepdown.config import TierConfig
 from stepdown.core.calls import Answer, Call, Request, Usage
 from stepdown.core.datasets import Dataset, Example
@@ -149,7 +149,7 @@ def _replies(
     missing = {row.id for row in rows if row.id not in kept}
     requests: dict[str, Request] = {}
     if missing:
-        for call in steps.all_calls(session, task.sources, progress, unanswered=True):
+        for call in all_calls(session, task.sources, progress, unanswered=True):
             if call.id in missing:
                 requests[call.id] = call.request
     if requests:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS, cost_of, prices_as_of
-from stepdown.cli.hosted import asked_in
+from stepdown.cli.making import Made, made_for
 from stepdown.cli.options import Session
 from stepdown.cli.pricing import flat_rates
 from stepdown.cli.stores import following
@@ -20,15 +20,12 @@ from stepdown.core.fingerprint import fingerprint
 from stepdown.core.ports import Progress, Tally, silent
 from stepdown.core.savings import Account, Captured, Cost, bill, merged
 from stepdown.core.tasks import Task
-from stepdown.errors import ArtefactError
 from stepdown.store.following import Follower
-from stepdown.store.ledger import read_spend
 from stepdown.store.postgres import PostgresFollower
 from stepdown.wire.captured import captured
-from stepdown.workspace.artefacts import read_manifest
 from stepdown.workspace.files import publish_file
 
-__all__ = ["Made", "Savings", "TaskSavings", "savings_of"]
+__all__ = ["Savings", "TaskSavings", "savings_of"]
 
 _FILE = "savings.json"
 _VERSION = 3
@@ -53,18 +50,6 @@ class _Ledger(msgspec.Struct, frozen=True):
     unpriced: dict[str, int] = {}
     unreadable: int = 0
     version: int = _VERSION
-
-
-class Made(msgspec.Struct, frozen=True):
-    """What a task's students have cost to make, in attodollars.
-
-    `labelling` is what teachers and hosted models were paid for the rows that they were asked;
-    `training` the processor's time. `unknown` counts answers and students whose cost nobody knows.
-    """
-
-    labelling: int = 0
-    training: int = 0
-    unknown: int = 0
 
 
 class TaskSavings(msgspec.Struct, frozen=True):
@@ -112,7 +97,7 @@ def savings_of(session: Session, tasks: list[Task], progress: Progress = silent)
             id,
             names.get(id, id) or "(no task)",
             ledger.accounts.get(id, Account()),
-            _made(session, id) if id in names else Made(),
+            made_for(session, id) if id in names else Made(),
         )
         for id in ids
     ]
@@ -246,22 +231,3 @@ def _cost(config: Config) -> Cost:
         return cost_of(Call("", Request(model, ()), Answer(), model, time, usage=usage))
 
     return cost
-
-
-def _made(session: Session, task: str) -> Made:
-    labelling, unknown = asked_in(session, task)
-    paid = read_spend(session.workspace.labels, task)
-    labelling += paid.known
-    unknown += paid.unpriced + paid.unknown + paid.useless
-    hourly = session.config.defaults.cpu_usd_hour
-    training = 0
-    for folder in session.workspace.students(task).glob("[!.]*"):
-        try:
-            noted = read_manifest(folder).training
-        except ArtefactError:
-            unknown += 1
-            continue
-        # A student that joins others was not trained itself.
-        seconds = noted.get("cpu_seconds", noted.get("seconds", 0.0))
-        training += round(seconds * hourly / 3600 * ATTODOLLARS)
-    return Made(labelling, training, unknown)

@@ -19,6 +19,7 @@ from stepdown import __version__
 from stepdown.audit import AuditTerms, Counting, report_on
 from stepdown.cli.ceilings import asked_ceiling
 from stepdown.cli.engine_jobs import answering
+from stepdown.cli.making import labelling_usd
 from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner
@@ -294,6 +295,8 @@ def proof_terms(
         confidence=terms.confidence,
         contract=terms.contract,
         audit_share=terms.audit_share,
+        labelling_usd=labelling_usd(session, task.id),
+        cpu_usd_hour=session.config.defaults.cpu_usd_hour,
         reference=session.reference,
         candidates=among[0],
         share=among[1],

@@ -113,8 +113,9 @@ def weigh_hosted(scale: Scale, hosted: Hosted) -> Other:
             found.agreement,
             found.coverage,
             hosted.p50_ms,
-            hosted.usd_per_1000 or 0.0,
             note,
+            hosted.usd_per_1000,
+            hosted.p50_ms,
         ),
         CostRow(hosted.model.name, hosted.usd_per_1000, found.agreement, asked),
     )
@@ -199,11 +200,12 @@ def _with_behind(candidate: Candidate, found: Behind | None) -> Candidate:
     """Return the candidate with the price and the time of the model behind it, if there is one."""
     if found is None:
         return candidate
-    price = found.row.usd_per_1000
+    price, waits_ms = found.row.usd_per_1000, found.share * found.p50_ms
     return msgspec.structs.replace(
         candidate,
-        p50_ms=candidate.p50_ms + found.share * found.p50_ms,
-        hosted_usd_per_1000=price or 0.0,
+        p50_ms=candidate.p50_ms + waits_ms,
+        waits_ms=waits_ms,
+        hosted_usd_per_1000=price,
         note=candidate.note or (PRICE_UNKNOWN if price is None else ""),
     )
 
@@ -248,7 +250,7 @@ def _other_step(other: Other, candidates: Sequence[Candidate], prices: Prices) -
         agreement=candidate.agreement,
         coverage=candidate.coverage,
         p50_ms=candidate.p50_ms,
-        usd_per_1000=expected(candidate, prices)[0] if other.row.usd_per_1000 is not None else None,
+        usd_per_1000=expected(candidate, prices)[0],
     )
 
 

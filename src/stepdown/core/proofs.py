@@ -248,7 +248,8 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """The whole certificate; `id` is the fingerprint of everything but the timing and the date."""
+    """The whole certificate; `id` is the fingerprint of all but the date, the timing and what
+    follows from it, `seal` that of everything ("" before there were seals)."""
 
     id: str
     task: str
@@ -272,6 +273,7 @@ class Proof(msgspec.Struct, frozen=True):
     behind: str = ""
     ceiling: Ceiling | None = None
     gold: GoldResult | None = None
+    seal: str = ""
 
     @property
     def answerer(self) -> str:

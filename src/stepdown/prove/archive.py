@@ -10,24 +10,33 @@ from stepdown.errors import ArtefactError
 
 __all__ = ["load_proof", "named", "save_proof"]
 
-_UNNAMED = ("id", "latency", "made_at")
-_UNSAID = ("ceiling", "gold")
+_UNNAMED = ("id", "latency", "made_at", "seal")
+_MEASURED = ("economics",)
+"""What follows from timing: no part of the name of a proof that has a seal."""
+_UNSAID = ("ceiling", "gold", "seal")
 """What most proofs do not have is not written out: older ones keep their names."""
 
 
 def _facts(proof: Proof) -> dict[str, Any]:
     facts: dict[str, Any] = msgspec.to_builtins(proof)
-    return {k: v for k, v in facts.items() if v is not None or k not in _UNSAID}
+    return {k: v for k, v in facts.items() if v or k not in _UNSAID}
 
 
-def _identity(proof: Proof) -> str:
+def _identity(proof: Proof, unnamed: tuple[str, ...]) -> str:
     facts = _facts(proof)
-    return fingerprint({key: value for key, value in facts.items() if key not in _UNNAMED})
+    return fingerprint({key: value for key, value in facts.items() if key not in unnamed})
 
 
 def named(proof: Proof) -> Proof:
-    """Return the proof under the fingerprint of everything but its timing and date."""
-    return msgspec.structs.replace(proof, id=_identity(proof))
+    """Return the proof under the fingerprint of what was proved, with its seal."""
+    proof = msgspec.structs.replace(proof, id=_identity(proof, _UNNAMED + _MEASURED))
+    return msgspec.structs.replace(proof, seal=_identity(proof, ("seal",)))
+
+
+def _true(proof: Proof) -> bool:
+    if not proof.seal:
+        return _identity(proof, _UNNAMED) == proof.id
+    return named(proof) == proof
 
 
 def save_proof(proof: Proof) -> bytes:
@@ -48,7 +57,7 @@ def load_proof(data: bytes) -> Proof:
             f"This is not a proof ({error}); make it again with `stepdown prove`."
         ) from error
     # Comparing bytes as well refuses what decoding passes over: an unknown key, a space.
-    if _identity(proof) != proof.id or save_proof(proof) != data:
+    if not _true(proof) or save_proof(proof) != data:
         raise ArtefactError(
             f"Proof {proof.id} was changed after it was made; make it again with `stepdown prove`."
         )

@@ -35,9 +35,9 @@ class ProofTerms(msgspec.Struct, frozen=True):
     """What is asked of a proof, and the prices that it can't find in the log.
 
     `audit_share` of the answered calls go to the teacher as well; `labelling_usd` was paid for the
-    labels (0 when they came from the log); `student_usd_per_1000` is the cost of our own CPU;
-    `behind` is the hosted model behind the student, if there is one, with its dollars per 1,000 of
-    all calls; `cheaper` are other ways to answer, for comparison. `candidates` students were
+    labels (0 when they came from the log, None where some of it is unknown); `cpu_usd_hour` is what
+    a core costs; `behind` is the hosted model behind the student, if there is one, with its dollars
+    per 1,000 of all calls; `cheaper` are other ways to answer, for comparison. `candidates` were
     weighed on the calibration rows, and this is the `attempt`-th student of the task that is proved
     (0: no other will be). The novelty gate may refuse the share `novelty` of the calls that would
     be answered; 0 switches it off. `share` is this candidate's part of what the certificates of all
@@ -50,8 +50,8 @@ class ProofTerms(msgspec.Struct, frozen=True):
     confidence: float = 0.95
     contract: ContractKind = "joint"
     audit_share: float = 0.02
-    labelling_usd: float = 0.0
-    student_usd_per_1000: float = 0.0
+    labelling_usd: float | None = 0.0
+    cpu_usd_hour: float = 0.0
     behind: CostRow | None = None
     reference: str = "the teacher's logged answers"
     cheaper: tuple[CostRow, ...] = ()

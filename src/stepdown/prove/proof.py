@@ -137,7 +137,7 @@ def _written(
     student_bytes: int,
 ) -> Proof:
     certificate, passed, test = trial.certificate, trial.passed, trial.test
-    bill = economics(task, terms, test, passed)
+    bill = economics(task, terms, test, trial.latency, passed)
     return Proof(
         id="",
         task=task.id,

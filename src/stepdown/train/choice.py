@@ -1,8 +1,7 @@
 """The choice among certified rungs: by what a call then costs and takes, not by accuracy.
 
-With price t and latency T of the teacher, a student that answers the share c of the calls, of which
-the share a is audited, makes a call cost t (1 - c + a c) + s, and take p + (1 - c) T: its own share
-is paid on every call, the teacher's on those it does not answer.
+The cost is `core.costs`'s. With latency T of the teacher, a student that answers the share c of the
+calls makes a call take p + (1 - c) T: its own time on every call, the teacher's on what it leaves.
 """
 
 from collections.abc import Sequence
@@ -10,10 +9,10 @@ from collections.abc import Sequence
 import msgspec
 
 from stepdown.core import display
+from stepdown.core.costs import cascade_usd, own_usd
 
 __all__ = ["Candidate", "Prices", "choose", "confidence_shares", "expected"]
 
-_MS_AN_HOUR = 3_600_000.0
 _SAME_COST = 0.01
 _SAME_COVERAGE = 0.005
 _FAVOURITE = 0.75
@@ -33,9 +32,9 @@ class Candidate(msgspec.Struct, frozen=True):
     """A rung, a chain or a hosted model as the calibration rows found it.
 
     `coverage` is the share of calibration rows answered at the certified threshold, 0 without one.
-    `usd_per_1000` is its own price where it is hosted; else its CPU time is its price, with
-    `hosted_usd_per_1000` added for a hosted model behind it. `note` says why it is no choice at
-    all, "" where it may be taken.
+    Of a call's `p50_ms` it waits `waits_ms` for a hosted model, whose price, spread over all calls,
+    is `hosted_usd_per_1000` (None: unknown); the rest is our own CPU's. `note` says why it is no
+    choice at all, "" where it may be taken.
     """
 
     name: str
@@ -44,9 +43,9 @@ class Candidate(msgspec.Struct, frozen=True):
     agreement: float
     coverage: float
     p50_ms: float
-    usd_per_1000: float | None = None
     note: str = ""
-    hosted_usd_per_1000: float = 0.0
+    hosted_usd_per_1000: float | None = 0.0
+    waits_ms: float = 0.0
 
 
 def confidence_shares(coverages: Sequence[float]) -> list[float]:
@@ -63,23 +62,13 @@ def confidence_shares(coverages: Sequence[float]) -> list[float]:
     return [_FAVOURITE if at == favourite else rest for at in range(len(coverages))]
 
 
-def own_usd(candidate: Candidate, prices: Prices) -> float:
-    """Return a candidate's own dollars per 1,000 calls."""
-    if candidate.usd_per_1000 is not None:
-        return candidate.usd_per_1000
-    cpu = candidate.p50_ms * 1000.0 * prices.cpu_usd_hour / _MS_AN_HOUR
-    return cpu + candidate.hosted_usd_per_1000
-
-
 def expected(candidate: Candidate, prices: Prices) -> tuple[float | None, float | None]:
     """Return the dollars per 1,000 calls and the milliseconds a call, teacher included."""
-    left = 1.0 - candidate.coverage
-    usd = ms = None
-    if prices.teacher_usd is not None:
-        paid = left + prices.audit_share * candidate.coverage
-        usd = prices.teacher_usd * paid + own_usd(candidate, prices)
+    ms, cpu_ms = None, candidate.p50_ms - candidate.waits_ms
+    own = own_usd(cpu_ms, prices.cpu_usd_hour, candidate.hosted_usd_per_1000)
+    usd = cascade_usd(prices.teacher_usd, own, candidate.coverage, prices.audit_share)
     if prices.teacher_ms is not None:
-        ms = candidate.p50_ms + left * prices.teacher_ms
+        ms = candidate.p50_ms + (1.0 - candidate.coverage) * prices.teacher_ms
     return usd, ms
 
 
