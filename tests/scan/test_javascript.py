@@ -216,3 +216,50 @@ def test_a_default_import_of_a_required_module():
         (6, "completions.create"),
         (8, "generateText"),
     ]
+
+
+AGENTS = """
+import { ChatOpenAI } from "@langchain/openai";
+import { createReactAgent } from "@langchain/langgraph/prebuilt";
+import { initChatModel, createAgent } from "langchain";
+import { ChatPromptTemplate } from "@langchain/core/prompts";
+import { RunnableSequence } from "@langchain/core/runnables";
+const llm = new ChatOpenAI({ model: "m" });
+const prompt = ChatPromptTemplate.fromMessages([["system", "Rate {thing}."], ["human", "{q}"]]);
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("prompt.pipe(llm).pipe(parser).invoke({ q })", ("m", ("Rate {}.",), ())),
+        ("RunnableSequence.from([prompt, llm, parser]).invoke({ q })", ("m", ("Rate {}.",), ())),
+        ('llm.invoke([["system", "Rate it."], ["human", q]])', ("m", ("Rate it.",), ())),
+        (
+            'createReactAgent({ llm, tools: [{ name: "t" }], prompt: "Help." }).invoke(state)',
+            ("m", ("Help.",), ("t",)),
+        ),
+        (
+            'createAgent({ model: "openai:x", systemPrompt: "Help." }).stream(q)',
+            ("openai:x", ("Help.",), ()),
+        ),
+        ('const ai = await initChatModel("openai:x"); ai.invoke(q)', ("openai:x", (), ())),
+    ],
+)
+def test_chains_and_agents(code, told):
+    found = javascript_sites((AGENTS + code).encode(), "a.ts", "typescript")
+    assert [(s.model, s.prompts, s.tools) for s in found] == [told]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "prompt.pipe(parser).invoke({ q })",
+        "RunnableSequence.from([prompt, parser]).invoke({ q })",
+        "Array.from([llm]).invoke(q)",
+        "function createAgent() {} createAgent().invoke(q)",
+        "prompt.invoke({ q })",
+    ],
+)
+def test_what_is_no_chain_and_no_agent(code):
+    assert javascript_sites((AGENTS + code).encode(), "a.ts", "typescript") == []

@@ -16,6 +16,7 @@ from stepdown.core.ports import Progress, silent
 from stepdown.core.sites import CallSite
 from stepdown.errors import InputError, Unavailable
 from stepdown.scan.javascript import javascript_sites
+from stepdown.scan.javascript_modules import Modules
 from stepdown.scan.python import python_sites
 from stepdown.scan.syntax import SUFFIXES
 
@@ -33,6 +34,8 @@ _MARKS = (
     *(b"langchain", b"langgraph", b"instructor", b"pydantic_ai", b"dspy"),
     *(b"chat.completions", b"responses.", b"messages.", b"generate_content", b"generateContent"),
     *(b"generateText", b"generateObject", b"streamText", b"streamObject"),
+    # A client may be made in another file.
+    *(b".invoke(", b".stream("),
 )
 """A file without any of these calls no model: it is not parsed."""
 
@@ -59,6 +62,7 @@ def scan_code(folder: Path, progress: Progress = silent) -> Scan:
     if not paths:
         raise InputError(f"{folder} has no Python, JavaScript or TypeScript files.")
     constants = _Constants(folder, paths)
+    modules = Modules(folder, paths)
     sites: list[CallSite] = []
     unread: dict[str, str] = {}
     lines, without_grammar = 0, 0
@@ -69,7 +73,10 @@ def scan_code(folder: Path, progress: Progress = silent) -> Scan:
             data = path.read_bytes()
             lines += data.count(b"\n")
             if any(mark in data for mark in _MARKS):
-                sites += _sites(path, data, name, constants)
+                if path.suffix == ".py":
+                    sites += _python(data, name, constants)
+                else:
+                    sites += javascript_sites(data, name, SUFFIXES[path.suffix], modules)
         except Unavailable:
             without_grammar += 1
         except (OSError, SyntaxError, ValueError, RecursionError) as problem:
@@ -84,11 +91,7 @@ def scan_code(folder: Path, progress: Progress = silent) -> Scan:
     return Scan(tuple(sites), len(paths), lines, unread, notes)
 
 
-def _sites(
-    path: Path, data: bytes, name: str, constants: Callable[[str], ast.expr | None]
-) -> list[CallSite]:
-    if path.suffix != ".py":
-        return javascript_sites(data, name, SUFFIXES[path.suffix])
+def _python(data: bytes, name: str, constants: Callable[[str], ast.expr | None]) -> list[CallSite]:
     with warnings.catch_warnings():
         # The code's own slips, such as an odd escape, are not ours to tell.
         warnings.simplefilter("ignore")

@@ -1,6 +1,7 @@
 """Call sites in JavaScript and TypeScript, read by tree-sitter's grammars (extra `code`)."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -19,7 +20,7 @@ from stepdown.scan.syntax import (
     walk,
 )
 
-__all__ = ["javascript_sites"]
+__all__ = ["Reader", "javascript_sites"]
 
 _MODULES: Mapping[str, tuple[str, frozenset[str]]] = {
     "openai": ("openai", frozenset(("default", "OpenAI", "AzureOpenAI"))),
@@ -29,10 +30,14 @@ _MODULES: Mapping[str, tuple[str, frozenset[str]]] = {
     "@google/genai": ("google-genai", frozenset(("GoogleGenAI",))),
     "@instructor-ai/instructor": ("instructor", frozenset(("default", "Instructor"))),
 }
-_LANGCHAIN = "@langchain/"
+_LANGCHAIN = frozenset(("@langchain", "langchain"))
+_AGENTS = frozenset(("createReactAgent", "createAgent", "initChatModel"))
+_TEMPLATES = frozenset(("fromMessages", "fromTemplate"))
+_FIELD = re.compile(r"\{\w+\}")
+_ROLES = frozenset(("system", "human", "ai", "user", "assistant", "developer", "placeholder"))
 _MODELS = ("Chat", "AzureChat")
 _NO_MODELS = ("ChatPrompt", "ChatMessage")
-_SAME = frozenset(("withStructuredOutput", "bindTools", "pipe"))
+_SAME = frozenset(("withStructuredOutput", "bindTools"))
 _FUNCTIONS = frozenset(("generateText", "streamText", "generateObject", "streamObject"))
 _METHODS: Mapping[str, frozenset[str]] = {
     "openai": frozenset(
@@ -65,6 +70,7 @@ _SIDES = ("left", "right", "consequence", "alternative")
 _DEFAULTS = ("||", "??")
 _PROMPTS = (
     *("messages", "input", "contents", "prompt", "system", "instructions", "systemInstruction"),
+    *("systemPrompt", "stateModifier", "messageModifier"),
 )
 
 
@@ -73,34 +79,45 @@ class _Client(msgspec.Struct, frozen=True):
 
     library: str
     model: str | None = None
+    prompts: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
 
 
-def javascript_sites(source: bytes, file: str, grammar: str) -> list[CallSite]:
+Elsewhere = Callable[[str, str], "Reader | None"]
+"""elsewhere(file, module) → the reader of the file that `module` is in an import of `file`."""
+
+
+def javascript_sites(
+    source: bytes, file: str, grammar: str, elsewhere: Elsewhere = lambda file, module: None
+) -> list[CallSite]:
     """Return the call sites of one file, in the order of their lines.
 
     Raises:
         Unavailable: the extra `code` is not installed.
     """
-    reader = _Reader(file, parse(source, grammar))
+    reader = Reader(file, parse(source, grammar), elsewhere)
     return sorted(reader.sites(), key=lambda site: (site.line, site.method))
 
 
-class _Reader:
-    """Reads the calls of one file."""
+class Reader:
+    """Reads the calls of one file, and what others import of it."""
 
-    def __init__(self, file: str, root: Node) -> None:
+    def __init__(self, file: str, root: Node, elsewhere: Elsewhere) -> None:
         self._file = file
         self._names = Names(root)
-        self._known_clients: dict[int, _Client | None] = {}
+        self._elsewhere = elsewhere
+        self._clients: dict[int, _Client | None] = {}
+        self._exports: dict[str, tuple[_Client | None, str | None]] = {}
 
     def sites(self) -> Iterator[CallSite]:
         """Yield the sites of the file."""
         for call, around in self._names.calls:
-            options = self._options(call)
-            known = self._known(call, options)
+            known = self._known(call)
             if known is None:
                 continue
             client, method = known
+            options = self._options(call)
+            prompts = self._prompts(options, call if client.library == "langchain" else None)
             yield CallSite(
                 file=self._file,
                 line=call.start_point[0] + 1,
@@ -108,17 +125,35 @@ class _Reader:
                 method=method,
                 function=around,
                 model=self._model(options, client.library) or client.model,
-                prompts=self._prompts(options, call if client.library == "langchain" else None),
-                tools=self._tools(options),
+                prompts=tuple(dict.fromkeys((*client.prompts, *prompts))),
+                tools=self._tools(options) or client.tools,
                 schema=self._schema(options),
             )
+
+    def exported(self, name: str) -> tuple[_Client | None, str | None]:
+        """Return the client and the text that an export, or a member of it, is."""
+        if name not in self._exports:
+            # Files may import each other.
+            self._exports[name] = (None, None)
+            first, _, rest = name.partition(".")
+            node = self._names.exported(first)
+            if node is not None and rest:
+                node = pairs(self._names.meant(node)).get(rest)
+            if node is not None:
+                self._exports[name] = (self._client(node), self._said(node))
+        return self._exports[name]
+
+    def _other(self, module: str, name: str) -> tuple[_Client | None, str | None]:
+        """Return the client and the text that another file exports by that name."""
+        other = self._elsewhere(self._file, module)
+        return (None, None) if other is None else other.exported(name)
 
     def _library(self, name: str, at: int) -> str | None:
         """Return whose client is made by that name."""
         module, imported = self._names.imported(name, at)
-        if module.startswith(_LANGCHAIN):
-            other = imported.startswith(_NO_MODELS)
-            return "langchain" if imported.startswith(_MODELS) and not other else None
+        if module.partition("/")[0] in _LANGCHAIN:
+            model = imported.startswith(_MODELS) and not imported.startswith(_NO_MODELS)
+            return "langchain" if model or imported in _AGENTS else None
         library, makers = _MODULES.get(module, ("", frozenset[str]()))
         return library if imported in makers else None
 
@@ -139,44 +174,70 @@ class _Reader:
         """Return the client that an expression is."""
         node = unwrapped(node)
         if node.type in NAMES:
-            return self._named(spelled(node), node)
-        if node.id not in self._known_clients:
+            return self._named(node)
+        if node.id not in self._clients:
             # A client may be made of itself: `llm = llm || make(llm)`.
-            self._known_clients[node.id] = None
-            self._known_clients[node.id] = self._made(node)
-        return self._known_clients[node.id]
+            self._clients[node.id] = None
+            self._clients[node.id] = self._made(node)
+        return self._clients[node.id]
 
-    def _named(self, name: str, node: Node) -> _Client | None:
+    def _named(self, node: Node) -> _Client | None:
         """Return the client that a name is by what it was set to, or else by its type."""
-        for entry in self._names.candidates(name, node.start_byte):
-            client = self._client(entry.value) if entry.value is not None else None
-            if client is not None:
-                return client
-        return self._typed(self._names.annotation(name, node.start_byte))
+        name, at = spelled(node), node.start_byte
+        module, own = self._names.imported(name, at)
+        if module:
+            return self._other(module, own)[0]
+        values = self._names.values(node)
+        return self._first(values) or self._typed(self._names.annotation(name, at))
+
+    def _first(self, nodes: Iterable[Node | None]) -> _Client | None:
+        clients = (self._client(node) for node in nodes if node is not None)
+        return next((client for client in clients if client is not None), None)
 
     def _made(self, node: Node) -> _Client | None:
         if node.type == "ternary_expression" or named(node, "operator") in _DEFAULTS:
-            sides = (node.child_by_field_name(name) for name in _SIDES)
-            clients = (self._client(side) for side in sides if side is not None)
-            return next((client for client in clients if client is not None), None)
-        if node.type not in ("new_expression", "call_expression"):
-            return None
-        maker = node.child_by_field_name(
-            "constructor" if node.type == "new_expression" else "function"
-        )
+            return self._first(node.child_by_field_name(name) for name in _SIDES)
+        field = {"new_expression": "constructor", "call_expression": "function"}.get(node.type)
+        maker = None if field is None else node.child_by_field_name(field)
         if maker is None:
             return None
+        first = self._argument(node)
         library = self._library(spelled(maker), maker.start_byte)
         if library is not None:
-            return _Client(library, self._model(self._options(node), library))
-        if named(maker, "property") not in _SAME:
-            return None
-        piped = self._argument(node)
-        return self._client(maker.child_by_field_name("object")) or (
-            self._client(piped) if piped is not None else None
-        )
+            return self._from(library, self._options(node), first)
+        property_, held = named(maker, "property"), maker.child_by_field_name("object")
+        if property_ == "from" and spelled(held) == "RunnableSequence" and first is not None:
+            return self._chain(self._names.meant(first).named_children)
+        if property_ == "pipe":
+            return self._chain([held, first])
+        return self._client(held) if property_ in _SAME else None
 
-    def _known(self, call: Node, options: Mapping[str, Node]) -> tuple[_Client, str] | None:
+    def _from(self, library: str, options: Mapping[str, Node], first: Node | None) -> _Client:
+        """Return the client that is made with these options, maybe out of another one."""
+        inner = self._first(options.get(name) for name in ("llm", "model"))
+        model = self._model(options, library) or (inner.model if inner is not None else None)
+        if library != "langchain":
+            return _Client(library, model)
+        # A model's name alone is enough for initChatModel.
+        model = model or self._said(first)
+        return _Client(library, model, self._prompts(options, None), self._tools(options))
+
+    def _chain(self, parts: list[Node | None]) -> _Client | None:
+        """Return LangChain's chain of a prompt, a model and a parser."""
+        client = self._first(parts)
+        if client is None or client.library != "langchain":
+            return None
+        prompts: list[str] = []
+        for part in parts:
+            made = None if part is None else self._names.meant(part)
+            maker = None if made is None else made.child_by_field_name("function")
+            if made is not None and maker is not None and named(maker, "property") in _TEMPLATES:
+                texts = (_FIELD.sub("{}", text) for text in self._prompts({}, made))
+                prompts += (text for text in texts if text.replace("{}", "").strip())
+        return msgspec.structs.replace(client, prompts=(*prompts, *client.prompts))
+
+    def _known(self, call: Node) -> tuple[_Client, str] | None:
+        """Return whom a call asks, and by which method, where it asks a model."""
         function = call.child_by_field_name("function")
         if function is None or function.type not in NAMES:
             return None
@@ -194,14 +255,14 @@ class _Reader:
             if client is not None:
                 return (client, path) if path in _METHODS[client.library] else None
         for ending, library, needed in _UNMISTAKABLE:
-            if (path == ending or path.endswith(f".{ending}")) and needed <= options.keys():
-                return _Client(library), ending
+            if path == ending or path.endswith(f".{ending}"):
+                return (_Client(library), ending) if needed <= self._options(call).keys() else None
         return None
 
     def _argument(self, call: Node) -> Node | None:
         arguments = call.child_by_field_name("arguments")
         given: list[Node] = arguments.named_children if arguments is not None else []
-        return given[0] if given else None
+        return next((node for node in given if node.type != "comment"), None)
 
     def _options(self, call: Node) -> Mapping[str, Node]:
         """Return the members of a call's first argument, where it is an object or names one."""
@@ -222,6 +283,9 @@ class _Reader:
             parts = [self._part(side, depth) for side in sides]
             known = named(inner, "operator") == "+" and parts != ["{}", "{}"]
             return "".join(parts) if known else None
+        if inner.type in NAMES:
+            module, own = self._names.imported(spelled(inner), inner.start_byte)
+            return self._other(module, own)[1] if module else None
         if inner.type not in TEXT:
             return None
         return "".join(
@@ -258,25 +322,30 @@ class _Reader:
         if node.id in seen:
             return
         seen.add(node.id)
-        inner: list[Node | None] = []
-        if node.type in NAMES:
-            inner = self._names.values(node)[::-1]
-        elif node.type in ("array", "spread_element"):
-            inner = node.named_children
-        elif node.type == "object":
-            fields = pairs(node)
-            inner = [fields.get(name) for name in ("content", "text", "parts")]
-        elif node.type == "ternary_expression":
-            inner = [node.child_by_field_name(name) for name in _SIDES]
-        elif node.type == "new_expression":
-            inner = [self._argument(node)]
-        else:
-            text = self._said(node)
-            if text is not None:
-                yield text
-        for one in inner:
+        inner = self._inner(node)
+        text = self._said(node) if inner is None else None
+        if text is not None:
+            yield text
+        for one in inner or ():
             if one is not None:
                 yield from self._texts(one, seen)
+
+    def _inner(self, node: Node) -> "list[Node | None] | None":
+        """Return what an expression holds that may be texts, or None where it may be one."""
+        if node.type in NAMES:
+            values = self._names.values(node)[::-1]
+            return values if len(values) > 1 else None
+        if node.type == "object":
+            fields = pairs(node)
+            return [fields.get(name) for name in ("content", "text", "parts")]
+        if node.type == "ternary_expression":
+            return [node.child_by_field_name(name) for name in _SIDES]
+        if node.type == "new_expression":
+            return [self._argument(node)]
+        held: list[Node | None] = node.named_children
+        # LangChain's ["system", "…"].
+        pair = node.type == "array" and len(held) > 1 and self._said(held[0]) in _ROLES
+        return held[pair:] if node.type in ("array", "spread_element") else None
 
     def _tools(self, options: Mapping[str, Node]) -> tuple[str, ...]:
         given = options.get("tools")

@@ -108,6 +108,11 @@ class Names:
             return module, (rest if whole else f"{own}.{rest}") if rest else own
         return "", ""
 
+    def exported(self, name: str) -> Node | None:
+        """Return what the file exports by that name."""
+        found = self._scopes[0].names.get(f"exports.{name}")
+        return found[-1].value if found else None
+
     def values(self, node: Node) -> list[Node | None]:
         """Return what a name, or a member of a named object, may stand for; None is unknown."""
         found = self.candidates(spelled(node), node.start_byte)
@@ -151,6 +156,8 @@ class Names:
             self._add(scope, named(node, "name"), Entry(-1, scope, node))
         elif kind == "import_statement":
             self._import(node, scope)
+        elif kind == "export_statement":
+            self._export(node, scope)
         elif kind in _FIELDS:
             name = "this." + (named(node, "name") or named(node, "property"))
             self._add(scope, name, self._entry(node, scope), node.child_by_field_name("type"))
@@ -224,6 +231,18 @@ class Names:
                 module = module or unquoted(inner.child_by_field_name("source"))
             if name:
                 self._add(scope, name, Entry(-1, scope, None, (module, own)))
+
+    def _export(self, node: Node, scope: _Scope) -> None:
+        """Note what is exported as if it were said in CommonJS: `exports.name`."""
+        declared = node.child_by_field_name("declaration")
+        found = [("default", node.child_by_field_name("value"))]
+        for child in declared.named_children if declared is not None else node.named_children:
+            inner = child.named_children if child.type == "export_clause" else [child]
+            own = [(one, one.child_by_field_name("name")) for one in inner]
+            found += [(named(one, "alias") or spelled(name), name) for one, name in own if name]
+        for name, value in found if node.child_by_field_name("source") is None else ():
+            if value is not None:
+                self._add(scope, f"exports.{name}", Entry(node.end_byte, scope, value))
 
     def _assign(self, node: Node, scope: _Scope) -> None:
         target = node.child_by_field_name("left")
