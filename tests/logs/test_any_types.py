@@ -83,7 +83,7 @@ def rows_of(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_whatever_type_stands_in_a_line_it_is_read_or_counted(path, data):
     rows = rows_of(path)
     index = data.draw(st.integers(0, len(rows) - 1))

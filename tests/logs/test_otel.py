@@ -66,3 +66,75 @@ def test_hostile_text_in_every_field_is_read_or_told(told):
     attributes.append({"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}})
     span = {"name": "chat", "attributes": attributes}
     assert len(list(FORMAT.read([Line(json.dumps(span).encode(), "x", 1)]))) == 1
+
+
+def test_tools_with_names_of_their_own(exported):
+    """Vercel's AI SDK, Logfire, Pydantic AI's events, Langfuse: one of each."""
+    calls, entry = exported("otel_tools.jsonl")
+    # The SDK's outer span says the same once more; embeddings are no chat.
+    assert (entry.format, entry.rejected) == ("otel", {OTHER_WORK: 3})
+    assert {json.dumps(call.request.params) for call in calls} == {'{"temperature": 0}'}
+    sdk = calls[0]
+    assert sdk.task == "concerns"
+    assert [turn.role for turn in sdk.request.messages] == [
+        *("system", "user", "assistant", "tool", "user")
+    ]
+    assert sdk.request.messages[2].tool_calls[0].arguments == '{"concern":"?"}'
+    assert sdk.request.messages[3].text == "noted"
+    assert sdk.request.tools.tools[0].parameters["type"] == "object"
+    assert sdk.answer.tool_calls[0].name == "note"
+    assert [call.by.get("user") for call in calls] == [None, None, None, "u1"]
+
+
+def test_openinference_of_frameworks(exported):
+    """LangChain, LlamaIndex and Google's client put objects of their own beside the messages."""
+    calls, entry = exported("openinference_frameworks.jsonl")
+    assert (len(calls), entry.rejected) == (4, {OTHER_WORK: 2})
+    assert {json.dumps(call.request.params) for call in calls} == {'{"temperature": 0}'}
+
+
+def test_content_in_log_records_is_joined_with_the_spans_of_another_file(exported):
+    calls, entry = exported("otel_events")
+    assert (entry.format, entry.joined) == ("otel", 10)
+    assert entry.rejected == {OTHER_WORK: 1, reasons.NO_CONTENT: 1}
+    assert {call.answer.finish_reason for call in calls} == {"stop"}
+    assert {call.by["service"] for call in calls} == {"care"}
+
+
+def record(name, **fields):
+    pairs = {"event.name": name, **fields}
+    attributes = [{"key": k, "value": {"stringValue": v}} for k, v in pairs.items()]
+    return {"attributes": attributes, "timeUnixNano": "1793534400000000000"}
+
+
+def test_log_records_alone_are_a_call(log, tmp_path):
+    said = {
+        "gen_ai.request.model": "m",
+        "gen_ai.operation.name": "chat",
+        "gen_ai.input.messages": '[{"role": "user", "parts": [{"type": "text", "content": "hi"}]}]',
+        "gen_ai.output.messages": '[{"role": "x", "parts": [{"type": "text", "content": "yes"}]}]',
+    }
+    whole = record("gen_ai.client.inference.operation.details", **said)
+    halves = [
+        record("gen_ai.user.message", content="ho", **{"gen_ai.system": "openai"}),
+        record("gen_ai.choice", message='{"content": "no"}', **{"gen_ai.system": "openai"}),
+    ]
+    ids = {"traceId": "1", "spanId": "2"}
+    batch = {"resourceLogs": [{"scopeLogs": [{"logRecords": [whole, *(h | ids for h in halves)]}]}]}
+    path = tmp_path / "logs.jsonl"
+    path.write_text(json.dumps(batch), encoding="utf-8")
+    calls, (entry,) = log.read(path)
+    assert [(call.request.messages[0].text, call.answer.text) for call in calls] == [
+        ("hi", "yes"),
+        ("ho", "no"),
+    ]
+    assert {call.time for call in calls} == {1793534400.0}
+    assert (entry.joined, entry.rejected) == (1, {})
+
+
+def test_spans_that_tell_their_content_wait_for_nothing():
+    spoken = [{"name": "chat", "attributes": [{"key": "gen_ai.prompt.0.content", "value": {}}]}]
+    bare = [{"name": "chat", "attributes": [{"key": "gen_ai.system", "value": {}}]}]
+    assert FORMAT.suited(spoken) is FORMAT
+    assert getattr(FORMAT.suited(bare), "joins", False)
+    assert getattr(FORMAT.suited([*spoken, {"resourceLogs": []}]), "joins", False)

@@ -49,10 +49,12 @@ def sample(lines: Sequence[Line | str]) -> list[dict[str, Any]]:
 def choose_format(
     formats: Sequence[LogFormat], objects: Sequence[dict[str, Any]]
 ) -> LogFormat | None:
-    """Return the first format that knows the objects as its own."""
+    """Return the first format that knows the objects as its own, or the one it says is `suited`."""
     # A format that takes almost anything is the last to be asked.
     ordered = sorted(formats, key=lambda known: getattr(known, "last", False))
-    return next((known for known in ordered if objects and known.detect(objects)), None)
+    found = next((known for known in ordered if objects and known.detect(objects)), None)
+    suited = getattr(found, "suited", None)
+    return suited(objects) if suited else found
 
 
 def describe(head: bytes, objects: Sequence[dict[str, Any]]) -> str:

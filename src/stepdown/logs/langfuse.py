@@ -17,7 +17,7 @@ from stepdown.logs.each import each_call
 from stepdown.logs.exports import Export, amount, call_of, mapping, told_by, usage_of
 from stepdown.logs.loose import answer_body, request_body
 
-__all__ = ["FORMAT", "Langfuse"]
+__all__ = ["FORMAT", "Langfuse", "export_of"]
 
 Json = dict[str, Any]
 
@@ -49,10 +49,11 @@ class Langfuse:
 
 def _call(line: Line) -> Call | str:
     row = _decode(line.data)
-    return call_of(line, _export(row)) if row.get("type") in _KINDS else reasons.NOT_CHAT
+    return call_of(line, export_of(row)) if row.get("type") in _KINDS else reasons.NOT_CHAT
 
 
-def _export(row: Json) -> Export:
+def export_of(row: Json) -> Export:
+    """Return what an observation tells."""
     latency = amount(_first(row, "latency"))
     version = _first(row, "promptName", "prompt_name")
     group = _first(row, "sessionId", "session_id")

@@ -2,20 +2,23 @@
 
 A batch holds many spans, and most traces hold more than model calls: every span counts as a line of
 its own, and those of other work are counted by that reason. What a span tells of content depends on
-the instrumentation; without content it is counted as such.
+the instrumentation; without content it is counted as such. Where content stands in log records of
+its own (`resourceLogs`), they are joined with the spans that they name.
 """
 
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from stepdown.core.calls import Call, Usage
-from stepdown.core.ports import Line
-from stepdown.logs import reasons
+from stepdown.core.ports import Line, LogFormat
+from stepdown.logs import langfuse, otlp, reasons
 from stepdown.logs.each import each_call
 from stepdown.logs.exports import Export, amount, call_of, told_by, usage_of
-from stepdown.wire import genai, openinference
+from stepdown.wire import genai, openinference, span_names
 
 __all__ = ["FORMAT", "OtelSpans"]
 
@@ -25,74 +28,26 @@ Attributes = Mapping[str, Any]
 
 _OPERATIONS = frozenset(("chat", "generate_content", "text_completion", "completion"))
 _ERRORS = frozenset(("2", "STATUS_CODE_ERROR"))
-_JSON_MIME = "application/json"
-_SERVICE = "service.name"
+_IN_MEMORY = 256 * 1024 * 1024
+_SPOKEN = (
+    *(b'"gen_ai.input.messages"', b'"gen_ai.output.messages"', b'"gen_ai.prompt'),
+    *(b'"gen_ai.completion', b'"gen_ai.user.message"', b'"gen_ai.choice"', b'"request_data"'),
+    *(b'"gen_ai.client.inference.operation.details"', b'"ai.prompt', b'"key":"events"'),
+)
+"""What stands in spans that tell of content themselves."""
 
+_OBSERVED = {
+    "input": "langfuse.observation.input",
+    "output": "langfuse.observation.output",
+    "level": "langfuse.observation.level",
+    "model": "langfuse.observation.model.name",
+    "modelParameters": "langfuse.observation.model.parameters",
+    "usageDetails": "langfuse.observation.usage_details",
+    "costDetails": "langfuse.observation.cost_details",
+    "promptName": "langfuse.observation.prompt.name",
+    "sessionId": "session.id",
+}
 
-class _Value(msgspec.Struct, frozen=True, gc=False):
-    """OTLP's AnyValue; of its members one is set."""
-
-    stringValue: str | None = None
-    intValue: int | str | None = None
-    doubleValue: float | str | None = None
-    boolValue: bool | None = None
-    arrayValue: "_Values | None" = None
-    kvlistValue: "_Pairs | None" = None
-
-
-class _Values(msgspec.Struct, frozen=True, gc=False):
-    values: list[_Value] = []
-
-
-class _Pair(msgspec.Struct, frozen=True, gc=False):
-    key: str
-    value: _Value = _Value()
-
-
-class _Pairs(msgspec.Struct, frozen=True, gc=False):
-    values: list[_Pair] = []
-
-
-class _Event(msgspec.Struct, gc=False):
-    name: str = ""
-    attributes: list[_Pair] = []
-
-
-class _Status(msgspec.Struct, gc=False):
-    code: Any = None
-
-
-class _Span(msgspec.Struct, gc=False):
-    traceId: str = ""
-    spanId: str = ""
-    startTimeUnixNano: Any = None
-    endTimeUnixNano: Any = None
-    attributes: list[_Pair] = []
-    events: list[_Event] | None = None
-    status: _Status | None = None
-    service: str = ""
-
-
-class _Scope(msgspec.Struct):
-    spans: list[msgspec.Raw] = []
-
-
-class _About(msgspec.Struct, frozen=True):
-    attributes: list[_Pair] = []
-
-
-class _Resource(msgspec.Struct):
-    resource: _About = _About()
-    scopeSpans: list[_Scope] = []
-    instrumentationLibrarySpans: list[_Scope] = []
-
-
-class _Batch(msgspec.Struct):
-    resourceSpans: list[_Resource] | None = None
-
-
-_batch = msgspec.json.Decoder(_Batch).decode
-_span = msgspec.json.Decoder(_Span).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -102,109 +57,143 @@ class OtelSpans:
     name = "otel"
 
     def detect(self, sample: Sequence[dict[str, Any]]) -> bool:
-        """Say whether a line is a batch of spans, or a span alone."""
+        """Say whether a line is a batch of spans or log records, or one of them alone."""
         return any(
-            isinstance(line.get("resourceSpans"), list)
-            or (isinstance(line.get("attributes"), list) and "name" in line)
+            isinstance(line.get("resourceSpans", line.get("resourceLogs")), list)
+            or (isinstance(line.get("attributes"), list) and ("name" in line or "body" in line))
             for line in sample
         )
 
+    def suited(self, sample: Sequence[dict[str, Any]]) -> LogFormat:
+        """Return what joins, for log records and for spans of model calls without any content."""
+        text = b"".join(map(_encode, sample))
+        bare = b'"gen_ai.' in text and not any(name in text for name in _SPOKEN)
+        return _JOINED if bare or b'"resourceLogs"' in text else self
+
     def records(self, line: Line) -> Iterator[Line | str]:
         """Yield each span of a batch as a line of its own; a span alone is one already."""
-        try:
-            batch = _batch(line.data)
-        except (ValueError, RecursionError):
-            yield reasons.json_problem(line.data) or reasons.MALFORMED_REQUEST
-            return
-        if batch.resourceSpans is None:
-            yield line
-            return
-        for resource in batch.resourceSpans:
-            service = _service(resource)
-            for scope in (*resource.scopeSpans, *resource.instrumentationLibrarySpans):
-                for span in scope.spans:
-                    yield Line(_served_by(service, bytes(span)), line.source, line.number)
+        return otlp.records(line)
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
         """Yield each span's call, or why there is none."""
-        return each_call(lines, lambda line: _call(line, _span(line.data)))
+        return each_call(lines, lambda line: _call(line, otlp.read_record(line.data)))
 
 
-def _call(line: Line, span: _Span) -> Call | str:
-    told = _told(span.attributes)
+class _Joined(OtelSpans):
+    """Reads spans together with the log records that name them, in any order and file."""
+
+    joins = True
+
+    def suited(self, sample: Sequence[dict[str, Any]]) -> LogFormat:
+        """Return itself."""
+        return self
+
+    def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
+        """Yield a call for each span with its records, and why the others gave none."""
+        held: dict[str, list[tuple[int, int]]] = {}
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as store:
+            for line in lines:
+                key = _joins_by(line)
+                if not key:
+                    yield from super().read([line])
+                    continue
+                held.setdefault(key, []).append((store.seek(0, 2), len(line.data)))
+                store.write(line.data)
+            for places in held.values():
+                yield from [reasons.JOINED] * (len(places) - 1)
+                parts: list[bytes] = []
+                for at, length in places:
+                    store.seek(at)
+                    parts.append(store.read(length))
+                whole = Line(parts[0], "", 0)
+                yield from each_call([whole], lambda line, parts=parts: _call(line, _whole(parts)))
+
+
+def _joins_by(line: Line) -> str:
+    """Return the ids that a span of a model call and its records share; "" for all others."""
+    try:
+        record = otlp.read_record(line.data)
+        event = record.event()
+        told = {} if event else otlp.told(record.attributes)
+    except (ValueError, RecursionError):
+        return ""
+    ours = genai.is_event(event.name) if event else _is_model_call(told)
+    return (_id(record) or "") if ours and "openinference.span.kind" not in told else ""
+
+
+def _whole(parts: Sequence[bytes]) -> otlp.Record:
+    """Return a span with the events of its records; records alone stand for their span."""
+    found = [otlp.read_record(part) for part in parts]
+    events = [event for record in found if (event := record.event())]
+    span = next((record for record in found if not record.event()), None)
+    if span is None:
+        told = list(chain.from_iterable(event.attributes for event in events))
+        span = msgspec.structs.replace(found[0], attributes=told)
+        span.startTimeUnixNano = span.timeUnixNano or 0
+    own = span.events or []
+    if not any(genai.is_event(event.name) for event in own):
+        span.events = [*own, *events]
+    return span
+
+
+def _call(line: Line, span: otlp.Record) -> Call | str:
+    event = span.event()
+    if event and not genai.is_event(event.name):
+        return OTHER_WORK
+    told = otlp.told(span.attributes)
     if span.service:
-        told.setdefault(_SERVICE, span.service)
-    events = [(event.name, _told(event.attributes)) for event in span.events or ()]
-    if "openinference.span.kind" in told:
-        if not openinference.is_chat(told):
-            return OTHER_WORK
-        request, answer = openinference.request_body(told), _output(told)
-        export = _inferred(span, told)
-    elif _is_model_call(told):
-        request = genai.request_body(told, events)
-        answer = _completion(genai.answer_message(told, events), told)
-        export = _conventional(span, told)
-    else:
+        told.setdefault(otlp.SERVICE, span.service)
+    found = _exchange(span, told, [*(span.events or ()), *([event] if event else ())])
+    if found is None:
         return OTHER_WORK
     return call_of(
         line,
         msgspec.structs.replace(
-            export,
-            request=None if request is None else _encode(request),
-            response=answer,
-            failed=_failed(span, told),
+            found,
+            id=_id(span),
+            begun=span.startTimeUnixNano or span.timeUnixNano,
+            ended=span.endTimeUnixNano,
+            failed=found.failed or _failed(span, told),
             by=told_by(
                 user=told.get("user.id") or told.get("enduser.id"),
-                service=told.get(_SERVICE),
+                service=told.get(otlp.SERVICE),
                 code=_place(told),
             ),
         ),
     )
 
 
+def _exchange(span: otlp.Record, told: Attributes, events: Sequence[otlp.Event]) -> Export | None:
+    """Return what a span tells of a model call; None where it is of other work."""
+    if told.get("langfuse.observation.type") == "generation":
+        return langfuse.export_of({name: told.get(key) for name, key in _OBSERVED.items()})
+    if "openinference.span.kind" in told:
+        if not openinference.is_chat(told):
+            return None
+        request, answer = openinference.request_body(told), _output(told)
+        return _with(_inferred(told), request, answer)
+    told = span_names.conventional(told)
+    if not _is_model_call(told):
+        return None
+    said = [(event.name, otlp.told(event.attributes)) for event in events]
+    said += span_names.own_events(told)
+    answer = _completion(genai.answer_message(told, said), told)
+    return _with(_conventional(told), genai.request_body(told, said), answer)
+
+
+def _with(export: Export, request: Any, answer: bytes | None) -> Export:
+    asked = None if request is None else _encode(request)
+    return msgspec.structs.replace(export, request=asked, response=answer)
+
+
 def _is_model_call(told: Attributes) -> bool:
     operation = told.get("gen_ai.operation.name")
     if operation is not None:
         return isinstance(operation, str) and operation in _OPERATIONS
+    if told.get("llm.request.type") not in (None, "chat", "completion"):
+        return False
     kind = told.get("traceloop.span.kind")
     return kind is None and ("gen_ai.request.model" in told or "gen_ai.system" in told)
-
-
-def _service(resource: _Resource) -> msgspec.Raw | None:
-    for pair in resource.resource.attributes:
-        if pair.key == _SERVICE and pair.value.stringValue:
-            return msgspec.Raw(_encode(pair.value.stringValue))
-    return None
-
-
-def _served_by(service: msgspec.Raw | None, span: bytes) -> bytes:
-    """Return a span with the service beside its own fields: a batch says it once for all."""
-    if service is None or not span.startswith(b"{") or span == b"{}":
-        return span
-    return b'{"service":' + bytes(service) + b"," + span[1:]
-
-
-def _told(pairs: Iterable[_Pair]) -> dict[str, Any]:
-    # Nearly all are texts: a call of `_plain` for each would take longer than the rest.
-    return {
-        pair.key: text if (text := pair.value.stringValue) is not None else _plain(pair.value)
-        for pair in pairs
-    }
-
-
-def _plain(value: _Value) -> Any:
-    """Return the member of an AnyValue that is set; integers come as strings."""
-    if value.stringValue is not None:
-        return value.stringValue
-    if value.intValue is not None:
-        return int(value.intValue)
-    if value.doubleValue is not None:
-        return float(value.doubleValue)
-    if value.boolValue is not None:
-        return value.boolValue
-    if value.arrayValue is not None:
-        return [_plain(item) for item in value.arrayValue.values]
-    return None if value.kvlistValue is None else _told(value.kvlistValue.values)
 
 
 def _completion(message: Any, told: Attributes) -> bytes | None:
@@ -216,21 +205,16 @@ def _completion(message: Any, told: Attributes) -> bytes | None:
 
 def _output(told: Attributes) -> bytes | None:
     """Return the answer of an OpenInference span: its body, or else the message that it tells."""
-    whole = told.get("output.value")
-    if isinstance(whole, str) and told.get("output.mime_type") == _JSON_MIME:
-        return whole.encode()
-    return _completion(openinference.answer_message(told), told)
+    body = openinference.answer_body(told)
+    return _encode(body) if body else _completion(openinference.answer_message(told), told)
 
 
-def _conventional(span: _Span, told: Attributes) -> Export:
+def _conventional(told: Attributes) -> Export:
     model = told.get("gen_ai.response.model") or told.get("gen_ai.request.model")
     return Export(
         None,
         None,
-        id=_id(span),
         model=model if isinstance(model, str) else "",
-        begun=span.startTimeUnixNano,
-        ended=span.endTimeUnixNano,
         usage=_first_usage(told),
         # Not in the conventions; Langfuse and others write it.
         cost_usd=amount(told.get("gen_ai.usage.cost")),
@@ -239,14 +223,11 @@ def _conventional(span: _Span, told: Attributes) -> Export:
     )
 
 
-def _inferred(span: _Span, told: Attributes) -> Export:
+def _inferred(told: Attributes) -> Export:
     return Export(
         None,
         None,
-        id=_id(span),
         model=_name(told.get("llm.model_name")) or "",
-        begun=span.startTimeUnixNano,
-        ended=span.endTimeUnixNano,
         usage=usage_of(
             told.get("llm.token_count.prompt"),
             told.get("llm.token_count.completion"),
@@ -268,7 +249,7 @@ def _first_usage(told: Attributes) -> Usage | None:
     )
 
 
-def _id(span: _Span) -> str | None:
+def _id(span: otlp.Record) -> str | None:
     return f"{span.traceId}-{span.spanId}" if span.traceId and span.spanId else None
 
 
@@ -283,8 +264,9 @@ def _name(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _failed(span: _Span, told: Attributes) -> bool:
+def _failed(span: otlp.Record, told: Attributes) -> bool:
     return (span.status is not None and str(span.status.code) in _ERRORS) or "error.type" in told
 
 
 FORMAT = OtelSpans()
+_JOINED = _Joined()

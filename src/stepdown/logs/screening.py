@@ -23,6 +23,12 @@ class Screened:
         """Say what the format itself says."""
         return self._inner.detect(sample)
 
+    def suited(self, sample: Sequence[dict[str, Any]]) -> LogFormat:
+        """Return the format that the inner one says is suited to a file, screened as well."""
+        suited = getattr(self._inner, "suited", None)
+        inner = suited(sample) if suited else self._inner
+        return self if inner is self._inner else Screened(inner, self._screen)
+
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
         """Yield each line's call, or why there is none."""
         refused: list[str] = []

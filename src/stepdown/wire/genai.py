@@ -13,13 +13,13 @@ import msgspec
 from stepdown.wire.exchanges import parsed
 from stepdown.wire.numbered import numbered
 
-__all__ = ["answer_message", "finish_reason", "request_body"]
+__all__ = ["PARAMETERS", "answer_message", "finish_reason", "is_event", "request_body"]
 
 Json = dict[str, Any]
 Events = Sequence[tuple[str, Mapping[str, Any]]]
 """A span's events: name and attributes."""
 
-_PARAMETERS = {
+PARAMETERS = {
     "gen_ai.request.temperature": "temperature",
     "gen_ai.request.top_p": "top_p",
     "gen_ai.request.max_tokens": "max_tokens",
@@ -30,6 +30,7 @@ _PARAMETERS = {
     "gen_ai.request.presence_penalty": "presence_penalty",
     "gen_ai.request.stream": "stream",
 }
+"""Attributes that are fields of a request's body."""
 _MESSAGE_EVENTS = {
     "gen_ai.system.message": "system",
     "gen_ai.user.message": "user",
@@ -67,7 +68,7 @@ def request_body(attributes: Mapping[str, Any], events: Events = ()) -> Json | N
     if not messages:
         return None
     body: Json = {"model": attributes.get("gen_ai.request.model") or "", "messages": messages}
-    for name, field in _PARAMETERS.items():
+    for name, field in PARAMETERS.items():
         if (value := attributes.get(name)) is not None:
             body[field] = value
     tools = _tools(parsed(attributes.get("gen_ai.tool.definitions")))
@@ -91,6 +92,11 @@ def answer_message(attributes: Mapping[str, Any], events: Events = ()) -> Json |
         found = [_choice(choice) for choice in choices[:1]]
     found = found or _legacy(attributes, "gen_ai.completion")
     return {**found[0], "role": "assistant"} if found else None
+
+
+def is_event(name: str) -> bool:
+    """Say whether an event of that name tells of a model call's content."""
+    return name in _MESSAGE_EVENTS or name in (_CHOICE, _DETAILS)
 
 
 def finish_reason(attributes: Mapping[str, Any]) -> str | None:

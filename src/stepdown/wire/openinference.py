@@ -1,8 +1,9 @@
 """OpenInference's conventions → the chat-completions request and answer that a span tells of.
 
-`input.value` mostly is the request's own body, and `output.value` the answer's; where they are not
-JSON of a dialect, the numbered attributes (`llm.input_messages.0.message.role`) tell the same.
-Attributes are a span's, decoded: dotted name → value.
+`input.value` is the request's own body where a provider's client was traced, and `output.value` the
+answer's; frameworks (LangChain, LlamaIndex, Google's client) put objects of their own there. Then
+the numbered attributes (`llm.input_messages.0.message.role`) tell what was said. Attributes are a
+span's, decoded: dotted name → value.
 """
 
 from collections.abc import Mapping
@@ -11,11 +12,11 @@ from typing import Any, cast
 from stepdown.wire.exchanges import parsed
 from stepdown.wire.numbered import numbered
 
-__all__ = ["answer_message", "is_chat", "request_body"]
+__all__ = ["answer_body", "answer_message", "is_chat", "request_body"]
 
 Json = dict[str, Any]
 
-_BODY = ("messages", "input", "contents")
+_ROLES = {"human": "user", "ai": "assistant", "model": "assistant"}
 _TEXT = ("text", "input_text", "output_text")
 
 
@@ -30,7 +31,7 @@ def is_chat(attributes: Mapping[str, Any]) -> bool:
 def request_body(attributes: Mapping[str, Any]) -> Json | None:
     """Return the request's body, or None where the span has no content."""
     whole = parsed(attributes.get("input.value"))
-    if isinstance(whole, dict) and any(name in whole for name in _BODY):
+    if isinstance(whole, dict) and _is_request(cast("Json", whole)):
         return cast("Json", whole)
     turns = [_turn(turn) for turn in numbered(attributes, "llm.input_messages")]
     if not turns:
@@ -47,6 +48,17 @@ def request_body(attributes: Mapping[str, Any]) -> Json | None:
     return body
 
 
+def answer_body(attributes: Mapping[str, Any]) -> Json | None:
+    """Return the answer's own body, or None where the span has none of a dialect that is known."""
+    whole = parsed(attributes.get("output.value"))
+    if not isinstance(whole, dict):
+        return None
+    body = cast("Json", whole)
+    known = body.get("type") == "message" or body.get("role") == "assistant" or body.get("error")
+    listed = any(isinstance(body.get(name), list) for name in ("choices", "output"))
+    return body if known or listed else None
+
+
 def answer_message(attributes: Mapping[str, Any]) -> Json | None:
     """Return the assistant message that the span is answered by, or None without content."""
     turns = numbered(attributes, "llm.output_messages")
@@ -57,8 +69,16 @@ def answer_message(attributes: Mapping[str, Any]) -> Json | None:
     return {"role": "assistant", "content": text} if plain else None
 
 
+def _is_request(body: Json) -> bool:
+    turns = body.get("messages")
+    if not isinstance(turns, list):
+        return "input" in body and "model" in body
+    return all(isinstance(turn, dict) and "role" in turn for turn in cast("list[Any]", turns))
+
+
 def _turn(turn: Json) -> Json:
-    message: Json = {"role": turn.get("message.role") or "user"}
+    role = turn.get("message.role") or "user"
+    message: Json = {"role": _ROLES.get(str(role), role)}
     parts = [_part(part) for part in numbered(turn, "message.contents")]
     message["content"] = parts or turn.get("message.content")
     calls = [_call(call) for call in numbered(turn, "message.tool_calls")]
