@@ -83,3 +83,15 @@ def test_what_was_captured_is_the_turn_of_a_call_that_a_log_has_too(tmp_path):
     # All of the log was captured as well: that is no log without calls.
     kept(session.workspace.calls, lines)
     assert len(list(all_calls(session, [log], silent))) == 60
+
+
+def test_columns_are_of_the_tables_that_need_them(tmp_path):
+    log = str(write(tmp_path / "log.jsonl", easy(60)))
+    rows = tmp_path / "rows.csv"
+    rows.write_text("frage,label\n" + "where is it,parcel\n" * 20, encoding="utf-8")
+    session = Session(Workspace(tmp_path / "w"), Config())
+    told = {"input": "frage", "output": "label"}
+    note_columns(session.workspace.columns, [log, str(rows)], told)
+    coverage, found = [], Counting()
+    count_calls(session, [log, str(rows)], coverage, found, silent)
+    assert [(one.format, one.calls) for one in coverage] == [("native", 60), ("plain", 20)]

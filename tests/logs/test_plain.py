@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import Usage
 from stepdown.core.ports import Line
 from stepdown.errors import UsageError
-from stepdown.logs import reasons
+from stepdown.logs import read_calls, reasons
+from stepdown.logs.detect import choose_format
 from stepdown.logs.plain import FORMAT, Plain, mapped
 
 USER = [{"role": "user", "content": "hi"}]
@@ -58,7 +60,8 @@ def test_all_that_a_line_may_tell():
 
 def test_names_that_are_told():
     reader = Plain(mapped(["input=body.q.0", "output=label", "cost_usd=price.usd"]))
-    assert reader.detect([{"noise": 1}])
+    assert reader.detect([{"noise": 1}, {"body": {"q": ["hi"]}, "label": "yes"}])
+    assert not reader.detect([{"noise": 1}, {"body": {"q": ["hi"]}}, {"label": "yes"}])
     call = read({"body": {"q": ["hi"]}, "label": "yes", "price.usd": 2}, reader)
     assert (call.request.messages[0].text, call.answer.text, call.cost_usd) == ("hi", "yes", 2.0)
     assert read({"body": {"q": []}, "label": "yes"}, reader) == reasons.NO_REQUEST
@@ -82,3 +85,31 @@ def test_a_table_is_read_by_its_header(log, tmp_path):
     calls, (entry,) = log.read(path)
     assert [call.request.messages[0].text for call in calls] == ["one\ntwo", 'a "b"']
     assert (entry.format, entry.rejected) == ("plain", {reasons.ROW_LENGTH: 1})
+
+
+def test_what_was_told_holds_where_it_stands(log, tmp_path):
+    native, rows = tmp_path / "native.jsonl", tmp_path / "rows.csv"
+    native.write_bytes(b"\n".join(log.line(name) for name in "ab"))
+    rows.write_text("frage,label,asked\nhi,yes,yesterday\n", encoding="utf-8")
+    told = Plain(mapped(["input=frage", "output=label", "time=asked", "model=modell"]))
+    coverage: list[SourceCoverage] = []
+    sources = [str(native), str(rows)]
+    assert len(list(read_calls(sources, [told, *log.formats], coverage))) == 3
+    assert [(one.format, one.rejected) for one in coverage] == [("native", {}), ("plain", {})]
+    assert coverage[0].notes == []
+    assert coverage[1].notes == [
+        "--map time=asked: 'yesterday' is no time.",
+        "--map model=modell: none of the first lines has it.",
+    ]
+
+
+def test_the_other_names_told_are_of_lines_that_are_plain(log):
+    told = Plain(mapped(["time=asked"]))
+    assert choose_format([told, *log.formats], [json.loads(log.line())]).name == "native"
+    assert choose_format([told, *log.formats], [{"prompt": "hi", "answer": "yes"}]) is told
+
+
+def test_a_field_may_stand_in_a_string_of_json():
+    usage = json.dumps({"prompt_tokens": 40, "completion_tokens": 3})
+    call = read({"prompt": "hi", "completion": "yes", "usage": usage})
+    assert call.usage == Usage(40, 3)

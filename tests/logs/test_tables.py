@@ -13,7 +13,7 @@ from stepdown.logs import reasons
 from stepdown.logs.sources import BrokenStream
 from stepdown.logs.tables import read_table, separator_of
 
-cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=9)
+cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9)
 
 
 @given(st.lists(st.tuples(cells, cells), max_size=6), st.integers(1, 9), st.sampled_from(",;\t"))
@@ -39,6 +39,12 @@ def test_rows_come_back_however_the_bytes_are_cut(rows, size, separator):
         (b"prompt\n", None),
         (b"\xff,\xfe\n", None),
         (b'"caf\xe9",b\n', None),
+        (b",prompt,response\n0,hi,yes\n", ","),
+        (b"\tprompt\tresponse\n0\thi\tyes\n", "\t"),
+        (b"prompt,response,cost ($)\n", ","),
+        (b"prompt,response,\n", ","),
+        (b"prompt,\n", None),
+        (b'Read 60, wrote 60\n{"id": 1}\n', None),
         (b"a,b\r1,2\r", None),
         (b"10 %\r100 %\n", None),
         (b"", None),
@@ -60,3 +66,28 @@ def test_what_cannot_be_had_says_why():
     ]
     *_, last = read_table(broken(), "x", ",")
     assert last == reasons.BROKEN_STREAM
+
+
+def rows_of(data) -> list[Any]:
+    return list(read_table(iter([data]), "x", ","))
+
+
+def test_columns_without_a_name_are_left_out():
+    (line,) = rows_of(b",prompt,response,\n7,hi,yes,\n")
+    assert json.loads(line.data) == {"prompt": "hi", "response": "yes"}
+
+
+@pytest.mark.parametrize("end", [b'"yes', b'"yes\nand more', b'"'])
+def test_a_table_that_ends_within_quotes_was_cut_off(end):
+    line, last = rows_of(b"prompt,response\nhi,yes\nhi," + end)
+    assert json.loads(line.data) == {"prompt": "hi", "response": "yes"}
+    assert last == reasons.CUT_OFF
+    assert len(rows_of(b'prompt,response\nhi,"yes"')) == 1
+
+
+def test_a_lone_carriage_return_is_a_part_of_its_field():
+    found = rows_of(b'prompt,response\r\na\rb,"c\rd\r\ne"\r\nf,g\r\n')
+    assert [json.loads(line.data) for line in found] == [
+        {"prompt": "a\rb", "response": "c\rd\r\ne"},
+        {"prompt": "f", "response": "g"},
+    ]

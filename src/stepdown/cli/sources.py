@@ -83,7 +83,8 @@ def _by_columns(
         groups.setdefault(tuple(sorted(noted.get(source, {}).items())), []).append(source)
     screen = screen_of(session, forgotten=forgotten)
     for columns, group in groups.items():
-        formats = [Plain(dict(columns))] if columns else plugins.log_formats()
+        own = [Plain(dict(columns))] if columns else []
+        formats = [*own, *plugins.log_formats()]
         yield group, [Screened(one, screen) for one in formats]
 
 

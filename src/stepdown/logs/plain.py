@@ -4,7 +4,7 @@ The usual names are known; `Plain` takes the others (`--map input=body.question`
 be asked whether a log is its own.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -13,8 +13,9 @@ from stepdown.core.calls import Call
 from stepdown.core.ports import Line
 from stepdown.errors import UsageError
 from stepdown.logs.each import each_call
-from stepdown.logs.exports import Export, amount, call_of, told_by, usage_of
+from stepdown.logs.exports import Export, amount, call_of, count, mapping, told_by, usage_of
 from stepdown.logs.loose import answer_body, request_body
+from stepdown.logs.times import parse_time
 
 __all__ = ["FIELDS", "FORMAT", "Plain", "mapped"]
 
@@ -45,28 +46,52 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 """What a line may tell, and the names that are looked for, the likeliest first."""
 
+_READS: Mapping[str, Callable[[Any], float | None]] = {
+    "time": parse_time,
+    "latency_ms": amount,
+    "cost_usd": amount,
+    "input_tokens": count,
+    "output_tokens": count,
+}
+"""How the fields are read that may be told and yet be no such thing."""
+
 _decode = msgspec.json.Decoder(Json).decode
 
 
 class Plain:
-    """Reads lines by the names of their fields; `columns` says which field tells what."""
+    """Reads lines by the names of their fields; `columns` says which field tells what.
+
+    Where it says what input and output are it is of lines that have them, and asked first: other
+    logs that are read beside them, of formats that are known, need no telling.
+    """
 
     name = "plain"
-    last = True
 
     def __init__(self, columns: Mapping[str, str] | None = None) -> None:
+        self._told = dict(columns or {})
         self._paths = {
-            field: [(columns or {})[field]] if field in (columns or {}) else names
+            field: [self._told[field]] if field in self._told else names
             for field, names in FIELDS.items()
         }
-        self._told = bool(columns)
+        self._needed = [field for field in ("input", "output") if field in self._told]
+        self.last = not self._needed
 
     def detect(self, sample: Sequence[Json]) -> bool:
         """Say whether a line has an input and an output."""
-        return self._told or any(
-            self._find(line, "input") is not None and self._find(line, "output") is not None
-            for line in sample
-        )
+        needed = self._needed or ["input", "output"]
+        return any(all(self._find(line, field) is not None for field in needed) for line in sample)
+
+    def doubts(self, sample: Sequence[Json]) -> list[str]:
+        """Return what was told of the fields and does not hold in any of the lines."""
+        found: list[str] = []
+        for field, path in self._told.items():
+            values = [value for line in sample if (value := self._find(line, field)) is not None]
+            if not values:
+                found.append(f"--map {field}={path}: none of the first lines has it.")
+            elif (reads := _READS.get(field)) and all(reads(value) is None for value in values):
+                what = "time" if field == "time" else "number"
+                found.append(f"--map {field}={path}: {str(values[0])[:40]!r} is no {what}.")
+        return found
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
         """Yield each line's call, or why there is none."""
@@ -126,8 +151,8 @@ def _at(row: Json, path: str) -> Any:
         return row[path]
     value: Any = row
     for step in path.split("."):
-        if isinstance(value, dict):
-            value = cast("Json", value).get(step)
+        if isinstance(value, dict | str):
+            value = mapping(cast("Json | str", value)).get(step)
         elif isinstance(value, list) and step.isdecimal():
             items = cast("list[Any]", value)
             value = items[int(step)] if int(step) < len(items) else None

@@ -1,28 +1,24 @@
 """Reading logs of any format as one stream of calls, with every line accounted for."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
-from typing import Any
-
-import msgspec
+from itertools import chain
 
 from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import UNANSWERED, Call
 from stepdown.core.ports import Line, LogFormat, Progress, silent
 from stepdown.errors import LogError
-from stepdown.logs.detect import EMPTY, TABLE, choose_format, describe, sample
+from stepdown.logs.detect import EMPTY, TABLE
 from stepdown.logs.echoes import Echoes, echo_of
-from stepdown.logs.lines import LineOrReason, read_lines
+from stepdown.logs.lines import LineOrReason
+from stepdown.logs.opening import Looked, look_at, reopened
 from stepdown.logs.reasons import (
-    BROKEN_STREAM,
     ERROR_ANSWER,
     JOINED,
     NO_ANSWER,
-    TOO_LARGE,
-    TOO_LONG,
+    UNREADABLE,
     Unanswered,
 )
-from stepdown.logs.sources import STDIN, BrokenStream, expand, read_chunks, size
+from stepdown.logs.sources import STDIN, expand, size
 
 __all__ = ["MAX_KNOWN_IDS", "Opened", "Reading", "items", "read_calls", "read_lines_of"]
 
@@ -32,25 +28,13 @@ MAX_KNOWN_IDS = 5_000_000
 UNKNOWN_FORMAT = "no known format"
 UNKNOWN_COLUMNS = "columns not known (--map)"
 
-_SAMPLE_LINES = 200
-_SAMPLE_BYTES = 4 * 1024 * 1024
 _FIX = (
     "give JSON Lines with `request` and `response` in each line, an OpenAI batch (input and "
     "output), stored completions, a fine-tuning file, OTLP spans, or an export of LiteLLM, "
     "Langfuse or Helicone"
 )
 
-Advance = Callable[[int], None]
 Records = Callable[[Line], Iterator[LineOrReason]]
-
-
-class _Opened(msgspec.Struct):
-    """A source whose first lines have been looked at; `lines` has them and all others."""
-
-    path: str
-    lines: Iterator[LineOrReason]
-    format: LogFormat | None
-    found: str = ""
 
 
 class _Meter:
@@ -149,11 +133,17 @@ class Reading:
         progress: Progress,
     ) -> Iterator[Opened]:
         meter = _Meter(0 if STDIN in paths else sum(map(size, paths)), progress)
-        waiting: dict[str, list[_Opened]] = {}
+        waiting: dict[str, list[Looked]] = {}
         self._echoes.several |= len(paths) > 1
         for path in paths:
             before = meter.done
-            opened = _open(path, formats, meter.advance)
+            try:
+                opened = look_at(path, formats, meter.advance)
+            except LogError as problem:
+                if path in named:
+                    raise
+                self.coverage.append(_unreadable(path, str(problem)))
+                continue
             if opened.format is None:
                 self.coverage.append(_unknown(opened, path in named))
             elif getattr(opened.format, "joins", False):
@@ -198,7 +188,7 @@ class Reading:
             return False
         if not self._echoes.add_all(ids, entry):
             return False
-        if full and ids and not entry.notes:
+        if full and ids and _told() not in entry.notes:
             entry.notes.append(_told())
         elif not full:
             self._known |= marks
@@ -217,54 +207,26 @@ def _read(reading: Reading, opened: Iterator[Opened]) -> Iterator[Call]:
     reading.finish()
 
 
-def _open(path: str, formats: Sequence[LogFormat], advance: Advance) -> _Opened:
-    chunks = read_chunks(path, advance)
-    try:
-        head = next(chunks, b"")
-    except BrokenStream:
-        return _Opened(path, iter((BROKEN_STREAM,)), None, "a damaged compressed file")
-    lines = read_lines(chain([head], chunks), path)
-    first: list[LineOrReason] = []
-    held = 0
-    for line in islice(lines, _SAMPLE_LINES):
-        first.append(line)
-        held += len(line.data) if isinstance(line, Line) else 0
-        if held > _SAMPLE_BYTES:
-            break
-    objects = sample(first)
-    chosen = choose_format(formats, objects)
-    found = "" if chosen else _found(head, objects, first)
-    return _Opened(path, chain(first, lines), chosen, found)
-
-
-def _found(head: bytes, objects: Sequence[dict[str, Any]], first: Sequence[LineOrReason]) -> str:
-    vast = next((line for line in first if line in (TOO_LONG, TOO_LARGE)), None)
-    return f"a file without readable lines ({vast})" if vast else describe(head, objects)
-
-
-def _put_off(opened: _Opened, meter: _Meter, before: int) -> _Opened:
+def _put_off(opened: Looked, meter: _Meter, before: int) -> Looked:
     """Let go of a file until its turn comes, so that a folder of many keeps none open."""
     if opened.path == STDIN:
         return opened
     meter.done = before
-    lines = _reopened(opened.path, meter.advance)
-    return _Opened(opened.path, lines, opened.format)
+    lines = reopened(opened.path, meter.advance)
+    return Looked(opened.path, lines, opened.format)
 
 
-def _reopened(path: str, advance: Advance) -> Iterator[LineOrReason]:
-    yield from read_lines(read_chunks(path, advance), path)
-
-
-def _entry(group: Sequence[_Opened], coverage: list[SourceCoverage]) -> SourceCoverage:
+def _entry(group: Sequence[Looked], coverage: list[SourceCoverage]) -> SourceCoverage:
     names = [opened.path for opened in group]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     known = group[0].format
-    entry = SourceCoverage(", ".join(names[:3]) + more, known.name if known else "")
+    doubts = [doubt for opened in group for doubt in opened.doubts]
+    entry = SourceCoverage(", ".join(names[:3]) + more, known.name if known else "", notes=doubts)
     coverage.append(entry)
     return entry
 
 
-def _unknown(opened: _Opened, is_named: bool) -> SourceCoverage:
+def _unknown(opened: Looked, is_named: bool) -> SourceCoverage:
     """Count a file of no known format that a folder or glob brought in; a named one is an error."""
     if is_named:
         raise LogError(_no_log(opened))
@@ -276,7 +238,12 @@ def _unknown(opened: _Opened, is_named: bool) -> SourceCoverage:
     return entry
 
 
-def _no_log(opened: _Opened) -> str:
+def _unreadable(path: str, problem: str) -> SourceCoverage:
+    """Count a file that a folder or glob brought in and that can't be opened as one lost line."""
+    return SourceCoverage(path, lines=1, rejected={UNREADABLE: 1}, notes=[problem])
+
+
+def _no_log(opened: Looked) -> str:
     if TABLE in opened.found:
         return f"{_shown(opened.path)} is {opened.found}."
     if opened.found == EMPTY:
@@ -330,7 +297,7 @@ def _is_new(name: str, entry: SourceCoverage, known: set[int]) -> bool:
         return False
     if len(known) < MAX_KNOWN_IDS:
         known.add(mark)
-    elif not entry.notes:
+    elif _told() not in entry.notes:
         entry.notes.append(_told())
     return True
 

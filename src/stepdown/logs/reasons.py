@@ -30,6 +30,7 @@ __all__ = [
     "TOO_DEEP",
     "TOO_LARGE",
     "TOO_LONG",
+    "UNREADABLE",
     "Unanswered",
     "json_problem",
 ]
@@ -57,6 +58,7 @@ ROW_LENGTH = "row of another length than the header"
 TOO_DEEP = "nested too deeply"
 TOO_LARGE = "JSON document too large"
 TOO_LONG = "line too long"
+UNREADABLE = "file that can't be read"
 
 
 class Unanswered(str):

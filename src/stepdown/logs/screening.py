@@ -16,7 +16,9 @@ class Screened:
     def __init__(self, inner: LogFormat, screen: Screen) -> None:
         self.name = inner.name
         self.joins = getattr(inner, "joins", False)
+        self.last = getattr(inner, "last", False)
         self.records = getattr(inner, "records", None)
+        self.doubts = getattr(inner, "doubts", None)
         self._inner, self._screen = inner, screen
 
     def detect(self, sample: Sequence[dict[str, Any]]) -> bool:

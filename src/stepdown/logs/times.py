@@ -14,7 +14,7 @@ _UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (math.inf, 1e9))
 def parse_time(value: Any) -> float | None:
     """Return seconds since the epoch (UTC), or None for what is no time.
 
-    ISO 8601 is read with Z, an offset, or neither (then UTC); numbers, also in strings, count
+    ISO 8601 is read with Z, UTC, an offset, or neither (then UTC); numbers, also in strings, count
     seconds, milliseconds, microseconds or nanoseconds, by their size.
     """
     if isinstance(value, str):
@@ -33,6 +33,8 @@ def _from_number(value: float) -> float | None:
 def _parse_text(text: str) -> float | None:
     if text.isdecimal():
         return _from_number(float(text))
+    for zone in (" UTC", " GMT"):
+        text = text.removesuffix(zone)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
