@@ -66,6 +66,30 @@ def test_a_stream_that_broke_off_says_so(logged, world, complete, body):
     assert (line["status"], line["problem"]) == (200, "upstream_broke_off")
 
 
+def test_a_refused_request_says_that_it_is(logged, world, complete, ask, body):
+    key = world.issue(tasks=("others",))
+    logged(api_key="sk-ours")
+    for reply in (
+        complete(body(), {"authorization": f"Bearer {key}"}),
+        complete(body()),
+        complete(b"{", {"authorization": f"Bearer {key}"}),
+        ask("GET", "/nowhere"),
+        ask("GET", "/v1/chat/completions"),
+    ):
+        code = reply.json()["error"]["code"]
+        assert reply.decision() == ("refused", code)
+        assert "x-stepdown-confidence" not in reply.headers
+        assert "x-stepdown-tier" not in reply.headers
+    page = ask("GET", "/metrics").body
+    lines = logged.lines()
+    codes = ["task_not_allowed", "invalid_api_key", "invalid_request", "not_found"]
+    assert [line["reason"] for line in lines[:-1]] == [*codes, "method_not_allowed"]
+    assert {line["decision"] for line in lines[:-1]} == {"refused"}
+    assert lines[-1]["decision"] is None
+    for code in codes:
+        assert f'decision="refused",reason="{code}"'.encode() in page
+
+
 def test_p4_no_text_and_no_key_is_in_it(logged, complete, ask, body):
     logged()
     headers = {"authorization": f"Bearer {KEY}", "user-agent": f"curl {KEY}", "x-api-key": KEY}

@@ -186,6 +186,52 @@ def test_a_refusal_is_in_the_dialect_of_its_path(start, ask, path):
     assert ask("POST", "/v1/responses", b"x" * 101).json()["error"]["code"] == "body_too_large"
 
 
+REFUSED = {
+    "request_timeout": (408, [post(b"content-length: 9")]),
+    "body_too_large": (413, [post(b"content-length: 100001")]),
+    "too_many_parts": (413, [post(b"transfer-encoding: chunked"), b"1\r\nx\r\n" * 9]),
+    "unsupported_encoding": (415, [post(b"content-encoding: gzip", b"content-length: 1")]),
+    "headers_too_large": (431, [post(b"x: " + b"a" * 33_000)]),
+    "bad_request": (400, [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"]),
+}
+
+
+def test_o1_what_the_protocol_refuses_is_logged_and_counted(start, raw, ask, tmp_path, world):
+    limits = Limits(body_bytes=100_000, body_parts=5)
+    start(access_log=str(tmp_path / "log"), timeouts=QUICK, limits=limits)
+    ids = []
+    for code, (status, sent) in REFUSED.items():
+        found = raw(*sent, pause=0.1)
+        assert statuses(found) == [status], code
+        head = dict(line.split(b": ") for line in found.split(b"\r\n\r\n")[0].split(b"\r\n")[1:])
+        assert head[b"x-request-id"] == head[b"x-stepdown-request-id"]
+        assert head[b"x-stepdown-decision"] == b"refused"
+        assert head[b"x-stepdown-reason"] == code.encode()
+        ids.append(head[b"x-request-id"].decode())
+    page = ask("GET", "/metrics").body.decode()
+    world.stop()
+    lines = [json.loads(line) for line in (tmp_path / "log").read_bytes().splitlines()]
+    told = [(line["id"], line["problem"], line["status"]) for line in lines[:-1]]
+    assert told == [
+        (request_id, code, status)
+        for request_id, (code, (status, _)) in zip(ids, REFUSED.items(), strict=True)
+    ]
+    assert {(line["decision"], line["tier"]) for line in lines[:-1]} == {("refused", None)}
+    assert [line["path"] for line in lines[:-1]] == [PATH.decode()] * 5 + [""]
+    for code, (status, _) in REFUSED.items():
+        labels = f'decision="refused",reason="{code}",status="{status}",task="",tier="none"'
+        assert f"stepdown_requests_total{{{labels}}} 1.0" in page
+    assert "stepdown_requests_under_way 1.0" in page
+
+
+def test_a_refused_message_has_its_id_where_its_clients_look(start, raw):
+    start(limits=Limits(body_bytes=1000))
+    sent = post(b"content-length: 100001").replace(PATH, b"/v1/messages")
+    head, _, body = raw(sent).partition(b"\r\n\r\n")
+    request_id = json.loads(body)["request_id"]
+    assert f"\r\nrequest-id: {request_id}\r\n".encode() in head
+
+
 def test_r7_too_many_connections(start, world, raw, complete, body):
     start(limits=Limits(connections=3))
     host, port = world.url.removeprefix("http://").split(":")

@@ -54,5 +54,5 @@ def test_problems_tell_clients_whether_to_try_again():
     plain = problem(400, "why", "code", param="model")
     assert json.loads(plain.body)["error"]["param"] == "model"
     assert dict(plain.headers) == {b"content-type": b"application/json"}
-    tried = dict(problem(503, "why", retry_after_s=3, tried=True).headers)
+    tried = dict(problem(503, "why", "code", retry_after_s=3, tried=True).headers)
     assert (tried[b"retry-after"], tried[b"x-should-retry"]) == (b"3", b"false")

@@ -94,6 +94,16 @@ def traced(start, world, collector):
     return Traced()
 
 
+def test_a_refused_call_says_that_it_is(traced, complete, body):
+    traced()
+    assert complete(body(model="stepdown/none")).status == 404
+    (span,) = traced.spans()
+    found = plain(span)
+    assert found["stepdown.decision"] == "refused"
+    assert found["stepdown.reason"] == found["error.type"] == "model_not_found"
+    assert "stepdown.tier" not in found
+
+
 def test_a_students_answer_in_its_callers_trace(traced, collector, complete, body):
     traced()
     reply = complete(body(), {"traceparent": SENT})

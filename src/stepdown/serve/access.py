@@ -10,6 +10,7 @@ import msgspec
 
 from stepdown.errors import UsageError
 from stepdown.serve.afterwards import Ended
+from stepdown.serve.headers import REFUSED
 
 __all__ = ["STDOUT", "AccessLog"]
 
@@ -57,6 +58,7 @@ def _opened(path: str) -> int:
 
 def _line(one: Ended) -> dict[str, Any]:
     decision = one.decision
+    refused = one.problem or None
     time = datetime.fromtimestamp(one.time, UTC).isoformat(timespec="milliseconds")
     return {
         "time": time.replace("+00:00", "Z"),
@@ -64,10 +66,10 @@ def _line(one: Ended) -> dict[str, Any]:
         "method": one.method,
         "path": one.path,
         "status": one.status,
-        "problem": one.problem or None,
+        "problem": refused,
         "ms": round(one.seconds * 1000, 2),
-        "decision": decision.kind if decision else None,
-        "reason": decision.reason if decision else None,
+        "decision": decision.kind if decision else refused and REFUSED,
+        "reason": decision.reason if decision else refused,
         "tier": decision.tier if decision else None,
         "task": one.task or None,
         "model": one.model or None,

@@ -14,7 +14,7 @@ from stepdown.serve.decide import Verdict
 from stepdown.serve.dialects import CHAT, Dialect, Said
 from stepdown.serve.ending import given_up
 from stepdown.serve.gateway import Gateway
-from stepdown.serve.ours import own_headers, send_own
+from stepdown.serve.ours import own_headers, refuse
 from stepdown.serve.presence import while_there
 from stepdown.serve.relay import may_answer, relay
 from stepdown.serve.replies import (
@@ -81,7 +81,7 @@ async def send_answer(
     if students and kept is not said_of_it and not turn.redacted:
         return False
     if not await may_answer(gateway, kept, cleaned=True):
-        await send_own(turn, send, UNCAPTURED)
+        await refuse(turn, send, UNCAPTURED)
         return True
     headers = own_headers(turn)
     if turn.estimated:
@@ -110,7 +110,7 @@ async def ask_upstream(
         turn.way = tuple(link for link in turn.way if link.model)
         body = turn.body if turn.way else None
     if body is None:
-        await send_own(turn, send, no_real_model(turn.model))
+        await refuse(turn, send, no_real_model(turn.model))
         return
     await relay(gateway, turn, body, receive, send)
 

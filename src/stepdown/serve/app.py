@@ -13,11 +13,12 @@ from stepdown.serve.capture import Turn
 from stepdown.serve.dialects import dialect_of
 from stepdown.serve.ending import last_word
 from stepdown.serve.gateway import Gateway, log, new_turn
-from stepdown.serve.headers import header
+from stepdown.serve.headers import Headers, header
 from stepdown.serve.metrics import CONTENT_TYPE
 from stepdown.serve.models import list_models, one_model
 from stepdown.serve.ours import send_own
 from stepdown.serve.passing import pass_through
+from stepdown.serve.protocol import Hear
 from stepdown.serve.replies import (
     Receive,
     Reply,
@@ -29,11 +30,13 @@ from stepdown.serve.replies import (
 )
 from stepdown.serve.roles import ANY, CALLS, Role, admitted_as
 
-__all__ = ["HANDLERS", "App", "make_app", "metrics_page", "standing"]
+__all__ = ["HANDLERS", "App", "hearing", "make_app", "metrics_page", "standing"]
 
 Handler = Callable[[Gateway, Turn, Receive, Send], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_REFUSED = "stepdown.refused"
+"""Where a call's scope says that the protocol has refused it meanwhile, and how."""
 _RELAYED = Decision("relayed", "no_route", "frontier")
 
 
@@ -71,9 +74,30 @@ def make_app(gateway: Gateway) -> App:
             await send_own(turn, send, _told(bug))
         finally:
             gateway.under_way -= 1
+            if not turn.status and (told := scope.get(_REFUSED)):
+                turn.id, turn.status, turn.problem = told
             _ended(gateway, turn, path)
 
     return app
+
+
+def hearing(gateway: Gateway) -> Hear:
+    """Return what is told of the requests that the protocol refuses: they are logged and counted
+    as others are."""
+
+    def hear(
+        scope: Scope | None, method: str, path: str, headers: Headers, status: int, code: str
+    ) -> str:
+        turn = new_turn(method, path, headers)
+        turn.status, turn.problem = status, code
+        if scope is None:
+            gateway.metrics.began()
+            _ended(gateway, turn, _api_path(path))
+        else:
+            scope[_REFUSED] = (turn.id, status, code)  # it is told when its call ends
+        return turn.id
+
+    return hear
 
 
 def _told(bug: Exception) -> Reply:
@@ -89,7 +113,7 @@ def _ended(gateway: Gateway, turn: Turn, path: str) -> None:
     """Tell whoever counts or writes down what became of requests."""
     seconds = time.monotonic() - turn.begun
     decision, metrics = turn.decision, gateway.metrics
-    metrics.ended(decision, turn.task_name, turn.status, seconds)
+    metrics.ended(decision, turn.task_name, turn.status, seconds, turn.problem)
     if decision is not None:
         if turn.usage is not None:
             metrics.told(decision.tier, turn.usage)

@@ -24,7 +24,7 @@ from stepdown.serve.decide import Verdict, decide
 from stepdown.serve.dialects import meant
 from stepdown.serve.gateway import Gateway, new_turn
 from stepdown.serve.headers import header
-from stepdown.serve.ours import send_own
+from stepdown.serve.ours import refuse, send_own
 from stepdown.serve.relay import relay_quietly
 from stepdown.serve.replies import (
     UNCAPTURED,
@@ -83,7 +83,7 @@ async def _settled(
     if not isinstance(verdict, Reply):
         verdict = _beyond_limits(gateway, turn) or verdict
     if isinstance(verdict, Reply):
-        await send_own(turn, send, verdict)
+        await refuse(turn, send, verdict)
     else:
         await _carry_out(gateway, turn, verdict, receive, send)
 

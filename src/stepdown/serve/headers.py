@@ -13,6 +13,7 @@ from stepdown.serve.providers import is_another_makers
 
 __all__ = [
     "KEY_HEADERS",
+    "REFUSED",
     "Headers",
     "back",
     "decision_headers",
@@ -20,11 +21,16 @@ __all__ = [
     "header",
     "own_keys",
     "printable",
+    "refusal_headers",
     "streaming",
 ]
 
 Headers = list[tuple[bytes, bytes]]
 """ASGI's own form: names in lower case."""
+
+REFUSED = "refused"
+"""What stands for a decision where there is none, since the gateway itself says no; the error's
+code is the reason then."""
 
 _UPSTREAM = frozenset(
     (
@@ -156,6 +162,11 @@ def decision_headers(
     if decision.student:
         found.append((b"x-stepdown-student", _value(decision.student)))
     return found
+
+
+def refusal_headers(code: str) -> Headers:
+    """Return what a request is told on which nothing was decided, but that it is refused."""
+    return [(b"x-stepdown-decision", REFUSED.encode()), (b"x-stepdown-reason", code.encode())]
 
 
 @lru_cache(maxsize=1024)

@@ -164,7 +164,8 @@ def _by_tier(samples: Samples) -> dict[str, int]:
     counted: dict[str, int] = dict.fromkeys(("small", "mid", "frontier"), 0)
     for labels, value in samples.get("stepdown_requests_total", ()):
         tier = labels.get("tier", "")
-        counted[tier] = counted.get(tier, 0) + int(value)
+        if tier in counted:  # what was refused went to none
+            counted[tier] += int(value)
     return counted
 
 

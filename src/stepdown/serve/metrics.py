@@ -5,6 +5,7 @@ bounded; no text of a prompt, no key and no model name stands in any of them.
 """
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -19,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from stepdown.core.calls import Usage
 from stepdown.core.routes import Decision
+from stepdown.serve.headers import REFUSED
 
 __all__ = ["CONTENT_TYPE", "Gauges", "Metrics"]
 
@@ -26,7 +28,7 @@ CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 _SHOWN = {status: str(status) for status in (200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409,
-    413, 415, 422, 429, 499, 500, 501, 502, 503, 504, 529)} | {0: "499"}  # fmt: skip
+    413, 415, 422, 429, 431, 499, 500, 501, 502, 503, 504, 529)} | {0: "499"}  # fmt: skip
 """Statuses that stand in labels as they are; an upstream could send any other."""
 _MOST_LABELS = 800
 _OTHER = "(other)"
@@ -36,6 +38,15 @@ Gauges = dict[str, float | list[tuple[tuple[str, ...], float]]]
 Look = Callable[[], Gauges]
 """look() → gauges by name, as they are when somebody asks: a value, or one by chain and address, or
 by key."""
+
+
+class _Refused(NamedTuple):
+    """What stands for the decision on a request that the gateway itself refused; its reason is the
+    error's code, of which there are few."""
+
+    reason: str
+    kind: str = REFUSED
+    tier: str = "none"
 
 
 class _Looked(Collector):
@@ -134,22 +145,31 @@ class Metrics:
         """Count a request as under way."""
         self._under_way += 1
 
-    def ended(self, decision: Decision | None, task: str, status: int, seconds: float) -> None:
-        """Count a request that was decided on; others (probes, wrong paths) are not counted."""
+    def ended(
+        self,
+        decision: Decision | None,
+        task: str,
+        status: int,
+        seconds: float,
+        problem: str = "",
+    ) -> None:
+        """Count a request that was decided on, or refused, which `problem` says; probes and lists
+        are not counted."""
         self._under_way -= 1
-        if decision is None:
+        if decision is None and not problem:
             return
         shown = _SHOWN.get(status) or f"{status // 100}xx"
-        labels = (task, decision.tier, decision.kind, decision.reason, shown)
+        told = decision or _Refused(problem)
+        labels = (task, told.tier, told.kind, told.reason, shown)
         counted = self._counted.get(labels)
         if counted is None and len(self._counted) >= _MOST_LABELS:
-            labels = (_OTHER, decision.tier, decision.kind, decision.reason, shown)
+            labels = (_OTHER, told.tier, told.kind, told.reason, shown)
             counted = self._counted.get(labels)
         if counted is None:
             # Looking a child up by its labels costs more than counting with it.
             counted = self._counted[labels] = (
                 self._requests.labels(*labels),
-                self._seconds.labels(decision.tier, decision.kind),
+                self._seconds.labels(told.tier, told.kind),
             )
         counted[0].inc()
         counted[1].observe(seconds)

@@ -20,12 +20,12 @@ from stepdown.serve.chain import renamed
 from stepdown.serve.ending import given_up, last_event
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import Headers, back, header, streaming
-from stepdown.serve.ours import headers_of, send_own
+from stepdown.serve.ours import headers_of, refuse, send_own
 from stepdown.serve.presence import while_there
 from stepdown.serve.relay import no_way, reply_to
 from stepdown.serve.replies import Receive, Reply, Send
 from stepdown.serve.sse import LineTooLong, SsePassage
-from stepdown.serve.till import COUNTS, Bill
+from stepdown.serve.till import COUNTS, Bill, Unaffordable
 from stepdown.serve.upstream import TOO_LONG, Body, Unanswered, read_on
 from stepdown.wire.openai import parse_request
 from stepdown.wire.told import usage_beside
@@ -47,7 +47,7 @@ async def pass_through(gateway: Gateway, turn: Turn, receive: Receive, send: Sen
     """Relay any other API call as it is, uncaptured."""
     refusal = no_way(gateway, turn) or _name_anew(gateway, turn)
     if refusal is not None:
-        await send_own(turn, send, refusal)
+        await refuse(turn, send, refusal)
         return
     await while_there(_pass_through(gateway, turn, send), receive)
 
@@ -117,7 +117,8 @@ async def _pass_through(gateway: Gateway, turn: Turn, send: Send) -> None:
         if turn.status:
             # Too late for a status: an answer without its end closes the connection.
             raise
-        await send_own(turn, send, reply_to(failure))
+        unsent = isinstance(failure, Unaffordable)
+        await (refuse if unsent else send_own)(turn, send, reply_to(failure))
 
 
 async def _parts(

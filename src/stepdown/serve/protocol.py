@@ -5,20 +5,26 @@ run only while something is missing, so a request that arrives in one piece cost
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Literal
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from stepdown.serve.dialects import CHAT, MESSAGES, Dialect
+from stepdown.serve.headers import Headers, refusal_headers
 from stepdown.serve.sending import Sending
 from stepdown.serve.settings import Limits, Timeouts
 
-__all__ = ["GuardedProtocol", "guarded"]
+__all__ = ["GuardedProtocol", "Hear", "guarded"]
 
 _LINGER_S = 1.0
 _LINGER_BYTES = 32 * 1024 * 1024
+
+Scope = MutableMapping[str, Any]
+Hear = Callable[[Scope | None, str, str, Headers, int, str], str]
+"""hear(scope of the call that this ends, if one is under way; method, path, headers, status, code)
+→ the id that the refusal has."""
 
 Phase = Literal["start", "headers", "body", "complete"]
 Refusal = tuple[int, str, str]
@@ -57,6 +63,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     limits = Limits()
     timeouts = Timeouts()
+    hear: Hear = staticmethod(lambda *_: "")
+    """Told of every refusal."""
 
     _phase: Phase = "start"
     _unparsed = 0
@@ -262,9 +270,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """
         self._disarm()
         cycle: Any = self.cycle
-        begun = False
+        begun, scope = False, None
         if cycle is not None and not cycle.response_complete:
-            begun = cycle.response_started
+            begun, scope = cycle.response_started, cycle.scope
             cycle.disconnected = True
             cycle.message_event.set()
         self._lingering = True
@@ -272,8 +280,12 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()
             return
         target: bytes = self.url if self._phase != "start" else b""
-        messages = target.removeprefix(b"/v1").removeprefix(b"/v1").startswith(b"/messages")
-        self.transport.write(_response(refusal, MESSAGES if messages else CHAT))
+        method = self.parser.get_method().decode() if target else ""
+        path = target.partition(b"?")[0].decode("latin-1")
+        status, code, _ = refusal
+        request_id = self.hear(scope, method, path, self.headers if target else [], status, code)
+        messages = path.removeprefix("/v1").removeprefix("/v1").startswith("/messages")
+        self.transport.write(_response(refusal, MESSAGES if messages else CHAT, request_id))
         self.transport.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -293,16 +305,22 @@ _CHECKS: Mapping[bytes, Literal["host", "length", "encoding", "coding", "expect"
 }
 
 
-def guarded(limits: Limits, timeouts: Timeouts) -> type[GuardedProtocol]:
+def guarded(limits: Limits, timeouts: Timeouts, hear: Hear | None = None) -> type[GuardedProtocol]:
     """Return the protocol with these limits; uvicorn makes one for each connection."""
-    return type("GuardedProtocol", (GuardedProtocol,), {"limits": limits, "timeouts": timeouts})
+    bound: dict[str, Any] = {"limits": limits, "timeouts": timeouts}
+    if hear is not None:
+        bound["hear"] = staticmethod(hear)
+    return type("GuardedProtocol", (GuardedProtocol,), bound)
 
 
-def _response(refusal: Refusal, dialect: Dialect) -> bytes:
+def _response(refusal: Refusal, dialect: Dialect, request_id: str) -> bytes:
     status, code, message = refusal
-    body = dialect.error(status, message, code, None, "")
+    body = dialect.error(status, message, code, None, request_id)
+    names = (b"x-stepdown-request-id", *dialect.id_headers) if request_id else ()
+    told = [*((name, request_id.encode()) for name in names), *refusal_headers(code)]
     head = (
-        b"content-type: application/json\r\ncontent-length: %d\r\n"
-        b"%bconnection: close\r\n\r\n" % (len(body), _AGAIN.get(status, _NEVER))
+        b"content-type: application/json\r\ncontent-length: %d\r\n%b"
+        b"%bconnection: close\r\n\r\n"
+        % (len(body), b"".join(b"%b: %b\r\n" % one for one in told), _AGAIN.get(status, _NEVER))
     )
     return STATUS_LINE[status] + head + body

@@ -23,7 +23,7 @@ from stepdown.serve.dialects import CHAT
 from stepdown.serve.ending import given_up, last_event
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.headers import back, streaming
-from stepdown.serve.ours import headers_of, send_own
+from stepdown.serve.ours import headers_of, refuse, send_own
 from stepdown.serve.presence import while_there
 from stepdown.serve.replies import (
     CAPTURE_FAILS,
@@ -119,7 +119,7 @@ async def _relay(gateway: Gateway, turn: Turn, body: bytes, send: Send) -> None:
         await _along(gateway, turn, body, send)
     except Unaffordable as failure:
         # Not captured: what a spent key still sends must not fill the disk.
-        await send_own(turn, send, reply_to(failure))
+        await refuse(turn, send, reply_to(failure))
     except Unanswered as failure:
         turn.status, turn.problem = failure.status, failure.code
         error = {"status": failure.status, "message": str(failure)}

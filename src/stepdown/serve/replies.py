@@ -38,7 +38,7 @@ class Problem(msgspec.Struct, frozen=True):
     """An error of our own, in no dialect."""
 
     message: str
-    code: str | None = None
+    code: str
     param: str | None = None
 
 
@@ -62,7 +62,7 @@ def json_reply(value: Any, status: int = 200) -> Reply:
 def problem(
     status: int,
     message: str,
-    code: str | None = None,
+    code: str,
     *,
     param: str | None = None,
     retry_after_s: int | None = None,

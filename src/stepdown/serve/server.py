@@ -19,7 +19,7 @@ import uvicorn
 
 from stepdown.errors import UsageError
 from stepdown.serve.admin import make_admin
-from stepdown.serve.app import App, make_app
+from stepdown.serve.app import App, hearing, make_app
 from stepdown.serve.capture import Outbox
 from stepdown.serve.desk import Desk
 from stepdown.serve.gateway import Gateway, log
@@ -241,7 +241,7 @@ def _run(
     admin: _Beside | None,
 ) -> None:
     settings = gateway.settings
-    protocol = guarded(settings.limits, settings.timeouts)
+    protocol = guarded(settings.limits, settings.timeouts, hearing(gateway))
     config = _config(make_app(gateway), protocol, settings.timeouts)
 
     def ready() -> None:

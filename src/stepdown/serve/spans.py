@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stepdown import __version__
 from stepdown.errors import Unavailable
 from stepdown.serve.afterwards import Ended
+from stepdown.serve.headers import REFUSED
 from stepdown.serve.providers import provider_of
 from stepdown.serve.trace import Trace
 
@@ -142,6 +143,9 @@ def _decided(one: Ended) -> Iterator[tuple[str, Any]]:
         yield "stepdown.reason", one.decision.reason
         if one.decision.confidence is not None:
             yield "stepdown.confidence", one.decision.confidence
+    elif one.problem:
+        yield "stepdown.decision", REFUSED
+        yield "stepdown.reason", one.problem
     named = {
         "student": one.decision.student if one.decision else "",
         "task": one.task,

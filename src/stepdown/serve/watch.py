@@ -50,8 +50,9 @@ class Watch:
     def ended(self, turn: Turn, path: str, seconds: float) -> None:
         """Take a request that is over; spans are of API calls alone."""
         one = ended(turn, path, seconds)
+        called = one.decision is not None or bool(one.asked)
         for name, queue in self._queues.items():
-            if name == "access_log" or (one.decision and one.trace and one.trace.sampled):
+            if name == "access_log" or (called and one.trace and one.trace.sampled):
                 queue.add(one)
 
     def counts(self) -> dict[str, float]:
