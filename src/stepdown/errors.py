@@ -53,9 +53,13 @@ class PluginError(UsageError):
 
 
 class InputError(StepdownError):
-    """What was read is not what it has to be."""
+    """What was read is not what it has to be; `field` names the part of it, where one is wrong."""
 
     exit_status = 2
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class LogError(InputError):

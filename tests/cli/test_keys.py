@@ -4,10 +4,12 @@ import json
 import time
 
 import pytest
+from tests.workspace.test_init import task
 
 from stepdown.cli import main
 from stepdown.core.keys import window_of
 from stepdown.store.spend import SqlitePurse
+from stepdown.workspace import Workspace
 from stepdown.workspace.keys import read_keys
 
 
@@ -38,6 +40,19 @@ def test_a_key_is_printed_once_and_alone_on_stdout(run, tmp_path):
     assert whole not in out + err
     assert key.digest not in out + err
     assert key.id in out
+
+
+def test_what_a_key_is_for_is_said(run, tmp_path):
+    assert "It has no limits." in run("add", "free")[2]
+    _, _, err = run("add", "team", "--tasks", "tickets", "--expires", "2999-01-31")
+    assert "It is for calls of tickets alone; until 2999-01-31 00:00 UTC." in err
+    assert "No task here is called tickets, yet" in err
+    _, out, _ = run("add", "a", "--tasks", "tickets", "--json")
+    assert json.loads(out)["unknown_tasks"] == ["tickets"]
+    Workspace(tmp_path / ".stepdown").write_task(task("tickets"))
+    _, out, err = run("add", "b", "--tasks", "tickets", "--json")
+    assert "unknown_tasks" not in json.loads(out)
+    assert "No task" not in err
 
 
 def test_a_list_is_readable_at_100_columns(run, tmp_path):

@@ -161,7 +161,13 @@ def test_keys_are_made_listed_and_revoked_at_once(admin, complete, body):
     gone = admin("DELETE", f"/admin/keys/{listed['id']}")
     assert gone.json()["state"] == "revoked"
     assert complete(body(), key).status == 401
-    assert admin("DELETE", "/admin/keys/none").status == 400
+    assert admin("DELETE", "/admin/keys/none").status == 404
+
+
+def test_a_key_for_a_task_that_is_unknown_is_made_and_told(admin):
+    made = admin("POST", "/admin/keys", {"name": "a", "tasks": ["intents", "intent"]})
+    assert (made.status, made.json()["unknown_tasks"]) == (201, ["intent"])
+    assert "unknown_tasks" not in admin("POST", "/admin/keys", {"name": "b"}).json()
 
 
 @pytest.mark.parametrize(

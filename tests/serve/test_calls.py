@@ -96,6 +96,24 @@ def test_a_configured_key_goes_upstream_instead_of_the_callers(start, world, com
     assert "sk-caller" not in sent
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("metadata", 5), ("stream", "yes"), ("model", 7), ("tools", "x")]
+)
+def test_a_field_of_a_wrong_type_is_named(start, complete, body, field, value):
+    start()
+    error = complete(body(**{field: value})).json()["error"]
+    assert error["param"] == field
+    assert f"in `{field}`, Expected" in error["message"]
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\ud800 and more", "\\udc00"])
+def test_half_a_character_is_told(start, ask, body, half):
+    start()
+    sent = json.dumps(body("HALF")).replace("HALF", half).encode()
+    error = ask("POST", "/v1/chat/completions", sent).json()["error"]
+    assert "half a character" in error["message"]
+
+
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/chat/completions"])
 def test_the_path_with_and_without_v1(start, world, complete, body, path):
     start()

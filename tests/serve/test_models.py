@@ -40,6 +40,28 @@ def test_our_models_and_the_upstreams(start, world):
             client.models.retrieve("stepdown/unknown")
 
 
+def test_a_key_sees_its_own_tasks_alone(start, world, ask):
+    keys = [world.issue(name, tasks=tasks) for name, tasks in (("a", ("intents",)), ("b", ("x",)))]
+    keys.append(world.issue("c"))
+    start(api_key="k")
+    told = []
+    for key in keys:
+        own = {"authorization": f"Bearer {key}"}
+        listed = ask("GET", "/v1/models", headers=own).json()["data"]
+        told.append([model["id"] for model in listed])
+        found = ask("GET", "/v1/models/stepdown/intents", headers=own).status
+        assert found == (200 if "stepdown/intents" in told[-1] else 404)
+    assert told == [["auto", "stepdown/intents"], ["auto"], ["auto", "stepdown/intents"]]
+
+
+@pytest.mark.parametrize("model", [None, "gpt-4o"])
+def test_auto_is_a_model_where_one_may_stand_for_it(start, world, ask, body, complete, model):
+    world.tasks, world.routed = [], False
+    start(frontier_model=model)
+    assert [one["id"] for one in ask("GET", "/v1/models").json()["data"]] == ["auto"] * bool(model)
+    assert complete(body(model="auto")).status == (200 if model else 400)
+
+
 def test_tasks_without_a_route_are_no_models(start, world, ask):
     world.routed = False
     start()

@@ -47,6 +47,13 @@ def test_a_name_in_use_is_refused_and_free_once_revoked(path):
     assert [key.state(0) for key in read_keys(path).keys] == ["revoked", "active"]
 
 
+@pytest.mark.parametrize("expires", [0.0, 1e9, 1e300])
+def test_a_key_does_not_expire_before_it_is_made(path, expires):
+    with pytest.raises(UsageError, match="expires at a later time"):
+        add_key(path, NewKey("team", expires=expires))
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("name", ["", " ", "x" * 81, "a\nb", "a\x1b[0m"])
 def test_a_name_is_short_and_printable(path, name):
     with pytest.raises(UsageError):

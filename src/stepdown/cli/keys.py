@@ -67,11 +67,15 @@ def add(session: Session, name: str, tasks: str | None, expires: str | None, **g
     """Make a key called NAME and print it: once, since only its hash is kept."""
     named = tuple(part.strip() for part in (tasks or "").split(",") if part.strip())
     new = NewKey(name, _allowance(given), named, _expiry(expires, time.time()))
+    unknown = session.workspace.unknown(named)
     whole, key = add_key(session.workspace.keys, new)
     if session.json:
-        print_json({"key": whole, **shown_key(key, time.time())})
+        told = {"unknown_tasks": unknown} if unknown else {}
+        print_json({"key": whole, **shown_key(key, time.time()), **told})
         return
     sys.stdout.write(f"{whole}\n")
+    if unknown:
+        say(f"No task here is called {' or '.join(unknown)}, yet; `stepdown status` lists them.")
     say(f"This is the only time that the key of {name!r} is shown. {_sentence(key)}")
     command = session.typed("stepdown serve")
     next_step(f"{command}   (a running gateway takes it up within a second)")
@@ -195,4 +199,9 @@ def _sentence(key: VirtualKey) -> str:
     limits = [f"{most} a minute" for most in _by_minute(may)]
     if may.usd is not None:
         limits.append(_money(may) + (" in total" if may.period == "total" else ""))
-    return f"At most {', '.join(limits)}." if limits else "It has no limits."
+    told = [f"at most {', '.join(limits)}"] if limits else []
+    if key.tasks:
+        told.append(f"for calls of {', '.join(key.tasks)} alone")
+    if key.expires is not None:
+        told.append(f"until {datetime.fromtimestamp(key.expires, UTC):%Y-%m-%d %H:%M} UTC")
+    return f"It is {'; '.join(told)}." if told else "It has no limits."

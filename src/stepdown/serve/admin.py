@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from stepdown.core.keys import Allowance, NewKey, shown_key
-from stepdown.errors import InputError, StepdownError
+from stepdown.errors import InputError, StepdownError, UsageError
 from stepdown.serve.app import metrics_page, standing
 from stepdown.serve.callers import credentials
 from stepdown.serve.gateway import Gateway, log
@@ -225,11 +225,16 @@ async def _add_key(gateway: Gateway, wanted: str, body: bytes) -> Reply:
     new = NewKey(asked.name, allowance, asked.tasks, asked.expires)
     whole, key = await asyncio.to_thread(gateway.desk.add, new)
     await gateway.take_up_keys()
-    return json_reply({"key": whole, **shown_key(key, time.time())}, 201)
+    unknown = [name for name in key.tasks if not gateway.loaded.tasks.named(name)]
+    told = {"unknown_tasks": unknown} if unknown else {}
+    return json_reply({"key": whole, **shown_key(key, time.time()), **told}, 201)
 
 
 async def _revoke_key(gateway: Gateway, wanted: str, body: bytes) -> Reply:
-    key = await asyncio.to_thread(gateway.desk.revoke, wanted)
+    try:
+        key = await asyncio.to_thread(gateway.desk.revoke, wanted)
+    except UsageError as unknown:
+        return problem(404, str(unknown), "not_found")
     await gateway.take_up_keys()
     return json_reply(shown_key(key, time.time()))
 

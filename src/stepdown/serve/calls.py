@@ -21,7 +21,7 @@ from stepdown.serve.behind import ask_behind
 from stepdown.serve.capture import Turn
 from stepdown.serve.chain import held_back
 from stepdown.serve.decide import Verdict, decide
-from stepdown.serve.dialects import meant
+from stepdown.serve.dialects import CHAT, meant
 from stepdown.serve.gateway import Gateway, new_turn
 from stepdown.serve.headers import header
 from stepdown.serve.ours import refuse, send_own
@@ -66,7 +66,7 @@ async def answer_call(gateway: Gateway, turn: Turn, receive: Receive, send: Send
         turn.chat = turn.dialect.chat(body)
         turn.request = await _parsed(gateway, turn.chat, bypassed)
     except InputError as wrong:
-        await send_own(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
+        await send_own(turn, send, _no_call(turn, wrong))
         return
     await _settled(gateway, turn, receive, send, bypassed)
 
@@ -119,7 +119,7 @@ async def route(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> N
         turn.chat, turn.redacted = turn.dialect.chat(body), True
         request = await _parsed(gateway, turn.chat, bypassed=False)
     except InputError as wrong:
-        await send_own(turn, send, problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request"))
+        await send_own(turn, send, _no_call(turn, wrong))
         return
     verdict = await _decided(gateway, turn, request)
     if isinstance(verdict, Reply):
@@ -142,6 +142,12 @@ async def route(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> N
     if goes_by_score(gateway, verdict):
         shown |= placed(gateway, turn, request)
     await send_own(turn, send, json_reply(shown))
+
+
+def _no_call(turn: Turn, wrong: InputError) -> Reply:
+    # In other dialects the field has another name, or stands elsewhere.
+    field = wrong.field if turn.dialect is CHAT else None
+    return problem(400, str(wrong)[:_LONGEST_MESSAGE], "invalid_request", param=field)
 
 
 def task_refusal(turn: Turn) -> Reply | None:

@@ -37,7 +37,7 @@ _NONE = _Listed()
 
 
 async def list_models(gateway: Gateway, turn: Turn, receive: Receive, send: Send) -> None:
-    """List `auto`, `stepdown/<task>` for each routed task, and the upstream's own models.
+    """List `auto`, `stepdown/<task>` for the caller's routed tasks, and the upstream's own models.
 
     A caller whose key the upstream refuses hears just that.
     """
@@ -49,7 +49,7 @@ async def list_models(gateway: Gateway, turn: Turn, receive: Receive, send: Send
     elif turn.dialect is MESSAGES:
         await send_own(turn, send, json_reply(_page(gateway, turn, there)))
     else:
-        models = [*_own(gateway), *there.data]
+        models = [*_own(gateway, turn), *there.data]
         await send_own(turn, send, json_reply({"object": "list", "data": models}))
 
 
@@ -57,7 +57,7 @@ async def one_model(gateway: Gateway, turn: Turn, receive: Receive, send: Send) 
     """Describe one model; what is not ours is asked of the upstream."""
     turn.dialect = _spoken(turn)
     wanted = unquote(turn.path.partition("/models/")[2].partition("?")[0])
-    for model in _own(gateway):
+    for model in _own(gateway, turn):
         if model["id"] == wanted:
             shown = _as_anthropic(model) if turn.dialect is MESSAGES else model
             await send_own(turn, send, json_reply(shown))
@@ -74,9 +74,13 @@ def _spoken(turn: Turn) -> Dialect:
     return MESSAGES if header(turn.headers, b"anthropic-version") else turn.dialect
 
 
-def _own(gateway: Gateway) -> list[dict[str, Any]]:
-    loaded = gateway.loaded
-    routed = [task.name for task in loaded.tasks.tasks() if task.id in loaded.routes]
+def _own(gateway: Gateway, turn: Turn) -> list[dict[str, Any]]:
+    """Return what may be called: no other tasks than the key is for, and `auto` where some model
+    may stand for it."""
+    loaded, key = gateway.loaded, turn.caller.key
+    known = [task.name for task in loaded.tasks.tasks() if task.id in loaded.routes]
+    routed = [name for name in known if not (key and key.tasks) or name in key.tasks]
+    auto = ("auto",) if loaded.tasks.tasks() or gateway.model_of(turn.dialect) else ()
     return [
         {
             "id": name,
@@ -84,7 +88,7 @@ def _own(gateway: Gateway) -> list[dict[str, Any]]:
             "created": gateway.started_at,
             "owned_by": "stepdown",
         }
-        for name in ("auto", *(f"stepdown/{name}" for name in routed))
+        for name in (*auto, *(f"stepdown/{name}" for name in routed))
     ]
 
 
@@ -92,7 +96,7 @@ def _page(gateway: Gateway, turn: Turn, there: _Listed) -> dict[str, Any]:
     """Return the list as Anthropic's clients read it, page by page: ours are on the first."""
     query = turn.path.partition("?")[2]
     later = any(part.startswith(_CURSORS) for part in query.split("&"))
-    own = [] if later else _own(gateway)
+    own = [] if later else _own(gateway, turn)
     data = [_as_anthropic(model) for model in (*own, *there.data)]
     return {
         "data": data,

@@ -339,11 +339,12 @@ class Bill:
             )
         cost = self._till.price(self._tier, self._model, most.dearest)
         if cost is None:
+            what = f"of {self._model[:80]!r} " if self._model else "of a call at this path "
             raise Unaffordable(
                 403,
                 "price_unknown",
-                f"Nobody knows the price of {self._model[:80] or 'this'!r}, and money is limited "
-                "here; use a model that has one, or set usd_per_1000 of its tier in stepdown.toml.",
+                f"The price {what}is not known, and money is limited here; use a model that has "
+                "one, or set usd_per_1000 of its tier in stepdown.toml.",
             )
         cap, key = self._may.nanodollars, self._key
         if cap is not None and key is not None:

@@ -257,10 +257,11 @@ def _optional(body: ChatBody, name: str, kind: Any, default: Any) -> Any:
     raw = body.get(name)
     if raw is None:
         return default
-    value = _value(raw) if kind not in (str, bool) else _anything.decode(raw)
-    if value is None:
-        return default
-    return msgspec.convert(value, kind)
+    try:
+        value = _value(raw) if kind not in (str, bool) else _anything.decode(raw)
+        return default if value is None else msgspec.convert(value, kind)
+    except UNREADABLE as problem:
+        raise not_a_request(problem, name) from problem
 
 
 def _value(raw: msgspec.Raw) -> Any:

@@ -27,6 +27,9 @@ of whoever reads them later."""
 UNREADABLE = (ValueError, OverflowError, RecursionError)
 """What decoding and checking untrusted JSON can raise."""
 
+_HALF = ("data was truncated", "end of hex escape", "surrogate pair")
+"""What the decoder says of half a character, at the end of a text or before it."""
+
 _CACHED_ENTRIES = 256
 _CACHED_BYTES = 65_536
 _MOST_TOOLS = 4096  # far more than any API takes; what reads them takes its time
@@ -100,10 +103,14 @@ def not_a_request(problem: object, where: str = "") -> InputError:
     """Return the error that says why something, in its field `where`, is no chat request."""
     if isinstance(problem, RecursionError):
         problem = f"it is nested deeper than {MAX_NESTING} levels"
+    said = str(problem)
+    if any(sign in said for sign in _HALF):
+        problem = "it ends too early, or has half a character (one of \\ud800 to \\udfff alone)"
     place = f"in `{where}`, " if where else ""
     return InputError(
         f"This is not a chat-completions request: {place}{problem}; "
-        "send a JSON object with `model` and a list of `messages`."
+        "send a JSON object with `model` and a list of `messages`.",
+        where or None,
     )
 
 

@@ -7,6 +7,7 @@ tasks/<id>/{task.json, dataset-<id>.jsonl, doubts-<id>.jsonl, gold.jsonl, studen
 ```
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -101,6 +102,11 @@ class Workspace(msgspec.Struct, frozen=True):
         """
         found = [_read_task(path) for path in self.root.glob("tasks/*/task.json")]
         return sorted(found, key=lambda task: task.name)
+
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Return those of the names that no task has."""
+        known = {task.name for task in self.tasks()}
+        return [name for name in names if name not in known]
 
     def task(self, name: str) -> Task:
         """Return the task of that name or id.

@@ -18,6 +18,8 @@ __all__ = ["MOST_KEYS", "add_key", "key_reader", "read_keys", "revoke_key"]
 MOST_KEYS = 10_000
 _LONGEST_NAME = 80
 _SECRET_BYTES = 32
+_LAST = 253_402_300_800
+"""The end of the year 9999, in seconds since the epoch: what no date is after."""
 
 
 def read_keys(path: Path) -> KeyRing:
@@ -58,15 +60,17 @@ def add_key(path: Path, new: NewKey) -> tuple[str, VirtualKey]:
     """Make a key and publish its digest; returns the key itself, which nobody can tell again.
 
     Raises:
-        UsageError: the name is taken by a key in use, or is none.
+        UsageError: the name is taken by a key in use, or is none, or it has expired already.
         Refusal: there are too many keys.
     """
     name = new.name
     if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
         raise UsageError(f"A key's name has 1 to {_LONGEST_NAME} printable characters.")
+    now = time.time()
+    if new.expires is not None and not now < new.expires < _LAST:
+        raise UsageError("A key expires at a later time than now, before the year 10000.")
     with _changing(path):
         ring = read_keys(path)
-        now = time.time()
         if any(key.name == name and key.state(now) == "active" for key in ring.keys):
             raise UsageError(f"There is a key {name!r} in use; revoke it first, or name another.")
         if len(ring.keys) >= MOST_KEYS:
