@@ -88,6 +88,9 @@ def test_a_certified_proof_shows_every_figure(words: str) -> None:
 def test_a_gate_shows_its_cutoff_and_its_cost() -> None:
     proof = samples.proof_certified()
     assert "novelty gate" not in printed(render.proof_summary(proof), 120)
+    assert "opened" not in printed(render.proof_summary(proof), 120)
+    looked = msgspec.structs.replace(proof, opened=3)
+    assert "opened 3 times so far" in printed(render.proof_summary(looked), 120)
     gate = msgspec.structs.replace(
         proof.certificate, novelty_cutoff=0.9876, novelty_refused=0.034, novelty_cost=0.009
     )

@@ -290,6 +290,9 @@ def _quality(proof: Proof) -> Iterator[tuple[str, str]]:
         )
     if certificate.novelty_cutoff is not None:
         yield "novelty gate", _gate(certificate)
+    if proof.opened:
+        times = display.plural(proof.opened, "time")
+        yield "test part", f"{display.plural(test.rows, 'row')}, opened {times} so far"
     yield "coverage (test)", interval_text(test.coverage)
     yield "agreement (test)", interval_text(test.agreement) + ", if it answered all"
     shown = _mean_loss if certificate.graded else interval_text

@@ -12,6 +12,7 @@ from stepdown.label import load_dataset
 from stepdown.prove import load_proof, save_proof
 from stepdown.prove.archive import named
 from stepdown.workspace import Workspace
+from stepdown.workspace.tries import next_try, try_of
 
 
 def test_rows_examples_and_proofs_that_show_them_go(space):
@@ -48,12 +49,12 @@ def test_a_removed_proof_keeps_its_share_of_the_confidence(space):
     proof = named(msgspec.structs.replace(proof, test=test))
     path = folder / f"{proof.id}.json"
     path.write_bytes(save_proof(proof))
-    assert steps.attempt(session, task, "another") == 2
+    assert next_try(session.workspace.folder(task.id)) == 2
     told = forget_in_task(session, task, lambda row: False, (), {"words of theirs, and more"})
     assert told.proofs == [path.stem]
     assert "words" not in "".join(p.read_text() for p in folder.iterdir())
-    assert steps.attempt(session, task, proof.student) == 1
-    assert steps.attempt(session, task, "another") == 2
+    assert try_of(session.workspace.folder(task.id), [proof.student]) == 1
+    assert try_of(session.workspace.folder(task.id), ["another"]) == 2
     assert steps.current_proof(session.workspace, task) is None
 
 

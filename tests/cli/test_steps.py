@@ -1,16 +1,20 @@
 """Steps refuse what is missing and say which command makes it."""
 
-import os
+import shutil
 import tempfile
 
 import pytest
 from tests.cli.story import call, flip_last_byte
 
+from stepdown import plugins
 from stepdown.cli import steps
+from stepdown.cli.ladder import train_task
 from stepdown.cli.options import Session
 from stepdown.config import Config
 from stepdown.errors import ArtefactError, Refusal
+from stepdown.students.linear import LinearFamily
 from stepdown.workspace import Workspace
+from stepdown.workspace.tries import next_try
 
 
 def session(root):
@@ -82,14 +86,25 @@ def test_labelling_leaves_nothing_of_the_log_in_the_temporary_folder(space, tmp_
         assert list(tmp_path.glob("tmp*")) == list(tmp_path.glob("stepdown*")) == []
 
 
-def test_students_proved_within_one_second_keep_their_order(ran, tmp_path):
-    call("audit", ran.log, "--workspace", tmp_path)
-    here = session(tmp_path)
+def test_c2_a_training_counts_that_was_never_proved_and_each_proof_opens_the_test_part(space):
+    here = session(space)
     (task,) = here.workspace.tasks()
-    proofs = here.workspace.proofs(task.id)
-    proofs.mkdir(parents=True)
-    for at, name in enumerate(["z", "a", "m"]):
-        path = proofs / f"{name}.json"
-        path.write_text(f'{{"student": "{name}", "made_at": "2026-01-01T00:00:00Z"}}')
-        os.utime(path, ns=(at, at))
-    assert [steps.attempt(here, task, name) for name in ("z", "a", "m", "new")] == [1, 2, 3, 4]
+    dataset = steps.current_dataset(here.workspace, task)
+    first = steps.current_proof(here.workspace, task)
+    assert first is not None
+    assert (first.certificate.attempt, first.opened) == (1, 1)
+    known = {name: LinearFamily(name, static=False) for name in ("linear", "other")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plugins, "family", lambda name, scratch=None: known[name])
+        # Trained and weighed on the calibration rows, and never proved.
+        train_task(here, task, dataset, "other")
+        last = train_task(here, task, dataset, "linear").manifest
+        # The same once more is no new try.
+        assert train_task(here, task, dataset, "linear").manifest.id == last.id
+        proof = steps.certify(here, task)
+    assert (proof.student, proof.certificate.attempt, proof.opened) == (last.id, 3, 2)
+    for folder in here.workspace.students(task.id).iterdir():
+        shutil.rmtree(folder)
+    assert next_try(here.workspace.folder(task.id)) == 4
+    page = (here.workspace.proofs(task.id) / f"{proof.id}.html").read_text()
+    assert "opened 2 times so far" in page

@@ -14,4 +14,4 @@ def test_candidates_and_attempts_are_named_with_the_level_left():
     said = shared_confidence(shared)
     assert "99.00 %" in said or "99 %" in said
     assert "3 candidates weighed on these rows" in said
-    assert "student 2 of this task" in said
+    assert "training 2 of this task" in said

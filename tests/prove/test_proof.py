@@ -25,7 +25,7 @@ def test_a_good_student_passes(world, contract):
     assert proof.test.coverage.count > 100
     assert proof.summary.startswith("Certified at 3 %")
     assert (proof.student, proof.family, proof.student_bytes) == ("s-1", "oracle", 7)
-    assert proof.extra["test_opened"] == 1
+    assert proof.opened == 1
     assert proof.not_covered == NOT_COVERED
     assert proof.latency.count == 400
 

@@ -14,7 +14,6 @@ import msgspec
 
 from stepdown.cli.holdings import BESIDE, every_row, owners_of, plainly
 from stepdown.cli.options import Session
-from stepdown.cli.steps import REMOVED
 from stepdown.core.datasets import Dataset, Example
 from stepdown.core.fingerprint import canonical_json
 from stepdown.core.proofs import Proof
@@ -24,6 +23,7 @@ from stepdown.label import load_dataset, save_dataset, without
 from stepdown.prove import load_proof
 from stepdown.workspace.artefacts import read_manifest
 from stepdown.workspace.files import publish_file
+from stepdown.workspace.tries import REMOVED, move_openings
 
 __all__ = ["TaskForgotten", "forget_in_task"]
 
@@ -90,6 +90,7 @@ def _renewed(folder: Path, path: Path, dataset: Dataset, ids: set[str]) -> str:
         _without_lines(
             folder / f"{kind}-{dataset.id}.jsonl", folder / f"{kind}-{left.id}.jsonl", ids
         )
+    move_openings(folder, dataset.id, left.id)
     path.unlink()
     return left.id
 
@@ -139,7 +140,8 @@ def _without_proofs(folder: Path, said: Collection[str]) -> list[str]:
 def _note_removed(path: Path, proof: Proof) -> None:
     """Leave whose proof it was and of when: its share of the confidence stays spent."""
     status, left = path.stat(), path.with_suffix(REMOVED)
-    publish_file(left, canonical_json({"student": proof.student, "made_at": proof.made_at}))
+    noted = {"student": proof.student, "made_at": proof.made_at, "dataset": proof.dataset}
+    publish_file(left, canonical_json(noted))
     os.utime(left, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 

@@ -40,6 +40,7 @@ from stepdown.train import (
 from stepdown.workspace.artefacts import Manifest, Saver, publish_student
 from stepdown.workspace.files import publish_file
 from stepdown.workspace.golden import GOLDEN_VERSION, golden_outputs
+from stepdown.workspace.tries import next_try, try_of
 
 __all__ = ["Trained", "train_task"]
 
@@ -127,9 +128,12 @@ def _taken(
     worth = [_worth(one, examples, budget, task) for one in [*students, *(j[0] for j in joined)]]
     shares = confidence_shares([*worth, 0.0] if hosted else worth)
     redacted = redacted_by(dataset.report.notes)
-    scale = Scale(session, task, rows, shares, prices, progress, redacted)
+    folder = session.workspace.folder(task.id)
+    scale = Scale(session, task, rows, shares, prices, progress, redacted, next_try(folder))
     other = weigh_hosted(scale, hosted) if hosted else None
     made = _publish(scale, _draft(task, dataset, shares), rungs, joined, other)
+    number = try_of(folder, [one.manifest.id for one in made])
+    scale = msgspec.structs.replace(scale, number=number)
     at, table = take(scale, made, other, hosted)
     # The newest folder is the task's current student.
     os.utime(made[at].folder)
@@ -139,7 +143,7 @@ def _taken(
         if rung.student is None
     ]
     doubted = tuple(doubts(_last_rehearsed(students), examples))
-    path = session.workspace.folder(task.id) / f"doubts-{dataset.id}.jsonl"
+    path = folder / f"doubts-{dataset.id}.jsonl"
     publish_file(path, b"".join(msgspec.json.encode(doubt) + b"\n" for doubt in doubted))
     return Trained(made[at].folder, made[at].manifest, (*table, *skipped), doubted)
 

@@ -49,11 +49,10 @@ from stepdown.workspace.columns import note_columns
 from stepdown.workspace.files import publish_file
 from stepdown.workspace.gold import read_gold
 from stepdown.workspace.policies import change_policy
+from stepdown.workspace.tries import note_opening, try_of
 
 __all__ = [
-    "REMOVED",
     "all_calls",
-    "attempt",
     "audit_log",
     "certify",
     "current_dataset",
@@ -68,17 +67,6 @@ __all__ = [
     "promote",
     "proof_terms",
 ]
-
-
-REMOVED = ".removed"
-"""How the name ends of what is left of a proof that was taken out."""
-
-
-class _Proved(msgspec.Struct):
-    """Of a proof: whose it is, and since when."""
-
-    student: str
-    made_at: str
 
 
 def now() -> str:
@@ -282,7 +270,7 @@ def proof_terms(
     among: tuple[int, float] = (1, 0.0),
     noted: Mapping[str, Any] = MappingProxyType({}),
 ) -> ProofTerms:
-    """Return what is asked of a proof of the task's `number`-th student.
+    """Return what is asked of a proof of a student of the task's `number`-th try.
 
     `among` is how many candidates it was one of, and its share of the confidence (see
     `ProofTerms`). `noted` is what its manifest says of its training: other ways to answer that were
@@ -310,22 +298,6 @@ def proof_terms(
     )
 
 
-def attempt(session: Session, task: Task, student: str) -> int:
-    """Return the how-manieth student of the task this one is to be proved; a new one is the next.
-
-    A proof that an older version wrote counts as well, and so does one of which `forget` left
-    whose it was: its calibration rows have been looked at.
-    """
-    folder = session.workspace.proofs(task.id)
-    paths = (*folder.glob("*.json"), *folder.glob(f"*{REMOVED}"))
-    # Two proofs of one second come in the order of their files.
-    written = sorted(paths, key=lambda path: path.stat().st_mtime_ns)
-    made = [msgspec.json.decode(path.read_bytes(), type=_Proved) for path in written]
-    ordered = sorted(made, key=lambda proof: proof.made_at)
-    proved = list(dict.fromkeys(proof.student for proof in ordered))
-    return (proved.index(student) if student in proved else len(proved)) + 1
-
-
 def _as_it_is(student: Student, dataset: Dataset) -> None:
     """Leave a student as it was opened."""
 
@@ -348,17 +320,16 @@ def certify(
     dataset = load_dataset(path.read_bytes())
     student = open_student(workspace, task, manifest.id)
     prepare(student, dataset)
+    number = try_of(workspace.folder(task.id), [manifest.id])
+    among = (manifest.candidates, manifest.share)
+    terms = proof_terms(session, task, number, among, manifest.training)
+    # Noted before it is opened: who is killed in between has looked.
+    opened = note_opening(workspace.folder(task.id), dataset.id)
     proof = prove(
         task,
         dataset,
         student,
-        proof_terms(
-            session,
-            task,
-            attempt(session, task, manifest.id),
-            (manifest.candidates, manifest.share),
-            manifest.training,
-        ),
+        msgspec.structs.replace(terms, opened=opened),
         student_bytes=manifest.size_bytes,
         progress=progress,
         answer=answering(session, task, student),

@@ -70,8 +70,8 @@ class Made(msgspec.Struct, frozen=True):
 class Scale(msgspec.Struct, frozen=True):
     """What candidates are weighed on, how they share its confidence, and at which prices.
 
-    `shares` has one for each candidate, in the order in which they are made, a hosted model last.
-    `redacted` names what was taken out of the rows.
+    `number` says which of the task's tries this is. `shares` has one for each candidate, in the
+    order in which they are made, a hosted model last. `redacted` names what was taken out of rows.
     """
 
     session: Session
@@ -81,12 +81,12 @@ class Scale(msgspec.Struct, frozen=True):
     prices: Prices
     progress: Progress
     redacted: str
+    number: int
 
     def weigh(self, student: Student, at: int) -> Weighed:
-        """Weigh the candidate at that place as the next student of the task to be proved."""
-        number = steps.attempt(self.session, self.task, "")
+        """Weigh the candidate at that place."""
         among = (len(self.shares), self.shares[at])
-        terms = steps.proof_terms(self.session, self.task, number, among)
+        terms = steps.proof_terms(self.session, self.task, self.number, among)
         loss = loss_of(self.task.anatomy)
         return weigh(student, self.rows, terms, self.progress, loss)
 

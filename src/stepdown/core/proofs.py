@@ -55,7 +55,7 @@ class Certificate(msgspec.Struct, frozen=True):
     `accepted` of `rows` calibration rows were wrong there. `rows_needed` is the least number of
     calibration rows with which the budget could be certified at all. `delta` is the share of
     1 - `confidence` that this certificate had: what is left after `candidates` students were
-    weighed on the same rows, and `attempt` students of the task proved (0: not counted).
+    weighed on the same rows, in the `attempt`-th training of the task (0: not counted).
     Inputs more novel than `novelty_cutoff` are not answered (None: there is no such gate): that is
     the share `novelty_refused` of the calibration rows, and costs `novelty_cost` of the coverage at
     the threshold. Under the joint contract `accepted`, `errors` and `bound` are those without the
@@ -94,7 +94,7 @@ def shared_confidence(certificate: Certificate) -> str:
         if certificate.candidates > 1
         else "one candidate"
     )
-    attempt = f", student {certificate.attempt} of this task" if certificate.attempt else ""
+    attempt = f", training {certificate.attempt} of this task" if certificate.attempt else ""
     level = display.share(1 - certificate.delta, 2)
     return f"certified at {level}, as the confidence is shared ({among}{attempt})"
 
@@ -150,7 +150,7 @@ class Confusion(msgspec.Struct, frozen=True):
 
 
 class TestResult(msgspec.Struct, frozen=True):
-    """The untouched test part, opened once for this proof.
+    """The test part, which chose nothing.
 
     `agreement` is over all rows as if the student answered everything; `coverage` the share that
     it answers above the threshold; `joint_risk` the share of all rows answered differently from the
@@ -249,7 +249,11 @@ class Latency(msgspec.Struct, frozen=True):
 
 class Proof(msgspec.Struct, frozen=True):
     """The whole certificate; `id` is the fingerprint of all but the date, the timing and what
-    follows from it, `seal` that of everything ("" before there were seals)."""
+    follows from it, `seal` that of everything ("" before there were seals).
+
+    `opened` is how often the dataset's test part has been opened, for this proof too (0: nobody
+    counted).
+    """
 
     id: str
     task: str
@@ -274,6 +278,7 @@ class Proof(msgspec.Struct, frozen=True):
     ceiling: Ceiling | None = None
     gold: GoldResult | None = None
     seal: str = ""
+    opened: int = 0
 
     @property
     def answerer(self) -> str:

@@ -3,7 +3,6 @@
 from stepdown.prove.archive import load_proof, save_proof
 from stepdown.prove.contract import ProofTerms
 from stepdown.prove.proof import prove
-from stepdown.prove.sealed import SealedTest
 from stepdown.prove.weigh import Weighed, weigh
 
-__all__ = ["ProofTerms", "SealedTest", "Weighed", "load_proof", "prove", "save_proof", "weigh"]
+__all__ = ["ProofTerms", "Weighed", "load_proof", "prove", "save_proof", "weigh"]

@@ -11,9 +11,9 @@ from stepdown.errors import ArtefactError
 __all__ = ["load_proof", "named", "save_proof"]
 
 _UNNAMED = ("id", "latency", "made_at", "seal")
-_MEASURED = ("economics",)
-"""What follows from timing: no part of the name of a proof that has a seal."""
-_UNSAID = ("ceiling", "gold", "seal")
+_MEASURED = ("economics", "opened")
+"""What may be another the next time: no part of the name of a proof that has a seal."""
+_UNSAID = ("ceiling", "gold", "seal", "opened")
 """What most proofs do not have is not written out: older ones keep their names."""
 
 

@@ -38,12 +38,13 @@ class ProofTerms(msgspec.Struct, frozen=True):
     labels (0 when they came from the log, None where some of it is unknown); `cpu_usd_hour` is what
     a core costs; `behind` is the hosted model behind the student, if there is one, with its dollars
     per 1,000 of all calls; `cheaper` are other ways to answer, for comparison. `candidates` were
-    weighed on the calibration rows, and this is the `attempt`-th student of the task that is proved
-    (0: no other will be). The novelty gate may refuse the share `novelty` of the calls that would
-    be answered; 0 switches it off. `share` is this candidate's part of what the certificates of all
-    may go wrong; 0: all have the same. `ceiling` is how often the teacher agreed with itself when
-    it was asked again, `gold` what people said of answers; where that is the reference
-    (`gold_certifies`), only rows that people judged certify and test.
+    weighed on the calibration rows, and it was the `attempt`-th training of the task (0: there will
+    be no other); `opened` counts how often the test part was opened, for this proof too. The
+    novelty gate may refuse the share `novelty` of the calls that would be answered; 0 switches it
+    off. `share` is this candidate's part of what the certificates of all may go wrong; 0: all have
+    the same. `ceiling` is how often the teacher agreed with itself when it was asked again, `gold`
+    what people said of answers; where that is the reference (`gold_certifies`), only rows that
+    people judged certify and test.
     """
 
     budget: float = 0.02
@@ -58,6 +59,7 @@ class ProofTerms(msgspec.Struct, frozen=True):
     candidates: int = 1
     share: float = 0.0
     attempt: int = 0
+    opened: int = 1
     novelty: float = 0.02
     ceiling: Ceiling | None = None
     gold: Mapping[str, Gold] = MappingProxyType({})
@@ -67,9 +69,9 @@ class ProofTerms(msgspec.Struct, frozen=True):
     def delta(self) -> float:
         """The probability with which this certificate may be wrong.
 
-        The candidates share 1 - confidence (Bonferroni), and attempt j of a task gets the share
-        6/(pi j)^2 of it: over any number of attempts the shares add up to 1, so the promise holds
-        for all of them together.
+        The candidates share 1 - confidence (Bonferroni), and training j of a task gets the share
+        6/(pi j)^2 of it: over any number of trainings, proved or not, the shares add up to 1, so
+        the promise holds for all of them together.
         """
         attempt = 6.0 / (math.pi * self.attempt) ** 2 if self.attempt else 1.0
         return round((1.0 - self.confidence) * attempt * (self.share or 1 / self.candidates), 12)

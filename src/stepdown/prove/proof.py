@@ -1,4 +1,4 @@
-"""`prove`: certify on the calibration part, then open the test part once, and write it all down."""
+"""`prove`: certify on the calibration part, then open the test part, and write it all down."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -21,7 +21,6 @@ from stepdown.prove.latency import measure_latency
 from stepdown.prove.measure import measure
 from stepdown.prove.novelty import gated
 from stepdown.prove.outcomes import Answering, Outcome, answer, graded_by
-from stepdown.prove.sealed import SealedTest
 
 __all__ = ["NOT_COVERED", "prove"]
 
@@ -89,7 +88,6 @@ class _Trial(msgspec.Struct, frozen=True):
     test: TestResult
     gold: GoldResult | None
     latency: Latency
-    opened: int
     raised: int
 
 
@@ -114,8 +112,7 @@ def _tried(
     answered: _Answered,
 ) -> _Trial:
     """Open the test part, and measure on it what was chosen without it."""
-    sealed = SealedTest(dataset.part("test"))
-    examples = sealed.open()
+    examples = dataset.part("test")
     loss, threshold = loss_of(task.anatomy), certificate.threshold
     outcomes = gated(answered("test", examples), certificate.novelty_cutoff)
     gold = against_gold(outcomes, terms.gold, threshold, loss)
@@ -125,7 +122,7 @@ def _tried(
     certificate, passed = _judged(certificate, test)
     raised = sum(o.prediction.abstained.startswith("student error") for o in outcomes)
     latency = measure_latency(student, [e.input for e in examples], task.latency_p50_ms)
-    return _Trial(certificate, passed, test, gold, latency, sealed.opened, raised)
+    return _Trial(certificate, passed, test, gold, latency, raised)
 
 
 def _written(
@@ -160,7 +157,8 @@ def _written(
         not_covered=_not_covered(terms),
         ceiling=terms.ceiling,
         gold=trial.gold,
-        extra={"test_opened": trial.opened, "test_predictions_that_raised": trial.raised},
+        extra={"test_predictions_that_raised": trial.raised},
+        opened=terms.opened,
     )
 
 

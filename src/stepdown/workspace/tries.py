@@ -1,0 +1,127 @@
+"""`tries.json`: how often a task's held-out rows were looked at; it outlives students and proofs.
+
+Who weighs students on the calibration rows uses up some of the confidence, whatever becomes of
+them. So each training is a try, proved or not, and its number never changes. Each proof opens the
+test part of its dataset.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from stepdown.core.fingerprint import canonical_json
+from stepdown.errors import ArtefactError
+from stepdown.workspace.artefacts import read_manifest
+from stepdown.workspace.files import locked, publish_file, read_file
+
+__all__ = ["REMOVED", "move_openings", "next_try", "note_opening", "try_of"]
+
+REMOVED = ".removed"
+"""How the name ends of what is left of a proof that was taken out."""
+
+
+class _Tries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The students of each try, in order; by dataset, how often its test part was opened."""
+
+    tries: tuple[tuple[str, ...], ...] = ()
+    opened: Mapping[str, int] = {}
+
+
+class _Proved(msgspec.Struct):
+    """Of a proof, or of what is left of one: whose it is, of when, and on which dataset."""
+
+    student: str
+    made_at: str
+    dataset: str = ""
+
+
+def next_try(folder: Path) -> int:
+    """Return which try the next training of the task is whose folder it is."""
+    return len(_kept(folder).tries) + 1
+
+
+def try_of(folder: Path, students: Collection[str]) -> int:
+    """Return which try it is to weigh these students; one with a new student among them is noted.
+
+    The same students made again are no new try.
+    """
+    with locked(folder / ".tries.lock"):
+        kept = _kept(folder)
+        first = [_first(kept, student) for student in students]
+        if None not in first:
+            return max(number for number in first if number is not None)
+        tries = (*kept.tries, tuple(sorted(students)))
+        _publish(folder, msgspec.structs.replace(kept, tries=tries))
+        return len(tries)
+
+
+def note_opening(folder: Path, dataset: str) -> int:
+    """Note that a dataset's test part is opened, and return how often it was, this time too."""
+    with locked(folder / ".tries.lock"):
+        kept = _kept(folder)
+        times = kept.opened.get(dataset, 0) + 1
+        _publish(folder, msgspec.structs.replace(kept, opened={**kept.opened, dataset: times}))
+        return times
+
+
+def move_openings(folder: Path, dataset: str, to: str) -> None:
+    """Count what a dataset's test part was opened for the one that it became."""
+    with locked(folder / ".tries.lock"):
+        kept = _kept(folder)
+        times = max(kept.opened.get(dataset, 0), kept.opened.get(to, 0))
+        if not times:
+            return
+        _publish(folder, msgspec.structs.replace(kept, opened={**kept.opened, to: times}))
+
+
+def _publish(folder: Path, tries: _Tries) -> None:
+    publish_file(folder / "tries.json", canonical_json(tries))
+
+
+def _first(kept: _Tries, student: str) -> int | None:
+    found = (number for number, students in enumerate(kept.tries, 1) if student in students)
+    return next(found, None)
+
+
+def _kept(folder: Path) -> _Tries:
+    """Return what is noted; before anything was, what students and proofs tell.
+
+    Raises:
+        ArtefactError: the file is not what this module writes.
+    """
+    remedy = f"remove tasks/{folder.name}/tries.json: it is made anew from students and proofs"
+    return read_file(folder / "tries.json", _Tries, remedy) or _before(folder)
+
+
+def _before(folder: Path) -> _Tries:
+    """Return the tries that students and proofs of an older version tell of, by time."""
+    made: dict[tuple[str, str, int], set[str]] = {}
+    for student in folder.glob("students/[!.]*"):
+        try:
+            one = read_manifest(student)
+        except ArtefactError:
+            made.setdefault(("", student.name, 0), set()).add(student.name)
+            continue
+        # What was trained together was weighed together.
+        made.setdefault((one.made_at, one.dataset, one.candidates), set()).add(one.id)
+    opened: dict[str, int] = {}
+    there = set[str]().union(*made.values())
+    for proof in _proofs(folder):
+        opened[proof.dataset] = opened.get(proof.dataset, 0) + 1
+        if proof.student not in there:
+            there.add(proof.student)
+            made[proof.made_at, proof.student, 0] = {proof.student}
+    tries = tuple(tuple(sorted(made[key])) for key in sorted(made))
+    return _Tries(tries, opened)
+
+
+def _proofs(folder: Path) -> Iterator[_Proved]:
+    """Yield all proofs, those that were taken out too: their rows have been looked at."""
+    for path in (*folder.glob("proofs/*.json"), *folder.glob(f"proofs/*{REMOVED}")):
+        try:
+            yield msgspec.json.decode(path.read_bytes(), type=_Proved)
+        except msgspec.MsgspecError as error:
+            raise ArtefactError(
+                f"{path.name} can't be read ({error}); remove it, and prove again."
+            ) from error
