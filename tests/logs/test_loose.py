@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,3 +35,23 @@ def test_an_instruction_stands_before_the_messages():
 @given(st.dictionaries(st.sampled_from(["label", "score"]), st.text(max_size=5), min_size=1))
 def test_what_an_application_made_of_an_answer_is_its_text(value):
     assert json.loads(read_answer(answer_body(value) or b"").answer.text or "") == value
+
+
+@pytest.mark.parametrize("more", [[], [{"type": "reasoning", "summary": []}]])
+def test_a_list_of_a_response_s_items_is_its_answer(more):
+    message = {"type": "message", "role": "assistant"}
+    message["content"] = [{"type": "output_text", "text": "yes"}]
+    assert read_answer(answer_body([*more, message]) or b"").answer.text == "yes"
+    called = {"type": "function_call", "name": "f", "arguments": "{}"}
+    assert read_answer(answer_body([*more, called]) or b"").answer.tool_calls[0].name == "f"
+
+
+def test_a_list_of_parts_is_a_message():
+    parts = [{"type": "text", "text": "yes"}]
+    assert read_answer(answer_body(parts * 2) or b"").answer.text == "yes\nyes"
+
+
+def test_items_of_an_earlier_turn_are_a_responses_request():
+    called = {"type": "function_call", "name": "f", "arguments": "{}"}
+    body = json.loads(request_body([called], {"model": "m"}, "Be brief.") or b"")
+    assert body == {"model": "m", "input": [called], "instructions": "Be brief."}

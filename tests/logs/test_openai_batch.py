@@ -5,8 +5,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.logs.conftest import EXPORTS
 
-from stepdown.core.calls import Call
+from stepdown.core.calls import Call, Usage
 from stepdown.core.ports import Line
 from stepdown.logs import openai_batch, reasons
 from stepdown.logs.openai_batch import FORMAT
@@ -114,3 +115,21 @@ def test_what_waits_is_kept_on_disk_beyond_a_size(monkeypatch):
     names = [str(number) for number in range(20)]
     found = read(*map(asked, names), *map(answered, names))
     assert [item.id for item in found if isinstance(item, Call)] == [f"b-{n}-yes" for n in names]
+
+
+def test_batches_of_responses_and_of_anthropic_s_messages(log):
+    calls, (entry,) = log.read(EXPORTS / "batches")
+    assert (entry.format, entry.joined) == ("openai-batch", 5)
+    assert entry.rejected == {reasons.ERROR_ANSWER: 1}
+    assert [(call.id, call.answer.text, call.usage) for call in calls] == [
+        ("batch_req_0", "delivery", Usage(30, 2)),
+        ("msg_0", "delivery", Usage(30, 2)),
+        ("batch_req_1", "billing", Usage(31, 2)),
+        ("msg_1", "billing", Usage(31, 2)),
+    ]
+    assert {call.request.messages[0].role for call in calls} == {"system"}
+    assert [call.time for call in calls] == [1793534400.0, None] * 2
+    assert [call.model for call in calls[:2]] == [
+        "gpt-4o-mini-2024-07-18",
+        "claude-haiku-4-5-20251001",
+    ]

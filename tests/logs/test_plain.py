@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.logs.conftest import EXPORTS
 
 from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import Usage
@@ -113,3 +114,15 @@ def test_a_field_may_stand_in_a_string_of_json():
     usage = json.dumps({"prompt_tokens": 40, "completion_tokens": 3})
     call = read({"prompt": "hi", "completion": "yes", "usage": usage})
     assert call.usage == Usage(40, 3)
+
+
+def test_the_shapes_of_plain_lines(log):
+    """A prompt, chat bodies, responses with their lists of items, and a pair of preferences."""
+    calls, (entry,) = log.read(EXPORTS / "plain.jsonl")
+    assert (entry.format, entry.rejected) == ("plain", {})
+    assert {call.answer.text for call in calls} == {"delivery"}
+    assert {call.request.messages[0].text for call in calls} == {
+        "Name the customer's concern in one word."
+    }
+    assert [len(call.request.messages) for call in calls] == [2, 2, 2, 4, 2]
+    assert calls[3].request.messages[2].tool_calls[0].name == "note"

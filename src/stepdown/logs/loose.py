@@ -14,6 +14,9 @@ __all__ = ["answer_body", "request_body"]
 
 Json = dict[str, Any]
 
+_ITEMS = frozenset(("function_call", "function_call_output", "reasoning"))
+"""Kinds of items of a response, and of its input, that no other dialect has."""
+
 _ROLES = {"human": "user", "ai": "assistant", "model": "assistant"}
 
 _encode = msgspec.json.Encoder().encode
@@ -28,6 +31,8 @@ def request_body(given: Any, told: Json, system: str = "") -> bytes | None:
     body = _asked(parsed(given))
     if body is None:
         return None
+    if "messages" not in body and system:
+        body.setdefault("instructions", system)
     if isinstance(body.get("messages"), list):
         turns = [_turn(turn) for turn in cast("list[Any]", body["messages"])]
         body["messages"] = [*_instruction(system), *turns]
@@ -37,6 +42,8 @@ def request_body(given: Any, told: Json, system: str = "") -> bytes | None:
 def answer_body(given: Any) -> bytes | None:
     """Return the JSON of an answer for an output; None where there is none."""
     value = parsed(given)
+    if isinstance(value, list) and any(map(_is_output, cast("list[Any]", value))):
+        return _encode({"output": value})
     if isinstance(value, list) and len(cast("list[Any]", value)) == 1:
         value = cast("list[Any]", value)[0]
     if value is None or value == "":
@@ -67,8 +74,19 @@ def _asked(given: Any) -> Json | None:
         # An application's own fields: one text that a template can be found in.
         return _said_by_user(_encode(asked).decode()) if asked else None
     if isinstance(given, list):
-        return {"messages": given} if given else None
+        listed = cast("list[Any]", given)
+        items = any(_kind(one) in _ITEMS for one in listed)
+        return {"input" if items else "messages": listed} if listed else None
     return _said_by_user(given) if isinstance(given, str) and given else None
+
+
+def _is_output(item: Any) -> bool:
+    """Say whether an item is one of a response's output; a message's parts have a type too."""
+    return _kind(item) in _ITEMS or (_kind(item) == "message" and "role" in item)
+
+
+def _kind(item: Any) -> str:
+    return str(cast("Json", item).get("type")) if isinstance(item, dict) else ""
 
 
 def _said_by_user(text: str) -> Json:

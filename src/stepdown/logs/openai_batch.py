@@ -1,8 +1,10 @@
-"""OpenAI batches: request lines joined with answer lines by `custom_id`, in either order.
+"""Batches of OpenAI and Anthropic: requests joined with answers by `custom_id`, in either order.
 
-A request line is {custom_id, method, url, body}, an answer line {id, custom_id, response:
-{status_code, body}, error}. They may stand in one file or in several that are read together. Where
-several requests wait under one custom_id, nobody can say whose an answer is: all are rejected.
+OpenAI's request line is {custom_id, method, url, body}, of chat completions or responses, and its
+answer line {id, custom_id, response: {status_code, body}, error}; Anthropic's are {custom_id,
+params} and {custom_id, result: {type, message}}. They may stand in one file or in several that are
+read together. Where several requests wait under one custom_id, nobody can say whose an answer is:
+all are rejected.
 """
 
 import hashlib
@@ -20,7 +22,7 @@ from stepdown.logs.hints import caller_hints
 from stepdown.logs.lines import line_id
 from stepdown.logs.reasons import Unanswered
 from stepdown.logs.times import parse_time
-from stepdown.wire.openai import ChatBody, ChatCompletion, answer_from, request_from
+from stepdown.wire.exchanges import Said, read_answer, read_request
 
 __all__ = ["FORMAT", "Batch"]
 
@@ -32,29 +34,42 @@ REPEATED = "same half of a call again"
 _IN_MEMORY = 256 * 1024 * 1024
 
 
+_CALLS = ("/chat/completions", "/responses", "/messages")
+_NOTHING = msgspec.Raw(b"null")
+_REQUESTS = frozenset(("body", "params"))
+_ANSWERS = frozenset(("response", "result", "error"))
+
+
 class _Asked(msgspec.Struct):
-    body: ChatBody
+    body: msgspec.Raw = _NOTHING
+    params: msgspec.Raw = _NOTHING
     url: str = "/v1/chat/completions"
 
 
-class _Status(msgspec.Struct):
-    status_code: int = 200
-
-
 class _Reply(msgspec.Struct):
-    body: ChatCompletion
+    """OpenAI's `response`, or Anthropic's `result`."""
+
+    body: msgspec.Raw = _NOTHING
+    message: msgspec.Raw = _NOTHING
+    status_code: int = 200
+    type: str = "succeeded"
 
 
 class _Answered(msgspec.Struct):
-    response: _Reply
+    response: _Reply | None = None
+    result: _Reply | None = None
     id: str | None = None
+
+
+class _Named(msgspec.Struct):
+    id: str = ""
 
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _asked = msgspec.json.Decoder(_Asked).decode
 _answered = msgspec.json.Decoder(_Answered).decode
 _text = msgspec.json.Decoder(str).decode
-_status = msgspec.json.Decoder(_Status | None).decode
+_named = msgspec.json.Decoder(_Named).decode
 
 
 class _Held(msgspec.Struct, frozen=True):
@@ -75,7 +90,7 @@ class Batch:
     def detect(self, sample: Sequence[dict[str, Any]]) -> bool:
         """Say whether a line has a custom_id and a request's or an answer's other fields."""
         return any(
-            "custom_id" in line and "request" not in line and ("body" in line or "response" in line)
+            "custom_id" in line and "request" not in line and line.keys() & (_REQUESTS | _ANSWERS)
             for line in sample
         )
 
@@ -117,9 +132,9 @@ def _identify(data: bytes) -> tuple[str, bool] | str:
         key = _text(fields.get("custom_id", b"null"))
     except msgspec.MsgspecError:
         return NO_CUSTOM_ID
-    if "body" in fields:
+    if fields.keys() & _REQUESTS:
         return key, True
-    return (key, False) if "response" in fields or "error" in fields else reasons.NO_ANSWER
+    return (key, False) if fields.keys() & _ANSWERS else reasons.NO_ANSWER
 
 
 def _meet(
@@ -154,12 +169,14 @@ def _unanswered(asked: bytes, reason: str) -> str:
     return Unanswered.of(reason, read)
 
 
-def _request(asked: bytes) -> Request | None:
-    """Return what a request line asks; None where it is not for chat completions."""
+def _request(asked: bytes, said: Said | None = None) -> Request | None:
+    """Return what a request line asks; None where it is for another endpoint than these."""
     question = _asked(asked)
-    if not question.url.endswith("/chat/completions"):
+    if question.params is not _NOTHING:
+        return read_request(question.params, said)
+    if not question.url.endswith(_CALLS):
         return None
-    return request_from(question.body)
+    return read_request(question.body, said)
 
 
 def _joined(asked: bytes, answered: bytes, line: Line) -> Call | str:
@@ -170,28 +187,35 @@ def _joined(asked: bytes, answered: bytes, line: Line) -> Call | str:
     except (InputError, ValueError, RecursionError):
         return reasons.MALFORMED_REQUEST
     try:
-        if _failed(answered):
+        name, body = _reply(answered)
+        if body is None:
             return _unanswered(asked, reasons.ERROR_ANSWER)
-        reply = _answered(answered)
-        answer, usage, model = answer_from(reply.response.body)
+        said = read_answer(body)
+        request = _request(asked, said) or request
     except (InputError, ValueError, RecursionError):
         return reasons.MALFORMED_ANSWER
     task, group = caller_hints(None, request)
     return Call(
-        reply.id or line_id(line),
+        name or line_id(line),
         request,
-        answer,
-        model or request.model,
-        parse_time(reply.response.body.created),
-        usage=usage,
+        said.answer,
+        said.model or request.model,
+        parse_time(said.created),
+        usage=said.usage,
         task=task,
         group=group,
     )
 
 
-def _failed(answered: bytes) -> bool:
-    reply = _status(_fields(answered).get("response", b"null"))
-    return reply is None or not 200 <= reply.status_code < 300
+def _reply(answered: bytes) -> tuple[str, msgspec.Raw | None]:
+    """Return an answer line's id and the answer in it; None where the call failed."""
+    line = _answered(answered)
+    reply = line.response or line.result
+    if reply is None or reply.type != "succeeded" or not 200 <= reply.status_code < 300:
+        return "", None
+    if reply.message is not _NOTHING:
+        return _named(reply.message).id, reply.message
+    return line.id or "", reply.body
 
 
 FORMAT = Batch()

@@ -26,7 +26,10 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         *("messages", "prompt", "input", "request", "question"),
         *("request_body", "body", "request.body", "inputs"),
     ),
-    "output": ("response", "completion", "output", "answer", "response_body", "outputs"),
+    "output": (
+        *("response", "completion", "output", "answer", "response_body", "outputs"),
+        "preferred_output",
+    ),
     "system": ("system", "system_prompt", "instructions"),
     "model": ("model", "model_name"),
     "id": ("id", "request_id", "call_id"),
