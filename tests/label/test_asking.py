@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from stepdown.core.calls import Usage
 from stepdown.core.labels import Failed, Parsed, Sent, Stored
 from stepdown.errors import InputError, UpstreamError, UsageError
+from stepdown.label import asking
 from stepdown.label.asking import Asker, AskTerms, Question
 from stepdown.label.trouble import HOPELESS
 
@@ -152,6 +154,45 @@ def test_an_answer_that_does_not_come_in_time():
 def test_tries_of_earlier_sittings_are_counted_on_from():
     _, steps, _ = sit(Teacher(), questions(1, sends=2))
     assert [step.number for step in of(steps, Sent)] == [3]
+
+
+class Out:
+    """A teacher that is away from its tenth question on, for so many seconds."""
+
+    def __init__(self, error, seconds):
+        self.error, self.seconds = error, seconds
+        self.asked, self.since = 0, 0.0
+
+    async def __call__(self, body):
+        self.asked += 1
+        self.since = self.since or (time.monotonic() if self.asked == 10 else 0.0)
+        if self.since and time.monotonic() < self.since + self.seconds:
+            raise self.error
+        return answer().encode()
+
+
+GONE = [
+    UpstreamError("busy", 429, 0.0),
+    UpstreamError("down", 500),
+    UpstreamError("down", 502),
+    UpstreamError("reset"),
+    UpstreamError("refused", unsent=True),
+]
+
+
+@pytest.mark.parametrize("error", GONE)
+def test_a_teacher_that_is_away_for_a_moment_is_waited_for(error):
+    sitting, _, _ = sit(Out(error, 0.4), questions(200), concurrency=8)
+    assert (sitting.outcomes, sitting.left, sitting.stopped) == ({"answered": 200}, 0, "")
+    assert sitting.failures.total() <= 8 + 4 + 2
+
+
+def test_a_teacher_that_stays_away_is_left(monkeypatch):
+    monkeypatch.setattr(asking, "PATIENCE_S", 0.3)
+    sitting, _, _ = sit(Out(GONE[2], 1e9), questions(200), concurrency=8)
+    assert sitting.stopped == "No answer came for 0 s, the last: down"
+    assert sitting.outcomes == {"answered": 9}
+    assert sitting.calls < 9 + 8 + 4 + 2 + 2
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404])

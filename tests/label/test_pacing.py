@@ -38,7 +38,6 @@ def test_one_goes_first():
         assert await waits(pace.enter(0, free))
         pace.answered()
         pace.leave()
-        pace.settled()
         assert pace.allowed == 4
         for _ in range(4):
             assert not await waits(through(pace))
@@ -84,20 +83,6 @@ def test_it_halves_once_a_round_and_grows_by_one_a_round():
         for _ in range(100):
             pace.answered()
         assert pace.allowed == 8
-
-    asyncio.run(go())
-
-
-def test_with_an_eighth_more_unsettled_nothing_goes_out():
-    async def go():
-        pace = Pace(8)
-        pace.answered()
-        for _ in range(with_those_ahead(8)):
-            await through(pace)
-            pace.leave()
-        assert await waits(through(pace))
-        pace.settled()
-        assert not await waits(through(pace))
 
     asyncio.run(go())
 

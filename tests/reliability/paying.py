@@ -20,6 +20,9 @@ SERVER = """
 import importlib, json, os, signal, sys
 from stepdown.cli import main
 from stepdown.store.ledger import Ledger
+from stepdown.label import pacing
+# These teachers are away for no time at all, but very often.
+pacing._FIRST_PAUSE_S, pacing._LONGEST_PAUSE_S = 0.01, 0.05
 importlib.import_module("stepdown.cli.label")
 importlib.import_module("stepdown.providers.openai_compatible")
 def dying(after):

@@ -19,7 +19,7 @@ from stepdown.errors import InputError, StepdownError, UpstreamError
 from stepdown.label.committing import Committer
 from stepdown.label.money import Cap
 from stepdown.label.pacing import Pace, with_those_ahead
-from stepdown.label.trouble import HOPELESS, Trouble, hopeless, trouble
+from stepdown.label.trouble import HOPELESS, PATIENCE_S, Trouble, hopeless, trouble
 from stepdown.wire.openai import parse_answer
 
 __all__ = [
@@ -112,8 +112,8 @@ class Asker:
         self._cap = Cap(terms.cap, terms.spent)
         self._committer = Committer(commit, self._kept)
         self._answers: dict[str, tuple[str, Answer]] = {}
-        self._out: set[str] = set()
         self._in_vain = 0
+        self._since = time.monotonic()  # the last answer, or the end of a wait that it asked for
         self.sitting = Sitting(Counter(), Counter(), spent=terms.spent)
 
     def stop(self, why: str) -> None:
@@ -130,7 +130,7 @@ class Asker:
 
         async def work() -> None:
             for question in questions:
-                if not await self._settled(question, complete):
+                if not await self._asked(question, complete):
                     return
 
         async with asyncio.TaskGroup() as owner:
@@ -144,7 +144,7 @@ class Asker:
             raise error
         return self.sitting
 
-    async def _settled(self, question: Question, complete: Complete) -> bool:
+    async def _asked(self, question: Question, complete: Complete) -> bool:
         """Try until there is an answer, or no more; says whether to go on with others."""
         found = None
         for number in range(question.sends + 1, question.sends + 1 + TRIES):
@@ -161,7 +161,7 @@ class Asker:
             finally:
                 self._pace.leave()
             if found is None:
-                self._in_vain = 0
+                self._in_vain, self._since = 0, time.monotonic()
                 self._pace.answered()
                 return not self.sitting.stopped
             if not self._again(found, entered):
@@ -203,7 +203,6 @@ class Asker:
     ) -> Trouble | None:
         """Send a question once and record what becomes of it; None when it is answered."""
         sent = time.time()
-        self._out.add(question.key)
         self.sitting.calls += 1
         try:
             async with asyncio.timeout(self._terms.timeout_s):
@@ -231,16 +230,17 @@ class Asker:
             self.stop(f"The teacher asks to wait {wait}; type the same command then.")
         elif found.slower:
             self._pace.too_much(entered, found.retry_after)
+            now = time.monotonic()
+            if now - self._since > PATIENCE_S:
+                self.stop(hopeless(found, f"No answer came for {PATIENCE_S:.0f} s"))
+            self._since = max(self._since, now + (found.retry_after or 0.0))
         held = self._terms.hold and found.paid is None
         return found.again and not held and not self.sitting.stopped
 
     def _kept(self, steps: Sequence[Step]) -> None:
-        """OutcomeOf the answers that are on disk now."""
+        """Judge the answers that are on disk now."""
         self.sitting.spent = self._cap.settled
         for step in steps:
-            if isinstance(step, Stored | Failed) and step.key in self._out:
-                self._out.remove(step.key)
-                self._pace.settled()
             if isinstance(step, Stored):
                 text, answer = self._answers.pop(step.key)
                 outcome = self._judge(text, answer)

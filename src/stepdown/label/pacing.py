@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 __all__ = ["Pace", "with_those_ahead"]
 
+_FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
 _AHEAD = 8
 
@@ -21,7 +22,8 @@ _AHEAD = 8
 def with_those_ahead(allowed: int) -> int:
     """Return how many may be recorded where so many may be under way: an eighth more.
 
-    As many may be without a record of what became of them, those under way with them.
+    So no more are ever without a record of what became of them: whoever enters is recorded behind
+    the answer of who left.
     """
     return allowed + allowed // _AHEAD
 
@@ -29,8 +31,7 @@ def with_those_ahead(allowed: int) -> int:
 class Pace:
     """The gate before the teacher, with room for `most` questions at once.
 
-    A question enters, is recorded, goes out when it is its turn (`turn`), leaves when it is
-    answered, and is settled when that is recorded too.
+    A question enters, is recorded, goes out when it is its turn (`turn`), and leaves.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Pace:
         self._rates = [_Bucket(rate, now) for rate in per_minute]
         self._now = now
         self._allowed = 1.0
-        self._inside = self._under_way = self._unsettled = 0
+        self._inside = self._under_way = 0
         self._round = self._pauses = 0
         self._until = 0.0
         self._closed = False
@@ -88,11 +89,10 @@ class Pace:
         """Wait until the question may go out; returns the round, None where none may any more."""
         while not self._closed:
             wait = self._wait(tokens)
-            if wait <= 0 and self._room() > 0:
+            if wait <= 0 and self._under_way < self.allowed:
                 for bucket, amount in zip(self._rates, (1, tokens), strict=True):
                     bucket.take(amount)
                 self._under_way += 1
-                self._unsettled += 1
                 return self._round
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._turns.append(turn)
@@ -107,17 +107,7 @@ class Pace:
         self._moved.set()
         if sent:
             self._under_way -= 1
-            self._wake(self._room())
-
-    def settled(self) -> None:
-        """What became of one that went out is recorded now."""
-        self._unsettled -= 1
-        self._wake(self._room())
-
-    def _room(self) -> int:
-        allowed = self.allowed
-        unsettled = with_those_ahead(allowed) - self._unsettled
-        return min(allowed - self._under_way, unsettled)
+            self._wake(self.allowed - self._under_way)
 
     def _wake(self, most: int) -> None:
         while self._turns and most > 0:
@@ -134,15 +124,20 @@ class Pace:
         self._pauses = 0
 
     def too_much(self, entered: int, retry_after: float | None) -> None:
-        """The teacher is overloaded: halve, once a round, and hold back all that was not sent."""
-        if retry_after is not None:
+        """The teacher can't: halve, once a round, and hold back all that was not sent.
+
+        A `retry_after` of no time says nothing of when it can.
+        """
+        if retry_after:
             self._until = max(self._until, self._now() + retry_after)
         if entered < self._round:
             return  # it was sent before the last cut, and says nothing of what followed
         self._round += 1
         self._allowed = max(1.0, self._allowed / 2)
-        if retry_after is None:
-            pause = min(_LONGEST_PAUSE_S, 0.5 * 2**self._pauses) * random.uniform(0.75, 1.25)
+        if not retry_after:
+            pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self._pauses) * random.uniform(
+                0.75, 1.25
+            )
             self._until = max(self._until, self._now() + pause)
         self._pauses += 1
 

@@ -4,10 +4,13 @@ import msgspec
 
 from stepdown.errors import InputError, UpstreamError
 
-__all__ = ["HOPELESS", "Trouble", "hopeless", "trouble"]
+__all__ = ["HOPELESS", "PATIENCE_S", "Trouble", "hopeless", "trouble"]
 
 HOPELESS = 20
 """After so many questions in a row without an answer no more are asked."""
+
+PATIENCE_S = 60.0
+"""Nor where a teacher that can't answer now has answered nothing for so long."""
 
 _KEY = {
     401: "does not know the key",
@@ -18,11 +21,11 @@ _KEY = {
 _PASSING = frozenset((408, 409, 425, 429, 500, 502, 503, 529))
 _TIMED_OUT = frozenset((504, 524))
 """Somebody on the way gave up waiting: the model may have answered all the same."""
-_BUSY = frozenset((429, 503, 529))
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """`paid` is as in `core.labels.Failed`; `ends` is the sentence that the sitting ends with."""
+    """`paid` is as in `core.labels.Failed`; `slower`: it is the teacher that can't answer now,
+    whatever it is asked; `ends` is the sentence that the sitting ends with."""
 
     why: str
     paid: bool | None = False
@@ -43,8 +46,8 @@ def trouble(error: UpstreamError | InputError | TimeoutError) -> Trouble:
     status = error.status
     if status is None:
         if error.unsent:
-            return Trouble("not reached", again=True, told=told)
-        return Trouble("cut off", None, again=True, told=told)
+            return Trouble("not reached", again=True, slower=True, told=told)
+        return Trouble("cut off", None, again=True, slower=True, told=told)
     if status in _KEY:
         why = "not found" if status == 404 else "refused key"
         return Trouble(why, ends=_ending(f"{_KEY[status]} (status {status})"))
@@ -54,14 +57,13 @@ def trouble(error: UpstreamError | InputError | TimeoutError) -> Trouble:
         return Trouble("no answer in time", None, again=True, told=told)
     if status in _PASSING:
         why = "rate limited" if status == 429 else "overloaded"
-        busy = status in _BUSY or error.retry_after is not None
-        return Trouble(why, False, True, busy, error.retry_after, told=told)
+        return Trouble(why, False, True, True, error.retry_after, told=told)
     return Trouble("refused request", told=told)
 
 
-def hopeless(last: Trouble) -> str:
+def hopeless(last: Trouble, what: str = f"{HOPELESS} questions in a row brought no answer") -> str:
     """Return the sentence that a sitting ends with whose questions bring no answers."""
-    return f"{HOPELESS} questions in a row brought no answer, the last: {last.told or last.why}"
+    return f"{what}, the last: {last.told or last.why}"
 
 
 def _ending(what: str) -> str:
