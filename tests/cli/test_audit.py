@@ -4,7 +4,10 @@ import csv
 import gzip
 import io
 import json
+import os
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 from tests.cli.story import call, easy, write
@@ -67,6 +70,25 @@ def test_standard_input_is_kept_to_be_read_again(tmp_path, capsys, monkeypatch):
     (task,) = json.loads(capsys.readouterr().out)["tasks"]
     assert task["calls"] == 300
     assert call("label", task["name"], "--workspace", tmp_path / "w", "--budget", "0.05") == 0
+
+
+def test_what_comes_by_a_pipe_is_kept_to_be_read_again(tmp_path, capsys):
+    data = write(tmp_path / "log.jsonl", easy(60)).read_bytes()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for lines, told in ((data, None), (b"", "the piped input is empty; give ")):
+        writer = threading.Thread(target=pipe.write_bytes, args=(lines,))
+        writer.start()
+        status = call("audit", pipe, "--workspace", tmp_path / "w", "--json")
+        writer.join()
+        printed = json.loads(capsys.readouterr().out)
+        if told is None:
+            (kept,) = printed["tasks"][0]["sources"]
+            assert (status, printed["tasks"][0]["calls"]) == (0, 60)
+            assert Path(kept).parent == (tmp_path / "w" / "logs").resolve()
+        else:
+            assert status == 2
+            assert printed["error"]["message"].startswith(told)
 
 
 def test_the_same_log_in_another_order_has_the_same_tasks(tmp_path, capsys):

@@ -67,7 +67,6 @@ def test_the_sample_is_what_can_be_decoded():
         (b" \n\t\n", "empty"),
         (b"\x89PNG\r\n\x1a\n\0\0", "a PNG image"),
         (b"PK\x03\x04\0", "a ZIP archive (or an Office document)"),
-        (b"\xff\xfe{\0", "UTF-16 text"),
         (b"\x01\x02\0\0", "a binary file"),
         (b"id,text,label\n1,hi,a\n", TOLD.format("a CSV", "id, text, label")),
         (b'id;text\n1;"hi, all; or not"\n', TOLD.format("a CSV", "id, text")),

@@ -109,11 +109,33 @@ def test_an_indented_object_is_one_line():
 def test_pages_one_a_line_give_all_items():
     page = json.dumps({"object": "list", "data": ITEMS}).encode()
     assert [json.loads(item) for item in split(page + b"\n\n" + page)] == ITEMS * 2
-    assert split(page + b"\n" + page[:-9])[2:] == [reasons.CUT_OFF]
+    assert split(page + b"\n" + page[:-9])[2:] == [b'{"a": 1}', reasons.CUT_OFF]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_whole_items_of_a_document_that_was_cut_off_are_kept(indent):
+    for wrap in (ITEMS, {"object": "list", "data": ITEMS}):
+        data = json.dumps(wrap, indent=indent).encode()
+        first, last = split(data[:-9])
+        assert (json.loads(first), last) == (ITEMS[0], reasons.CUT_OFF)
+        first, last = [
+            item if isinstance(item, str) else json.loads(item.data)
+            for item in read_lines(cut_after(data[:-9]), "log")
+        ]
+        assert (first, last) == (ITEMS[0], reasons.BROKEN_STREAM)
+
+
+def test_documents_that_follow_each_other_give_all_items():
+    indented = "\n".join(json.dumps(item, indent=2) for item in ITEMS).encode()
+    assert [json.loads(item) for item in split(indented)] == ITEMS
+    assert split(indented + b"\n{\n  'a': 1\n}")[2:] == [reasons.NOT_JSON]
+    arrays = json.dumps(ITEMS).encode() + b"\n" + json.dumps(ITEMS).encode()
+    assert [json.loads(item) for item in split(arrays)] == ITEMS * 2
 
 
 def test_a_broken_document_counts_once():
-    assert split(b'[{"a": 1}, {"b"}') == [reasons.CUT_OFF]
+    assert split(b'[{"a": 1}, {"b"}') == [b'{"a": 1}', reasons.CUT_OFF]
+    assert split(b'[{"a": 1}, {"\xe4') == [b'{"a": 1}', reasons.CUT_OFF]
     assert split(b"[{'a': 1}]") == [reasons.NOT_JSON]
 
 

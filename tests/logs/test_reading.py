@@ -242,7 +242,7 @@ def test_many_batch_files_have_one_coverage(log, tmp_path):
 
 
 EXPORTS_FOLDER = Path(__file__).parent / "exports"
-EXPORTS = sorted(EXPORTS_FOLDER.iterdir())
+EXPORTS = sorted(path for path in EXPORTS_FOLDER.iterdir() if path.is_file())
 HOSTILE = (
     "</script><img src=x onerror=alert(1)> \u202e {{7*7}} '; DROP TABLE calls; -- \ud800\x00 \\\" {"
 )

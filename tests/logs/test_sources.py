@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import sys
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from stepdown.errors import LogError
 from stepdown.logs import sources
-from stepdown.logs.sources import BrokenStream, expand, read_chunks, size, spool
+from stepdown.logs.sources import BrokenStream, expand, is_stream, read_chunks, size, spool
 
 TEXT = b"".join(b'{"line": %d}\n' % number for number in range(60_000))
 
@@ -148,8 +149,9 @@ def test_stdin_is_read_and_left_open(monkeypatch):
 @given(st.binary(max_size=300))
 def test_spooling_keeps_every_byte(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("spool")
-    kept = spool(io.BytesIO(b"{" + data), folder)
-    assert drained(kept) == (b"{" + data, False)
+    # What begins so has lines of ours: neither UTF-16 nor such that "\r" alone ends.
+    kept = spool(io.BytesIO(b"{\n" + data), folder)
+    assert drained(kept) == (b"{\n" + data, False)
     assert [path.name for path in folder.iterdir()] == [kept.name]
 
 
@@ -197,3 +199,48 @@ def test_a_stream_cut_off_is_spooled_as_one_that_is(tmp_path):
     assert broken
     assert TEXT.startswith(told)
     assert told
+
+
+LINES = '{"a": "Zürich ☂"}\n{"b": 2}\n' * 5
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        LINES.encode("utf-16"),
+        LINES.encode("utf-16-le"),
+        LINES.encode("utf-16-be"),
+        ("\ufeff" + LINES).encode("utf-16-be"),
+        LINES.replace("\n", "\r").encode(),
+        LINES.replace("\n", "\r").encode("utf-16"),
+    ],
+    ids=lambda data: repr(data)[:16],
+)
+def test_lines_of_other_systems_are_ours(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(sources, "_CHUNK", 61)
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(data)
+    cleaned = []
+    kept = spool(io.BytesIO(data), tmp_path, lambda line: cleaned.append(line) or line)
+    assert drained(path) == drained(kept) == (LINES.encode(), False)
+    assert b"".join(cleaned) == LINES.encode()
+
+
+def test_a_carriage_return_beside_a_newline_stays(tmp_path):
+    (tmp_path / "x").write_bytes(b"a\rb\r\nc\r\n")
+    assert drained(tmp_path / "x") == (b"a\rb\r\nc\r\n", False)
+
+
+def test_what_can_be_read_only_once_is_told_from_what_can_not_be_read(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert is_stream("-")
+    assert is_stream(str(pipe))
+    assert not is_stream(str(tmp_path))
+    assert expand([str(pipe)]) == ([str(pipe)], frozenset([str(pipe)]))
+    assert size(str(pipe)) == 0
+    with pytest.raises(LogError, match="is a device or a socket"):
+        expand(["/dev/zero"])
+    with pytest.raises(LogError, match=r"\*\.csv or \*\.tsv"):
+        (tmp_path / "empty").mkdir()
+        expand([str(tmp_path / "empty")])

@@ -15,6 +15,7 @@ from stepdown.core.audits import AuditReport
 from stepdown.core.comparison import compare
 from stepdown.errors import UsageError
 from stepdown.logs.plain import mapped
+from stepdown.logs.sources import is_stream
 from stepdown.render import audit_table, next_step, progress_bar, say, show
 from stepdown.web import audit_page
 from stepdown.workspace.files import check_place, publish_file
@@ -70,8 +71,8 @@ def audit(
     _print(session, report)
     first = next((t for t in report.tasks if t.verdict.decision == "distil"), None)
     if first:
-        # What came on standard input can't come again: its kept copy can.
-        again = first.sources if "-" in logs else logs
+        # What came by a pipe can't come again: its kept copy can.
+        again = first.sources if any(map(is_stream, logs)) else logs
         run = session.typed(f"stepdown run {shlex.join(again)}")
         label = session.typed(f"stepdown label {first.name}")
         next_step(f"{run}   or, step by step: {label}")

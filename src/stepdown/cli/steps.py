@@ -39,6 +39,7 @@ from stepdown.label import build_dataset, load_dataset, noting, save_dataset
 from stepdown.label.guard import Guard
 from stepdown.label.outcomes import widened
 from stepdown.logs import spool
+from stepdown.logs.sources import STDIN, is_stream
 from stepdown.prove import ProofTerms, load_proof, prove, save_proof
 from stepdown.store.ledger import read_labels
 from stepdown.web import proof_page
@@ -75,16 +76,17 @@ def now() -> str:
 
 
 def _sources(session: Session, logs: Sequence[str]) -> list[str]:
-    """Make each source one that can be read again, from any folder: stdin is kept in a file."""
-    found: list[str] = []
+    """Make each source one that can be read again, from any folder: streams are kept in a file."""
+    found: list[Path] = []
     for log in logs:
-        if log == "-":
-            found.append(
-                str(spool(sys.stdin.buffer, session.workspace.spool, cleaner(session)).resolve())
-            )
+        if is_stream(log):
+            stdin = contextlib.nullcontext(sys.stdin.buffer)
+            with stdin if log == STDIN else open(log, "rb") as stream:
+                found.append(spool(stream, session.workspace.spool, cleaner(session)).resolve())
         else:
-            found.append(str(Path(log).absolute()))
-    return found
+            # A file that a shell opened as our stdin has a name of its own.
+            found.append(Path(log).resolve() if log.startswith("/dev/") else Path(log).absolute())
+    return [str(path) for path in found]
 
 
 def audit_log(

@@ -27,8 +27,6 @@ _BINARY = (
     (b"PAR1", "a Parquet file"),
     (b"BZh", "bzip2-compressed"),
     (b"\xfd7zXZ", "xz-compressed"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
 )
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode

@@ -1,8 +1,9 @@
 """Bytes → lines, in bounded memory: JSON Lines, or the items of one JSON document."""
 
 import hashlib
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 import msgspec
@@ -23,6 +24,8 @@ MAX_DOCUMENT = 64 * 1024 * 1024
 UNNAMED = "line-"
 """What the ids of calls begin with whose lines carry none."""
 
+_BETWEEN = re.compile(r"[\s,\[\]]*")
+_LIST_BEGIN = re.compile(r'\s*\{\s*(?:"object"\s*:\s*"list"[^\[{]*)?"data"\s*:\s*\[')
 _BOM = b"\xef\xbb\xbf"
 _LIST_OBJECT = re.compile(rb'\s*\{\s*"(?:object"\s*:\s*"list"|data"\s*:\s*\[)')
 
@@ -42,7 +45,8 @@ def read_lines(chunks: Iterator[bytes], source: str) -> Iterator[LineOrReason]:
 
     Lines end with "\\n" alone (texts may hold other separators). What begins as a JSON array, as a
     list object ({"object": "list", "data": […]}) or as an indented object is read as a whole, and
-    its items are the lines. A table's lines are its rows, as JSON objects.
+    its items are the lines: the whole ones where it was cut off, and those of several in a row. A
+    table's lines are its rows, as JSON objects.
     """
     first = b""
     rest = chunks
@@ -148,6 +152,7 @@ def _pages(chunks: Iterator[bytes], source: str) -> Iterator[LineOrReason]:
 
 def _document(chunks: Iterator[bytes], source: str) -> Iterator[LineOrReason]:
     data = bytearray()
+    broken: list[str] = []
     try:
         for chunk in chunks:
             data += chunk
@@ -155,16 +160,35 @@ def _document(chunks: Iterator[bytes], source: str) -> Iterator[LineOrReason]:
                 yield TOO_LARGE
                 return
     except BrokenStream:
-        yield BROKEN_STREAM
-        return
+        broken.append(BROKEN_STREAM)
     for number, item in enumerate(_expanded(bytes(data)), 1):
-        yield item if isinstance(item, str) else Line(bytes(item), source, number)
+        if not isinstance(item, str):
+            yield Line(bytes(item), source, number)
+        elif not broken:
+            yield item
+    yield from broken
 
 
-def _expanded(data: bytes) -> list[msgspec.Raw] | list[bytes] | list[str]:
+def _expanded(data: bytes) -> Iterable[msgspec.Raw | bytes | str]:
     """Return the items of an array or list object; any other object is its own only item."""
     try:
         return _items.decode(data) if data.lstrip().startswith(b"[") else _page.decode(data).data
     except (ValueError, RecursionError):
         problem = json_problem(data)
-        return [data] if problem is None else [problem]
+        return [data] if problem is None else _whole_items(data, problem)
+
+
+def _whole_items(data: bytes, problem: str) -> Iterator[bytes | str]:
+    """Yield the objects of JSON that was cut off, or that follow each other; then why no more."""
+    text = data.decode(errors="surrogateescape")
+    decode = json.JSONDecoder().raw_decode
+    begin = _LIST_BEGIN.match(text)
+    at = begin.end() if begin else 0
+    while (between := _BETWEEN.match(text, at)) and (at := between.end()) < len(text):
+        try:
+            end = decode(text, at)[1]
+        except (ValueError, RecursionError):
+            yield problem
+            return
+        yield text[at:end].encode(errors="surrogateescape")
+        at = end

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 
 from stepdown.core.audits import SourceCoverage
 from stepdown.core.calls import UNANSWERED, Call
@@ -18,7 +19,7 @@ from stepdown.logs.reasons import (
     UNREADABLE,
     Unanswered,
 )
-from stepdown.logs.sources import STDIN, expand, size
+from stepdown.logs.sources import COPY, STDIN, expand, size
 
 __all__ = ["MAX_KNOWN_IDS", "Opened", "Reading", "items", "read_calls", "read_lines_of"]
 
@@ -330,4 +331,7 @@ def _nothing_read(coverage: Sequence[SourceCoverage]) -> LogError:
 
 
 def _shown(path: str) -> str:
-    return "stdin" if path == STDIN else path
+    """Return the path as whoever gave it knows it: they never saw our copy of a pipe."""
+    if path == STDIN:
+        return "stdin"
+    return "the piped input" if Path(path).name.startswith(COPY) else path

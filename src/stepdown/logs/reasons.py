@@ -18,6 +18,7 @@ __all__ = [
     "MALFORMED_ANSWER",
     "MALFORMED_REQUEST",
     "NOT_AN_OBJECT",
+    "NOT_A_NUMBER",
     "NOT_CHAT",
     "NOT_JSON",
     "NOT_REDACTED",
@@ -46,6 +47,7 @@ INVALID_UTF8 = "invalid UTF-8"
 MALFORMED_ANSWER = "malformed answer"
 MALFORMED_REQUEST = "malformed request"
 NOT_AN_OBJECT = "not a JSON object"
+NOT_A_NUMBER = "NaN or Infinity, which JSON does not have"
 NOT_CHAT = "not a chat-completions call"
 NOT_JSON = "not JSON"
 NOT_REDACTED = "redaction failed"
@@ -101,8 +103,9 @@ def json_problem(data: bytes) -> str | None:
 
 
 def _syntax_problem(text: str) -> str:
+    odd: list[str] = []
     try:
-        json.loads(text)
+        json.loads(text, parse_constant=odd.append)
     except RecursionError:
         return TOO_DEEP
     except json.JSONDecodeError as problem:
@@ -111,4 +114,4 @@ def _syntax_problem(text: str) -> str:
         return CUT_OFF if cut or problem.pos >= len(text) else NOT_JSON
     except ValueError:  # an integer of more digits than Python converts
         return ODD_JSON
-    return ODD_JSON
+    return NOT_A_NUMBER if odd else ODD_JSON

@@ -1,5 +1,6 @@
 """Where logs lie: files, folders, globs and stdin, opened and decompressed chunk by chunk."""
 
+import codecs
 import glob
 import hashlib
 import os
@@ -8,6 +9,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,9 +17,21 @@ import zstandard
 
 from stepdown.errors import LogError
 
-__all__ = ["STDIN", "BrokenStream", "expand", "read_chunks", "size", "spool", "written_whole"]
+__all__ = [
+    "COPY",
+    "STDIN",
+    "BrokenStream",
+    "expand",
+    "is_stream",
+    "read_chunks",
+    "size",
+    "spool",
+    "written_whole",
+]
 
 STDIN = "-"
+COPY = "stdin-"
+"""How the names of copies begin that are made of what can be read only once."""
 
 _CHUNK = 1 << 20
 _ZSTD_CHUNK = 1 << 11  # a hostile zstd block of 4 bytes unfolds to 128 KiB
@@ -25,6 +39,13 @@ _ENOUGH = 1 << 18
 _LONGEST = 1 << 27  # more than is read of anything
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_UTF_16 = {
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    **dict.fromkeys((b"{\0", b"[\0"), "utf-16-le"),
+    **dict.fromkeys((b"\0{", b"\0["), "utf-16-be"),
+}
+"""How a log in UTF-16 begins: with a mark, or with a bracket of JSON."""
 _SKIPPABLE = tuple(bytes((0x50 + n,)) + b"\x2a\x4d\x18" for n in range(16))
 _SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 _COMPRESSED = ("", ".gz", ".zst")
@@ -53,7 +74,7 @@ def expand(sources: Sequence[str]) -> tuple[list[str], frozenset[str]]:
     found: dict[str, None] = {}
     named: set[str] = set()
     for source in sources:
-        if source == STDIN or Path(source).is_file():
+        if source == STDIN or Path(source).is_file() or is_stream(source):
             named.add(source)
             found[source] = None
         else:
@@ -61,9 +82,14 @@ def expand(sources: Sequence[str]) -> tuple[list[str], frozenset[str]]:
     return list(found), frozenset(named)
 
 
+def is_stream(source: str) -> bool:
+    """Say whether a source can be read only once: stdin, a named pipe, or a shell's `<(…)`."""
+    return source == STDIN or Path(source).is_fifo()
+
+
 def size(path: str) -> int:
-    """Return how many bytes a path has on disk; 0 for stdin, whose length is unknown."""
-    return 0 if path == STDIN else Path(path).stat().st_size
+    """Return how many bytes a path has on disk; 0 for a stream, whose length is unknown."""
+    return 0 if is_stream(path) else Path(path).stat().st_size
 
 
 def read_chunks(path: str, advance: Advance = _nobody) -> Iterator[bytes]:
@@ -76,7 +102,7 @@ def read_chunks(path: str, advance: Advance = _nobody) -> Iterator[bytes]:
     try:
         source = nullcontext(sys.stdin.buffer) if path == STDIN else open(path, "rb")  # noqa: SIM115
         with source as stream:
-            yield from _decompressed(stream, advance)
+            yield from _as_utf8(_decompressed(stream, advance))
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise LogError(
@@ -96,14 +122,14 @@ def spool(stream: BinaryIO, folder: Path, clean: Callable[[bytes], bytes] = byte
         content = hashlib.sha256()
         packed = zstandard.ZstdCompressor().stream_writer(file, closefd=False)
         try:
-            for line in _lines(_decompressed(stream, _nobody)):
+            for line in _lines(_as_utf8(_decompressed(stream, _nobody))):
                 cleaned = clean(line)
                 content.update(cleaned)
                 packed.write(cleaned)
             packed.close()
         except BrokenStream:
             packed.flush(zstandard.FLUSH_BLOCK)
-        return folder / f"stdin-{content.hexdigest()[:12]}.jsonl.zst"
+        return folder / f"{COPY}{content.hexdigest()[:12]}.jsonl.zst"
 
     return written_whole(folder, write)
 
@@ -151,11 +177,13 @@ def _search(source: str) -> list[str]:
         paths = sorted(str(path) for path in inside if path.is_file())
         if not paths:
             raise LogError(
-                f"No log file is in the folder {source}; it needs *.jsonl, *.ndjson or *.json "
-                "files (also as .gz or .zst)."
+                f"No log file is in the folder {source}; it needs *.jsonl, *.ndjson, *.json, "
+                "*.csv or *.tsv files (also as .gz or .zst)."
             )
         return paths
     paths = sorted(path for path in glob.glob(source, recursive=True) if Path(path).is_file())
+    if not paths and folder.exists():
+        raise LogError(f"{source} is a device or a socket; give a file, or pipe it in as -.")
     if not paths:
         raise LogError(f"{source} does not exist; give a log file, a folder, a glob, or - (stdin).")
     return paths
@@ -168,6 +196,20 @@ def _decompressed(stream: BinaryIO, advance: Advance) -> Iterator[bytes]:
     if first.startswith((_ZSTD_MAGIC, *_SKIPPABLE)):
         return _gathered(_unzstd(_raw(first, stream, advance)))
     return _raw(first, stream, advance)
+
+
+def _as_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield text as UTF-8 whose lines end with "\\n", also of UTF-16 and where "\\r" ends them."""
+    first = next(chunks, b"")
+    whole = chain([first], chunks)
+    kind = next((kind for begin, kind in _UTF_16.items() if first.startswith(begin)), None)
+    if kind is not None:
+        decode = codecs.getincrementaldecoder(kind)("replace").decode
+        whole = (decode(chunk).encode() for chunk in whole)
+        first = first.replace(b"\0", b"")
+    if b"\r" in first and b"\n" not in first:
+        whole = (chunk.replace(b"\r", b"\n") for chunk in whole)
+    yield from whole
 
 
 def _raw(first: bytes, stream: BinaryIO, advance: Advance) -> Iterator[bytes]:

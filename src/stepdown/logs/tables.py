@@ -14,7 +14,7 @@ from stepdown.logs.sources import BrokenStream
 __all__ = ["read_table", "separator_of"]
 
 _SEPARATORS = ",;\t"
-_NAME = re.compile(r"[\w .:/\[\]()$€£%#&+'?*@!-]{0,80}")
+_NAME = re.compile(r"[\w .:/\[\]()$€£%#&+'?*@-]{0,80}")
 _LONGEST_FIELD = 16 * 1024 * 1024
 _ODD = re.compile("[\udc0d\udc80-\udcff]")
 _CR = "\udc0d"
