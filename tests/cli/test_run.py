@@ -38,16 +38,20 @@ def test_random_labels_are_not_certified_and_nothing_is_routed(tmp_path, capsys)
         item["response"]["choices"][0]["message"]["content"] = answer
     log = write(tmp_path / "log.jsonl", lines)
     assert call("run", log, "--workspace", tmp_path / "w", "--json") == 1
-    (outcome,) = json.loads(capsys.readouterr().out)["tasks"]
+    out, err = capsys.readouterr()
+    (outcome,) = json.loads(out)["tasks"]
     assert outcome["result"] == "not certified"
     assert outcome["why"]
+    assert f"Next: stepdown label {outcome['name']} --teacher MODEL" in err
     assert not (tmp_path / "w" / "policy.json").exists()
 
 
 def test_thirty_calls_are_too_few_and_the_missing_ones_are_counted(tmp_path, capsys):
     log = write(tmp_path / "log.jsonl", easy(30))
     assert call("run", log, "--workspace", tmp_path / "w", "--json") == 1
-    (outcome,) = json.loads(capsys.readouterr().out)["tasks"]
+    out, err = capsys.readouterr()
+    (outcome,) = json.loads(out)["tasks"]
+    assert "Next: stepdown serve" in err
     assert outcome["verdict"] == "more data"
     assert outcome["result"] == "not tried"
 

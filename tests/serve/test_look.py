@@ -46,9 +46,10 @@ def test_nobody_there_is_one_sentence():
 
 
 @contextmanager
-def _other(answer):
+def _other(given):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            answer = given if isinstance(given, bytes) else given[self.path]
             self.send_response(200)
             self.send_header("content-length", str(len(answer)))
             self.end_headers()
@@ -71,6 +72,15 @@ def _other(answer):
 def test_another_server_is_no_gateway(answer):
     with _other(answer) as address, pytest.raises(UpstreamError, match="no gateway"):
         look(address)
+
+
+def test_what_is_captured_is_counted_of_all_workers():
+    ready = b'{"status": "ready", "capture": {"committed": 4, "error": "", "behind": 1}}'
+    page = (
+        b'stepdown_capture_committed{worker="1"} 4.0\nstepdown_capture_committed{worker="2"} 5.0\n'
+    )
+    with _other({"/readyz": ready, "/metrics": page}) as address:
+        assert look(address).capture == {"committed": 9, "error": "", "behind": 1}
 
 
 def test_what_an_odd_gateway_leaves_out_is_unknown():

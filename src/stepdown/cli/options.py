@@ -20,15 +20,19 @@ from stepdown.config import Config, Terms, load_config, terms_for
 from stepdown.core.ports import Engine
 from stepdown.core.proofs import ContractKind
 from stepdown.engines.local import Local
+from stepdown.errors import ArtefactError
+from stepdown.render import say
 from stepdown.workspace import Workspace
 
-__all__ = ["MAP_HELP", "FiniteRange", "Session", "common", "print_json"]
+__all__ = ["MAP_HELP", "WORKER", "FiniteRange", "Session", "common", "print_json"]
 
 MAP_HELP = "Where the log's lines tell a field, such as input=body.question; may be repeated."
 
 _WORKSPACE = ".stepdown"
 _CONFIG = "stepdown.toml"
 _VARIABLE = "STEPDOWN_WORKSPACE"
+WORKER = "STEPDOWN_WORKER"
+"""The environment variable that tells a process that it is one of a gateway's workers."""
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -59,6 +63,15 @@ class Session(msgspec.Struct, frozen=True):
             contract=self.contract,
             confidence=self.confidence,
         )
+
+    def unknown_tasks(self) -> list[str]:
+        """Return the `[tasks.…]` of the configuration that no task of the workspace is called by;
+        none where it has no tasks yet, or where they can't be read."""
+        try:
+            named = self.config.tasks
+            return self.workspace.unknown(named) if named and self.workspace.tasks() else []
+        except ArtefactError:  # whoever needs the tasks says it
+            return []
 
     def typed(self, command: str) -> str:
         """Return the command as it is typed to reach this workspace and configuration again."""
@@ -141,6 +154,9 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
             yes=given.pop("yes"),
             engine=engine,
         )
+        # A gateway's workers would say again what their parent has said.
+        for name in () if WORKER in os.environ else session.unknown_tasks():
+            say(f"{config_file} has [tasks.{name}], but no task here is called so, yet.")
         with contextlib.closing(engine):
             command(session=session, **given)
 

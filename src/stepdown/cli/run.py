@@ -126,8 +126,19 @@ def run(session: Session, logs: tuple[str, ...], pairs: tuple[str, ...]) -> None
         show_outcomes(outcomes)
     if not any(outcome.result == "promoted" for outcome in outcomes):
         say("No task was certified, so nothing is answered locally; the reasons are above.")
+        next_step(_more(session, outcomes))
         raise SystemExit(1)
     next_step(session.typed("stepdown serve --upstream https://api.openai.com/v1"))
+
+
+def _more(session: Session, outcomes: list[Outcome]) -> str:
+    """Return what gives a task more rows to be certified with."""
+    serve = f"{session.typed('stepdown serve')}    to collect more calls"
+    tried = next((one for one in outcomes if one.result in ("not certified", "refused")), None)
+    if tried is None:
+        return serve
+    label = session.typed(f"stepdown label {tried.name} --teacher MODEL")
+    return f"{label}    to pay for more answers, or {serve}"
 
 
 def show_outcomes(outcomes: list[Outcome]) -> None:

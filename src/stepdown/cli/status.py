@@ -70,6 +70,7 @@ def status(session: Session) -> None:
                 "captured": total,
                 "tasks": rows,
                 "decisions": captured,
+                "unknown_tasks": session.unknown_tasks(),
                 "savings": savings_json(savings),
                 "gateways": gateways,
             }

@@ -80,7 +80,7 @@ def look(address: str, key: str = "") -> Standing:
         str(ready["status"]),
         _whole(ready.get("generation")),
         tuple(_upstreams(ready)),
-        _mapping(ready.get("capture")),
+        _capture(_mapping(ready.get("capture")), samples),
         tuple(map(str, _items(ready.get("students_off")))),
         tuple(_problems(ready)),
         max(_values(samples, "stepdown_uptime_seconds"), default=None),
@@ -127,6 +127,13 @@ def _upstreams(ready: Mapping[str, Any]) -> Iterable[UpstreamStanding]:
                 bool(told.get("held_back")),
                 str(told.get("problem") or ""),
             )
+
+
+def _capture(told: Mapping[str, Any], samples: Samples) -> dict[str, Any]:
+    """Return what is told of capture, its counts those of all workers where the metrics may be
+    read: what answers `/readyz` is one of them."""
+    every = {name: _values(samples, f"stepdown_capture_{name}") for name in told}
+    return {**told, **{name: int(sum(found)) for name, found in every.items() if found}}
 
 
 def _problems(ready: Mapping[str, Any]) -> Iterable[str]:

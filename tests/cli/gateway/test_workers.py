@@ -20,6 +20,7 @@ from tests.cli.story import easy
 from tests.serve.conftest import FakeUpstream
 
 from stepdown.cli.gateway.workers import this_worker
+from stepdown.serve.look import look
 from stepdown.serve.settings import Worker
 from stepdown.workspace.presence import present
 
@@ -110,6 +111,7 @@ def test_workers_share_the_port_the_metrics_and_the_database(tmp_path, server, u
         assert set(metrics(address, "stepdown_requests_total")) == {"1", "2"}
         assert sum(metrics(address, "stepdown_requests_total").values()) == 40
         (note,) = present(tmp_path / "w")
+        assert look(note.address).capture["committed"] == 40
         assert (note.pid, f"{note.address}/v1") == (parent.pid, address)
         parent.send_signal(signal.SIGTERM)
         assert parent.wait(30) == 0

@@ -13,7 +13,7 @@ from typing import Any
 import click
 import msgspec
 
-from stepdown.cli.options import Session
+from stepdown.cli.options import WORKER, Session
 from stepdown.cli.stores import database_url, drain_left
 from stepdown.errors import UsageError
 from stepdown.render import say
@@ -25,7 +25,6 @@ from stepdown.workspace.presence import announce
 
 __all__ = ["drain_orphans", "in_place", "run_workers", "this_worker"]
 
-_VARIABLE = "STEPDOWN_WORKER"
 _AGAIN_S = 30.0
 
 
@@ -50,7 +49,7 @@ def in_place(session: Session, settings: Settings, workers: int | None) -> Setti
 
 def this_worker() -> Worker | None:
     """Return which worker of a parent this process is; None: it is none."""
-    number, _, rest = os.environ.pop(_VARIABLE, "").partition(":")
+    number, _, rest = os.environ.pop(WORKER, "").partition(":")
     lifeline, _, folder = rest.partition(":")
     return Worker(int(number), int(lifeline), folder) if folder else None
 
@@ -75,7 +74,7 @@ def run_workers(session: Session, settings: Settings, count: int) -> int:
             return subprocess.Popen(
                 command,
                 pass_fds=[lifeline.fileno()],
-                env=os.environ | {_VARIABLE: told},
+                env=os.environ | {WORKER: told},
                 # A terminal's interrupt is the parent's to hear.
                 start_new_session=True,
             )
