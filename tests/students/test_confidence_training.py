@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from stepdown.core.datasets import Example
 from stepdown.students.confidence import Evidence, Platt
-from stepdown.students.confidence_training import fit_confidence, fit_platt
+from stepdown.students.confidence_training import fit_confidence, fit_platt, held_out
 
 
 def evidence(*probabilities, known=1.0, root=-1, words=5):
@@ -22,6 +23,16 @@ def population(rows=3000, seed=0):
         found.append(evidence(probability, root=root))
         right.append(bool(random.random() < probability * (0.5 if root else 1)))
     return found, right
+
+
+def test_what_is_held_out_shares_no_group_with_what_trains():
+    rows = [Example(str(at), (), {}, group=f"g{at // 3}") for at in range(3000)]
+    held, train = held_out(rows, 10_000)
+    assert sorted(int(row.id) for row in (*held, *train)) == list(range(3000))
+    assert not {row.group for row in held} & {row.group for row in train}
+    assert 350 < len(held) < 650
+    few, same = held_out(rows, 240)
+    assert (few, same) == (held[:240], train)
 
 
 def test_the_score_is_calibrated_and_knows_the_bad_class():

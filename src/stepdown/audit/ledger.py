@@ -4,12 +4,11 @@ import math
 from collections import Counter
 
 from stepdown.audit.prices import ATTODOLLARS
-from stepdown.core.calls import Call
+from stepdown.core.calls import DAY_S, Call
 
 __all__ = ["OTHERS", "Ledger"]
 
 OTHERS = "others"
-_DAY = 86_400
 _DAYS = 4_000
 _NAMES = 500
 
@@ -28,7 +27,7 @@ class Ledger:
     def add(self, call: Call, cost: int | None) -> None:
         """Count one call; a cost of None is unknown, and in no sum."""
         if call.time is not None:
-            self._count(int(call.time // _DAY), 1, cost or 0)
+            self._count(int(call.time // DAY_S), 1, cost or 0)
         if cost:
             for kind, name in call.by.items():
                 # A user is nobody's cost centre, and no name of a report that is passed around.

@@ -15,13 +15,12 @@ from stepdown.audit.prices import ATTODOLLARS, prices_as_of, unit_prices
 from stepdown.audit.tally import Tally
 from stepdown.audit.verdicts import AuditTerms, Evidence, judge
 from stepdown.core.audits import AuditReport, SourceCoverage
-from stepdown.core.calls import Call
+from stepdown.core.calls import DAY_S, Call
 from stepdown.core.ports import Progress, silent
 from stepdown.core.tasks import MONTH_DAYS, Signature, Task
 
 __all__ = ["audit", "report_on"]
 
-_DAY = 86_400.0
 _SHORTEST_DAYS = 1 / 24
 """A shorter log says nothing of a month: it is a burst, a test or a batch."""
 
@@ -106,7 +105,7 @@ def _days(tallies: Iterable[Tally]) -> float | None:
     held = list(tallies)
     first = min((tally.first_time for tally in held), default=math.inf)
     last = max((tally.last_time for tally in held), default=-math.inf)
-    return (last - first) / _DAY if first <= last else None
+    return (last - first) / DAY_S if first <= last else None
 
 
 def _task(group: _Group, days: float | None, terms: AuditTerms) -> Task:

@@ -34,7 +34,7 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Left(msgspec.Struct, frozen=True):
-    """A call of the part that fits no known group: the how-manieth of all, and of its bin."""
+    """A call of the part that fits no known group: which number it is of all, and of its bin."""
 
     index: int
     seen: int

@@ -11,8 +11,9 @@ import msgspec
 from stepdown.cli.expiring import expire_spooled
 from stepdown.cli.forgetting import TaskForgotten, forget_in_task
 from stepdown.cli.holdings import Holdings, holdings, spools
-from stepdown.cli.keeping import DAY_S, clear_stores
+from stepdown.cli.keeping import clear_stores
 from stepdown.cli.options import Session, common, print_json
+from stepdown.core.calls import DAY_S
 from stepdown.core.datasets import Example
 from stepdown.core.display import count, plural
 from stepdown.core.fingerprint import canonical_json

@@ -7,6 +7,7 @@ import msgspec
 
 from stepdown.cli.options import Session
 from stepdown.core import display
+from stepdown.core.calls import DAY_S
 from stepdown.errors import UpstreamError
 from stepdown.render import say
 from stepdown.serve.look import Standing, look
@@ -14,7 +15,6 @@ from stepdown.workspace.presence import present
 
 __all__ = ["Found", "find_gateways", "tell_gateways"]
 
-_DAY_S = 86_400
 _HOUR_S = 3600
 
 
@@ -86,8 +86,8 @@ def _head(standing: Standing) -> Iterator[str]:
 
 
 def _span(seconds: float) -> str:
-    if seconds >= _DAY_S:
-        return display.days(seconds / _DAY_S)
+    if seconds >= DAY_S:
+        return display.days(seconds / DAY_S)
     if seconds >= _HOUR_S:
         return f"{seconds / _HOUR_S:.1f} h"
     return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"

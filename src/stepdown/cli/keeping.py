@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stepdown.cli.options import Session
 from stepdown.cli.stores import database_url
+from stepdown.core.calls import DAY_S
 from stepdown.core.fingerprint import fingerprint
 from stepdown.errors import InputError, Refusal, UsageError
 from stepdown.store.keeping import Keeper, expire, sweep
@@ -21,9 +22,8 @@ from stepdown.store.sqlite import SqliteOutbox
 from stepdown.workspace.files import publish_file
 from stepdown.workspace.forgotten import read_forgotten
 
-__all__ = ["DAY_S", "clear_stores", "keeper_of"]
+__all__ = ["clear_stores", "keeper_of"]
 
-DAY_S = 86_400.0
 _WAIT_S = 120.0
 _LOOK_S = 0.2
 

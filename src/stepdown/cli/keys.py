@@ -13,6 +13,7 @@ import msgspec
 from stepdown.cli.options import FiniteRange, Session, common, print_json
 from stepdown.cli.stores import database_url, open_purse
 from stepdown.core import display
+from stepdown.core.calls import DAY_S
 from stepdown.core.keys import (
     NANODOLLARS,
     Allowance,
@@ -30,7 +31,6 @@ __all__ = ["keys"]
 
 _PERIODS: tuple[Period, ...] = ("day", "month", "total")
 _DAYS = re.compile(r"(\d{1,5})d")
-_DAY_S = 86_400
 
 
 @click.group()
@@ -129,7 +129,7 @@ def _expiry(text: str | None, now: float) -> float | None:
         return None
     days = _DAYS.fullmatch(text)
     if days:
-        return now + int(days[1]) * _DAY_S
+        return now + int(days[1]) * DAY_S
     try:
         at = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as wrong:

@@ -60,7 +60,7 @@ class Teacher(msgspec.Struct, frozen=True):
         return taught(request, self.model, self.terms.max_tokens, limit)
 
     def question(self, body: bytes, repeat: int) -> str:
-        """Return the key of a question: what was asked, of whom, for the how-manieth time."""
+        """Return the key of a question: what was asked, of whom, and the number of its repeat."""
         return digest(canonical_json([self.address, msgspec.json.decode(body), repeat]))
 
     def price(self, usage: Usage, time: float) -> int | None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 __all__ = [
+    "DAY_S",
     "NO_TOOLS",
     "PLAIN_TEXT",
     "TEACHERS",
@@ -20,6 +21,9 @@ __all__ = [
     "Usage",
 ]
 
+
+DAY_S = 86_400
+"""A day, as times are in seconds."""
 
 TEACHERS = ("", "frontier")
 """Tiers whose answers teach: those of logs that are not ours, and the frontier model's."""

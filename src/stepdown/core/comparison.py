@@ -1,11 +1,10 @@
 """Two audits side by side: what came, what went, and what grew."""
 
 from stepdown.core.audits import AuditReport, Comparison, TaskChange
+from stepdown.core.calls import DAY_S
 from stepdown.core.tasks import Task
 
 __all__ = ["compare"]
-
-_DAY = 86_400.0
 
 
 def compare(old: AuditReport, new: AuditReport) -> Comparison:
@@ -41,7 +40,7 @@ def _moved(change: TaskChange) -> float:
 def _calls_day(task: Task | None) -> float | None:
     if task is None or task.first_time is None or task.last_time is None:
         return None
-    days = (task.last_time - task.first_time) / _DAY
+    days = (task.last_time - task.first_time) / DAY_S
     return task.calls / days if days > 0 else None
 
 

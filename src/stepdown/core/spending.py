@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from stepdown.core.audits import AuditReport
+from stepdown.core.calls import DAY_S
 from stepdown.core.tasks import Signature, Task
 
 __all__ = ["Replaced", "Week", "by_name", "replaced", "weeks"]
@@ -16,7 +17,6 @@ _MONDAY = 4
 """The first Monday is day 4 of the epoch, which began on a Thursday."""
 _ALIKE = 0.6
 _OVERLAP = 0.1
-_DAY = 86_400.0
 _WORD = re.compile(r"\w+")
 
 
@@ -81,7 +81,7 @@ def replaced(tasks: Sequence[Task]) -> list[Replaced]:
         ]
         if followers:
             alike, new = max(followers, key=lambda pair: (pair[0], pair[1].id))
-            found.append(Replaced(old.id, new.id, int((new.first_time or 0.0) // _DAY), alike))
+            found.append(Replaced(old.id, new.id, int((new.first_time or 0.0) // DAY_S), alike))
     return found
 
 

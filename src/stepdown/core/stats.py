@@ -145,7 +145,7 @@ def fixed_sequence(
 
 
 def fixed_sequence_of_losses(
-    scores: ArrayLike, losses: ArrayLike, budget: float, delta: float, grid: Floats = GRID
+    scores: ArrayLike, losses: ArrayLike, budget: float, delta: float
 ) -> float | None:
     """Return what `fixed_sequence` returns, for losses in [0, 1] instead of right and wrong.
 
@@ -155,8 +155,8 @@ def fixed_sequence_of_losses(
     rows = np.asarray(losses, float)
     if not len(rows):
         return None
-    _, lost = accepted_and_lost(scores, rows, grid)
-    return _walk(_hoeffding_bentkus(lost, len(rows), budget) <= delta, grid)
+    _, lost = accepted_and_lost(scores, rows, GRID)
+    return _walk(_hoeffding_bentkus(lost, len(rows), budget) <= delta, GRID)
 
 
 def mean_upper(total: float, n: int, delta: float) -> float:
@@ -192,7 +192,6 @@ def selective_ltt(
     tuning: tuple[ArrayLike, ArrayLike],
     budget: float,
     delta: float,
-    grid: Floats = GRID,
 ) -> float | None:
     """Return the loosest threshold that certifies the *selective* contract, or None.
 
@@ -202,18 +201,18 @@ def selective_ltt(
     how many rows are accepted, the errors among them are binomial; Bonferroni over the paths keeps
     the family-wise error at `delta` (Learn then Test with a data-split start).
     """
-    accepted, errors = accepted_and_wrong(*tuning, grid)
+    accepted, errors = accepted_and_wrong(*tuning, GRID)
     promising = np.flatnonzero(cp_upper_each(errors, accepted, _TUNING_DELTA) <= budget)
     if not len(promising):
         return None
     most = int(accepted[promising[-1]])
-    rows, wrong = accepted_and_wrong(*calibration, grid)
+    rows, wrong = accepted_and_wrong(*calibration, GRID)
     passed: list[float] = []
     for share, part in PATHS:
         # Ties can leave no threshold with so small a coverage: the path then starts strictest.
         start = max(0, int(np.searchsorted(accepted, share * most, side="right")) - 1)
         bound = cp_upper_each(wrong[start:], rows[start:], part * delta)
-        found = _walk(bound <= budget, grid[start:])
+        found = _walk(bound <= budget, GRID[start:])
         if found is not None:
             passed.append(found)
     return min(passed, default=None)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from stepdown.core import display
 from stepdown.core.audits import AuditReport
+from stepdown.core.calls import DAY_S
 from stepdown.core.proofs import Ceiling, GoldResult, Interval, Proof
 from stepdown.core.spending import by_name, replaced
 
@@ -21,7 +22,6 @@ __all__ = [
 ]
 
 _NAMED = 4
-_DAY = 86_400
 
 
 def audit_headline(report: AuditReport) -> str:
@@ -64,7 +64,7 @@ def replacement_lines(report: AuditReport) -> Iterator[str]:
     """Yield a sentence for each prompt that gave way to a similar one."""
     names = {task.id: task.name for task in report.tasks}
     for change in replaced(report.tasks):
-        day = datetime.fromtimestamp(change.day * _DAY, UTC).date().isoformat()
+        day = datetime.fromtimestamp(change.day * DAY_S, UTC).date().isoformat()
         yield (
             f"{names[change.old]} gave way to {names[change.new]} on {day}: a prompt that is"
             f" {display.share(change.alike)} alike."

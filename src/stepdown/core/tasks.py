@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from stepdown.core.anatomy import Anatomy
-from stepdown.core.calls import Request
+from stepdown.core.calls import DAY_S, Request
 from stepdown.core.forms import PLACEHOLDER
 from stepdown.core.templates import ANYTHING, Template, match
 
@@ -35,7 +35,6 @@ __all__ = [
 MONTH_DAYS = 30.4375
 """Days in a mean month."""
 
-_DAY_SECONDS = 86_400.0
 
 Part = Literal["system", "history", "user"]
 
@@ -203,7 +202,7 @@ def calls_month(task: Task) -> float | None:
         return task.calls * task.spend_usd_month / task.spend_usd
     if task.first_time is None or task.last_time is None:
         return None
-    days = (task.last_time - task.first_time) / _DAY_SECONDS
+    days = (task.last_time - task.first_time) / DAY_S
     # Less than a day says nothing about a month.
     return task.calls / days * MONTH_DAYS if days >= 1.0 else None
 

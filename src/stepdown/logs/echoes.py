@@ -5,12 +5,11 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from stepdown.core.calls import Call
+from stepdown.core.calls import DAY_S, Call
 from stepdown.logs.lines import UNNAMED
 
 __all__ = ["Echoes", "echo_of"]
 
-_DAY = 86_400
 _DATED = re.compile(r"-\d{4}-?\d\d-?\d\d$")
 
 
@@ -19,7 +18,7 @@ def echo_of(call: Call) -> int:
 
     Tools' exports call one model by its name or by its dated name. Midnight sharp is a date.
     """
-    if call.time is None or not (second := int(call.time)) % _DAY:
+    if call.time is None or not (second := int(call.time)) % DAY_S:
         return 0
     texts = [message.text for message in call.request.messages]
     told = "\0".join((_undated(call.model), str(second), call.answer.text or "", *texts))

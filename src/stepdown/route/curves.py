@@ -23,6 +23,8 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
+_QUANTILES = 10
+
 
 class Curve(msgspec.Struct, frozen=True):
     """Mean quality by the share of calls that went to the strong model, from 0 to 1."""
@@ -31,16 +33,14 @@ class Curve(msgspec.Struct, frozen=True):
     quality: Floats
 
 
-def quantile_curve(
-    scores: ArrayLike, weak: ArrayLike, strong: ArrayLike, thresholds: int = 10
-) -> Curve:
-    """Return the curve through `thresholds` quantiles of the scores, and both ends.
+def quantile_curve(scores: ArrayLike, weak: ArrayLike, strong: ArrayLike) -> Curve:
+    """Return the curve through ten quantiles of the scores, and both ends.
 
     A call goes to the strong model where its score is at least the threshold. `weak` and `strong`
     are the two models' qualities of each row.
     """
     given, low, high = _three(scores, weak, strong)
-    cuts = np.unique(np.quantile(given, np.linspace(0.0, 1.0, thresholds + 1)))
+    cuts = np.unique(np.quantile(given, np.linspace(0.0, 1.0, _QUANTILES + 1)))
     chosen = given[None, :] >= cuts[:, None]
     shares = chosen.mean(axis=1)
     quality = np.where(chosen, high, low).mean(axis=1)

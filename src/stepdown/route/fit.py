@@ -41,10 +41,10 @@ _LARGEST = 30.0
 _LEAST_FOR_ISOTONIC = 200
 
 
-def folds_of(texts: Sequence[str], folds: int = FOLDS) -> Folds:
+def folds_of(texts: Sequence[str]) -> Folds:
     """Return each row's fold, by its text without case and spacing."""
     keys = (" ".join(text.lower().split()) for text in texts)
-    return np.array([crc32(key.encode("utf-8", "replace")) % folds for key in keys], np.int64)
+    return np.array([crc32(key.encode("utf-8", "replace")) % FOLDS for key in keys], np.int64)
 
 
 def logistic_path(

@@ -9,6 +9,7 @@ __all__ = ["LEAST_ROWS", "auroc", "auroc_interval", "brier", "calibration_error"
 
 Floats = NDArray[np.float64]
 
+_BINS = 10
 _DRAWS = 1000
 _Z95 = 1.959964
 
@@ -55,14 +56,14 @@ def _area(ranks: NDArray[np.int64], truth: Floats, weights: ArrayLike) -> float:
     return float(positive @ below) / pairs
 
 
-def calibration_error(probabilities: ArrayLike, hard: ArrayLike, bins: int = 10) -> float:
-    """Return the expected calibration error over bins of equal mass (rows in order of score).
+def calibration_error(probabilities: ArrayLike, hard: ArrayLike) -> float:
+    """Return the expected calibration error over ten bins of equal mass (rows in order of score).
 
     The mean, over rows, of |mean probability - share that is hard| of the row's bin.
     """
     given, truth = np.asarray(probabilities, float), np.asarray(hard, float)
     order = np.argsort(given, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
+    parts = [part for part in np.array_split(order, _BINS) if len(part)]
     gaps = [len(part) * abs(float(given[part].mean() - truth[part].mean())) for part in parts]
     return sum(gaps) / max(len(order), 1)
 

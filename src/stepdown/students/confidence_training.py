@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from stepdown.core.datasets import Example
 from stepdown.students.confidence import Confidence, Evidence, Platt, logit
 
-__all__ = ["fit_confidence", "fit_platt"]
+__all__ = ["fit_confidence", "fit_platt", "held_out"]
 
 _TINY = 1e-6
 _LEAST_ROWS = 60
@@ -16,7 +17,18 @@ _LEAST_OF_EACH = 5
 _SHRINK_ROWS = 30
 """A class's mean residual counts as if this many rows of residual 0 were in it."""
 _FOLDS = 5
+_HELD = 6
+"""One group of rows in so many is held out to calibrate on."""
 _NOVEL_QUANTILE = 0.001
+
+
+def held_out(examples: Sequence[Example], most: int) -> tuple[list[Example], list[Example]]:
+    """Return at most so many rows to calibrate on, and those to train on: groups stay whole."""
+    held: list[Example] = []
+    train: list[Example] = []
+    for example in examples:
+        (train if example.kin % _HELD else held).append(example)
+    return held[:most], train
 
 
 def fit_platt(probabilities: Sequence[float], right: Sequence[bool]) -> Platt:

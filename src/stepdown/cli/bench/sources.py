@@ -123,7 +123,7 @@ def _rates(spent: dict[str, list[float]]) -> list[Figure]:
 
 _LINES = 200_000
 _PLANTED = 10
-"""Every how-manieth file calls a model."""
+"""One file in so many calls a model."""
 
 _STRANGE = frozenset(("site-packages", "test", "tests", "idlelib", "lib2to3"))
 

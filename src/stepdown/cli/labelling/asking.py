@@ -24,7 +24,7 @@ from stepdown.cli.labelling.sitting import BY_HAND, Seat, sit
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner, shown
 from stepdown.cli.teachers import Teacher, section_of, teacher_of
-from stepdown.core.calls import Usage
+from stepdown.core.calls import DAY_S, Usage
 from stepdown.core.fingerprint import fingerprint
 from stepdown.core.labels import LabelRun, Spend
 from stepdown.core.tasks import Task, tokens_a_call
@@ -36,7 +36,6 @@ from stepdown.store.ledger import Ledger, read_labels
 __all__ = ["BY_HAND", "ask_teacher", "refuse_unpriced"]
 
 _BYTES_A_TOKEN = 4
-_DAY_S = 86_400.0
 _UNKNOWN_PRICE = (
     "Nobody knows what {model} charges, so {why}; set usd_per_million_input and "
     "usd_per_million_output under {section} in stepdown.toml."
@@ -202,7 +201,7 @@ def _estimate(
         expected = min(expected, most)
     took = task.latency_p50_ms
     seconds = None if took is None else len(sizes) * took / 1000.0 / wanted.concurrency
-    seconds = _DAY_S if wanted.batch else seconds
+    seconds = DAY_S if wanted.batch else seconds
     told = Estimate(plan.had, len(sizes), plan.again, read, written, expected, most, seconds)
     told = msgspec.structs.replace(told, random=plan.random, need=plan.need)
     return msgspec.structs.replace(told, second=plan.second, suspicious=plan.suspicious)

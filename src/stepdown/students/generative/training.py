@@ -17,7 +17,7 @@ from stepdown.core.tasks import Task, input_text
 from stepdown.errors import NotEnoughData, Unavailable
 from stepdown.students.assembly import assembler_of
 from stepdown.students.confidence import Confidence
-from stepdown.students.confidence_training import fit_confidence
+from stepdown.students.confidence_training import fit_confidence, held_out
 from stepdown.students.generative.base import Causal, load_causal
 from stepdown.students.generative.engines import GGUF, open_engine
 from stepdown.students.generative.gguf_file import can_write, write_gguf
@@ -32,8 +32,6 @@ from stepdown.students.weights import Weights, find_weights
 
 __all__ = ["train_generative"]
 
-_HELD = 6
-"""One group of rows in so many is held out to calibrate on."""
 _MOST_HELD = 240
 _CPU_ROWS = 3_000
 """Rows that two cores read in minutes; a GPU reads them all."""
@@ -55,7 +53,8 @@ def train_generative(
     """
     assembler = assembler_of(task)
     form = form_of(task, examples)
-    held, train = _split([e for e in examples if len(input_text(e.input)) <= MOST_CHARS])
+    usable = [e for e in examples if len(input_text(e.input)) <= MOST_CHARS]
+    held, train = held_out(usable, _MOST_HELD)
     lessons = _lessons(form, train)
     weights = find_weights(model, "generative")
     progress("loading", 0, 1)
@@ -78,14 +77,6 @@ def train_generative(
     if own is not None:
         shutil.rmtree(own, ignore_errors=True)
     return student
-
-
-def _split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    held: list[Example] = []
-    train: list[Example] = []
-    for example in examples:
-        (train if example.kin % _HELD else held).append(example)
-    return held[:_MOST_HELD], train
 
 
 def _lessons(form: Form, examples: Sequence[Example]) -> list[tuple[str, str]]:

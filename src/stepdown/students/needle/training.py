@@ -14,7 +14,7 @@ from stepdown.core.tasks import Task
 from stepdown.errors import NotEnoughData
 from stepdown.students.assembly import assembler_of
 from stepdown.students.confidence import Confidence
-from stepdown.students.confidence_training import fit_confidence
+from stepdown.students.confidence_training import fit_confidence, held_out
 from stepdown.students.linear.plan import LEAST_EXAMPLES
 from stepdown.students.needle.dataset import lines_of, tools_of
 from stepdown.students.needle.package import engine_path
@@ -25,8 +25,6 @@ from stepdown.students.novelty.texts import fit_texts
 
 __all__ = ["train_needle"]
 
-_HELD = 6
-"""One group of rows in so many is held out to calibrate on."""
 _MOST_HELD = 600
 
 
@@ -48,7 +46,7 @@ def train_needle(
     assembler = assembler_of(task)
     # Without an engine there would be nothing to run what is trained.
     engine_path()
-    held, train = _split([example for example in examples if example.known])
+    held, train = held_out([e for e in examples if e.known], _MOST_HELD)
     if len(train) < LEAST_EXAMPLES:
         raise NotEnoughData(
             f"There are {len(train)} usable training examples and at least {LEAST_EXAMPLES} are "
@@ -66,14 +64,6 @@ def train_needle(
     student.novelty = fit_texts(examples)
     _rehearse(student, held, progress)
     return student
-
-
-def _split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    held: list[Example] = []
-    train: list[Example] = []
-    for example in examples:
-        (train if example.kin % _HELD else held).append(example)
-    return held[:_MOST_HELD], train
 
 
 def _rehearse(student: NeedleStudent, held: Sequence[Example], progress: Progress) -> None:
