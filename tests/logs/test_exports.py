@@ -21,6 +21,22 @@ def test_the_records_own_words_win_over_the_answers():
     assert call.latency_ms is None
 
 
+def test_what_an_answer_tells_of_the_cache_stands_beside_the_record_s_counts():
+    usage = {"input_tokens": 2, "output_tokens": 1, "cache_creation_input_tokens": 5}
+    content = [{"type": "text", "text": "yes"}]
+    said = json.dumps({"type": "message", "content": content, "usage": usage}).encode()
+    for told, expected in (
+        (Usage(2, 1), Usage(7, 1, 0, 5)),
+        (Usage(7, 1), Usage(7, 1, 0, 5)),
+        (Usage(7, 1, 3), Usage(7, 1, 3)),
+        (Usage(9, 1), Usage(9, 1)),
+        (Usage(2, 4), Usage(2, 4)),
+    ):
+        call = call_of(LINE, Export(ASKED, said, usage=told))
+        assert not isinstance(call, str)
+        assert call.usage == expected
+
+
 def test_latency_is_from_begin_to_end_and_never_negative():
     call = call_of(LINE, Export(ASKED, SAID, begun=1793534400, ended=1793534401.5))
     assert not isinstance(call, str)
@@ -70,6 +86,9 @@ def test_numbers_are_known_or_none():
     assert usage_of(0, 0) is None
     assert usage_of(3, None) is None
     assert usage_of(3, 1, 9) == Usage(3, 1, 3)
+    assert usage_of(30, 1, 10, 15) == Usage(30, 1, 10, 15)
+    assert usage_of(30, 1, 10, 25) == Usage(30, 1, 10, 20)
+    assert usage_of(30, 1, 10, "15", apart=True) == Usage(55, 1, 10, 15)
 
 
 def test_objects_and_emptiness():

@@ -81,3 +81,9 @@ def test_without_content_and_broken():
     assert read(input=None, output=None) == reasons.NO_CONTENT
     assert read(output=None) == reasons.NO_ANSWER
     assert list(FORMAT.read([Line(b"{", "x", 1)])) == [reasons.CUT_OFF]
+
+
+@pytest.mark.parametrize("name", ["cache_creation_input_tokens", "input_cache_creation"])
+def test_what_was_put_into_the_cache_is_counted_beside_the_rest(name):
+    details = {"input": 10, "output": 3, "cache_read_input_tokens": 2_000, name: 1_000}
+    assert read(usageDetails=details).usage == Usage(3_010, 3, 2_000, 1_000)

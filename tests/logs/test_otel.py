@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepdown.core.calls import Usage
 from stepdown.core.ports import Line
 from stepdown.logs import reasons
 from stepdown.logs.otel import FORMAT, OTHER_WORK
@@ -138,3 +140,21 @@ def test_spans_that_tell_their_content_wait_for_nothing():
     assert FORMAT.suited(spoken) is FORMAT
     assert getattr(FORMAT.suited(bare), "joins", False)
     assert getattr(FORMAT.suited([*spoken, {"resourceLogs": []}]), "joins", False)
+
+
+@pytest.mark.parametrize("name", ["write", "creation"])
+def test_what_was_put_into_the_cache_is_among_the_tokens_read(name):
+    told = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.prompt.0.content": "hi",
+        "gen_ai.completion.0.content": "yes",
+        "gen_ai.usage.input_tokens": 3_010,
+        "gen_ai.usage.output_tokens": 3,
+        "gen_ai.usage.cache_read.input_tokens": 2_000,
+        f"gen_ai.usage.cache_{name}.input_tokens": 1_000,
+    }
+    kinds = {str: "stringValue", int: "intValue"}
+    pairs = [{"key": key, "value": {kinds[type(v)]: v}} for key, v in told.items()]
+    (call,) = FORMAT.read([Line(json.dumps({"attributes": pairs}).encode(), "x", 1)])
+    assert not isinstance(call, str)
+    assert call.usage == Usage(3_010, 3, 2_000, 1_000)

@@ -126,3 +126,11 @@ def test_the_shapes_of_plain_lines(log):
     }
     assert [len(call.request.messages) for call in calls] == [2, 2, 2, 4, 2]
     assert calls[3].request.messages[2].tool_calls[0].name == "note"
+
+
+def test_a_provider_s_usage_tells_of_its_cache():
+    usage = {"input_tokens": 10, "output_tokens": 3, "cache_read_input_tokens": 2_000}
+    row = {"prompt": "hi", "completion": "yes", "usage": usage}
+    assert read(row).usage == Usage(2_010, 3, 2_000)
+    told = Plain(mapped(["input_tokens=read", "output_tokens=made"]))
+    assert read({**row, "read": 7, "made": 3}, told).usage == Usage(7, 3)

@@ -6,7 +6,7 @@ import pytest
 
 from stepdown.core.calls import Usage
 from stepdown.errors import InputError
-from stepdown.wire.exchanges import parsed, read_answer, read_request, unwrapped
+from stepdown.wire.exchanges import parsed, read_answer, read_request, read_usage, unwrapped
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 COMPLETION = {
@@ -127,3 +127,14 @@ def test_text_stays_text():
     assert parsed("{broken") == "{broken"
     assert parsed('[{"a": 1}]') == [{"a": 1}]
     assert parsed(5) == 5
+
+
+def test_usage_is_read_in_any_dialect():
+    details = {"cached_tokens": 4}
+    told = {"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": details}
+    assert read_usage(told) == Usage(9, 1, 4)
+    told = {"input_tokens": 9, "output_tokens": 1, "input_tokens_details": details}
+    assert read_usage(told) == Usage(9, 1, 4)
+    told = {"input_tokens": 5, "output_tokens": 1, "cache_read_input_tokens": 4}
+    assert read_usage(told) == Usage(9, 1, 4)
+    assert read_usage("9") is read_usage({}) is None

@@ -39,8 +39,8 @@ class Export(msgspec.Struct, frozen=True):
 
     `request` and `response` are JSON as it stands there: bodies, or strings of them. `begun` and
     `ended` are times in any form that `parse_time` reads; `usage` and `cost_usd` win over what the
-    answer says, `group` and `task` are the caller's hints, `by` says whose call it was, `failed`
-    that there is no answer.
+    answer says (but for the provider's cache, which it alone may tell of), `group` and `task` are
+    the caller's hints, `by` says whose call it was, `failed` that there is no answer.
     """
 
     request: bytes | msgspec.Raw | None
@@ -125,12 +125,22 @@ def count(value: Any) -> int | None:
     return None if known is None or known != int(known) else int(known)
 
 
-def usage_of(read: Any, written: Any, cached: Any = None) -> Usage | None:
-    """Return token counts; None where either is unknown, or both are 0, which no call has."""
+def usage_of(
+    read: Any, written: Any, cached: Any = None, kept: Any = None, *, apart: bool = False
+) -> Usage | None:
+    """Return token counts; None where either is unknown, or both are 0, which no call has.
+
+    `cached` tokens came from the provider's cache and `kept` were put there; they are counted among
+    those that were read, or `apart` from them.
+    """
     known, made = count(read), count(written)
     if known is None or made is None or known + made == 0:
         return None
-    return Usage(known, made, min(count(cached) or 0, known))
+    hits, puts = count(cached) or 0, count(kept) or 0
+    if apart:
+        return Usage(known + hits + puts, made, hits, puts)
+    hits = min(hits, known)
+    return Usage(known, made, hits, min(puts, known - hits))
 
 
 def _said(raw: bytes | msgspec.Raw) -> Said:
@@ -171,12 +181,19 @@ def _call(line: Line, export: Export, request: Request, said: Said) -> Call:
         said.model or export.model or request.model,
         parse_time(said.created) if began is None else began,
         latency_ms,
-        export.usage or said.usage,
+        _usage(export.usage, said.usage),
         export.cost_usd,
         task or export.task,
         group or export.group,
         by=export.by,
     )
+
+
+def _usage(told: Usage | None, said: Usage | None) -> Usage | None:
+    if told is None or said is None:
+        return told or said
+    same = told.output_tokens == said.output_tokens and told.input_tokens <= said.input_tokens
+    return said if same and told.cached_tokens + told.cache_writes == 0 else told
 
 
 def told_by(**names: Any) -> dict[str, str]:

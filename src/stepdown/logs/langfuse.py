@@ -95,16 +95,13 @@ def _parameters(row: Json) -> Json:
 
 def _usage(row: Json) -> Usage | None:
     details = mapping(_first(row, "usageDetails", "usage_details", "usage"))
-    cached = _first(details, "input_cached_tokens", "cache_read_input_tokens")
-    known = usage_of(
+    return usage_of(
         _first(details, "input", "promptTokens", "prompt_tokens"),
         _first(details, "output", "completionTokens", "completion_tokens"),
+        _first(details, "input_cached_tokens", "cache_read_input_tokens"),
+        _first(details, "cache_creation_input_tokens", "input_cache_creation"),
+        apart=True,
     )
-    if known is None or cached is None:
-        return known
-    # Langfuse counts cached tokens beside the others, not among them.
-    more = int(amount(cached) or 0)
-    return Usage(known.input_tokens + more, known.output_tokens, more)
 
 
 def _cost(row: Json) -> float | None:

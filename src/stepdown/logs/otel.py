@@ -232,6 +232,7 @@ def _inferred(told: Attributes) -> Export:
             told.get("llm.token_count.prompt"),
             told.get("llm.token_count.completion"),
             told.get("llm.token_count.prompt_details.cache_read"),
+            told.get("llm.token_count.prompt_details.cache_write"),
         ),
         cost_usd=amount(told.get("llm.cost.total")),
         metadata=told.get("metadata"),
@@ -240,13 +241,14 @@ def _inferred(told: Attributes) -> Export:
 
 
 def _first_usage(told: Attributes) -> Usage | None:
-    cached = told.get("gen_ai.usage.cache_read.input_tokens")
-    newest = usage_of(
-        told.get("gen_ai.usage.input_tokens"), told.get("gen_ai.usage.output_tokens"), cached
-    )
-    return newest or usage_of(
-        told.get("gen_ai.usage.prompt_tokens"), told.get("gen_ai.usage.completion_tokens"), cached
-    )
+    name = "gen_ai.usage.cache_write.input_tokens"
+    kept = told.get(name, told.get(name.replace("write", "creation")))
+    hits = told.get("gen_ai.usage.cache_read.input_tokens")
+    for read, made in (("input", "output"), ("prompt", "completion")):
+        counts = (told.get(f"gen_ai.usage.{side}_tokens") for side in (read, made))
+        if found := usage_of(*counts, cached=hits, kept=kept):
+            return found
+    return None
 
 
 def _id(span: otlp.Record) -> str | None:

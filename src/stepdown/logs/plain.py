@@ -9,13 +9,14 @@ from typing import Any, cast
 
 import msgspec
 
-from stepdown.core.calls import Call
+from stepdown.core.calls import Call, Usage
 from stepdown.core.ports import Line
 from stepdown.errors import UsageError
 from stepdown.logs.each import each_call
 from stepdown.logs.exports import Export, amount, call_of, count, mapping, told_by, usage_of
 from stepdown.logs.loose import answer_body, request_body
 from stepdown.logs.times import parse_time
+from stepdown.wire.exchanges import parsed, read_usage
 
 __all__ = ["FIELDS", "FORMAT", "Plain", "mapped"]
 
@@ -115,13 +116,20 @@ class Plain:
             model=str(found["model"] or ""),
             begun=found["time"],
             latency_ms=found["latency_ms"],
-            usage=usage_of(found["input_tokens"], found["output_tokens"]),
+            usage=self._usage(row, found),
             cost_usd=amount(found["cost_usd"]),
             metadata=row.get("metadata"),
             task=_text(found["task"]),
             group=_text(found["group"]),
             by=told_by(user=_text(found["user"])),
         )
+
+    def _usage(self, row: Json, found: Json) -> Usage | None:
+        """Return the counts of columns that were told, else all that a provider's `usage` tells."""
+        whole = read_usage(parsed(row.get("usage")))
+        if whole and not self._told.keys() & {"input_tokens", "output_tokens"}:
+            return whole
+        return usage_of(found["input_tokens"], found["output_tokens"])
 
     def _find(self, row: Json, field: str) -> Any:
         for path in self._paths[field]:

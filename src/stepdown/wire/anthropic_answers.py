@@ -21,6 +21,7 @@ __all__ = [
     "message_error",
     "message_events",
     "message_of_events",
+    "message_usage",
     "parse_message",
 ]
 
@@ -103,7 +104,7 @@ def parse_message(body: bytes | Json) -> tuple[Answer, Usage | None, str]:
         reason = str(sent.get("stop_reason") or "end_turn")
         finish = _FINISH_REASONS.get(reason, reason)
         answer = Answer("".join(texts) if texts else None, tuple(calls), None, finish)
-        return answer, _usage(sent.get("usage")), convert(sent.get("model") or "", str)
+        return answer, message_usage(sent.get("usage")), convert(sent.get("model") or "", str)
     except (*UNREADABLE, KeyError, TypeError, AttributeError) as problem:
         raise InputError(
             f"This is not a message ({type(problem).__name__}: {problem}); a JSON object with "
@@ -234,7 +235,8 @@ def _call(block: Json) -> ToolCall:
     return convert(named, ToolCall)
 
 
-def _usage(sent: Any) -> Usage | None:
+def message_usage(sent: Any) -> Usage | None:
+    """Return the tokens that a `usage` tells; nonsense is as good as nothing."""
     if not isinstance(sent, dict):
         return None
     counts = cast("Json", sent)

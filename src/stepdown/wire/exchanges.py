@@ -13,7 +13,7 @@ import msgspec
 from stepdown.core.calls import Answer, Request, Usage
 from stepdown.errors import InputError
 from stepdown.wire.anthropic import chat_of_messages
-from stepdown.wire.anthropic_answers import message_of_events, parse_message
+from stepdown.wire.anthropic_answers import message_of_events, message_usage, parse_message
 from stepdown.wire.openai import (
     ChatBody,
     ChatCompletion,
@@ -24,9 +24,10 @@ from stepdown.wire.openai import (
 )
 from stepdown.wire.openai_streams import assemble
 from stepdown.wire.responses import chat_of_responses
-from stepdown.wire.responses_answers import last_response, parse_response
+from stepdown.wire.responses_answers import last_response, parse_response, response_usage
+from stepdown.wire.told import usage_told
 
-__all__ = ["Said", "parsed", "read_answer", "read_request", "unwrapped"]
+__all__ = ["Said", "parsed", "read_answer", "read_request", "read_usage", "unwrapped"]
 
 Json = dict[str, Any]
 
@@ -112,6 +113,17 @@ def read_answer(raw: bytes | msgspec.Raw) -> Said:
         return _said(unwrapped(raw))
     except _UNREADABLE as problem:
         raise InputError(f"This is no answer: {problem}; a JSON object is needed.") from problem
+
+
+def read_usage(sent: Any) -> Usage | None:
+    """Return the tokens that the `usage` of any dialect's answer tells, None where it is none."""
+    if not isinstance(sent, dict):
+        return None
+    counts = cast("Json", sent)
+    if "prompt_tokens" in counts:
+        return usage_told(_encode(counts))
+    written = any(name.startswith("cache_") for name in counts)
+    return message_usage(counts) if written else response_usage(counts)
 
 
 def _said(data: bytes) -> Said:

@@ -23,6 +23,7 @@ __all__ = [
     "response_body",
     "response_error_event",
     "response_events",
+    "response_usage",
 ]
 
 Json = dict[str, Any]
@@ -103,7 +104,7 @@ def parse_response(body: bytes | Json) -> tuple[Answer, Usage | None, str]:
             "".join(refusals) if refusals else None,
             _finish(sent, calls),
         )
-        return answer, _usage(sent.get("usage")), convert(sent.get("model") or "", str)
+        return answer, response_usage(sent.get("usage")), convert(sent.get("model") or "", str)
     except (*UNREADABLE, KeyError, TypeError, AttributeError) as problem:
         raise InputError(
             f"This is not a response ({type(problem).__name__}: {problem}); a JSON object with "
@@ -250,7 +251,8 @@ def _counts(usage: Usage) -> Json:
     }
 
 
-def _usage(sent: Any) -> Usage | None:
+def response_usage(sent: Any) -> Usage | None:
+    """Return the tokens that a `usage` tells; nonsense is as good as nothing."""
     if not isinstance(sent, dict):
         return None
     counts = cast("Json", sent)
