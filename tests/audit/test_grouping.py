@@ -153,12 +153,19 @@ def test_conversations_of_any_length_are_one_task():
     assert signature.match("You are the assistant of a bank, kind and brief.", "user: a\nb", "c")
 
 
-def test_a_date_is_a_hole_even_when_all_calls_are_of_one_day():
-    system = "You sort the mail of a shop. Today is 2026-11-23."
-    made = calls_of([(system, "{text}")], 60)
-    _, grouper = grouped([call for call, _ in made])
-    (signature,) = grouper.groups().values()
-    assert signature.match(system.replace("11-23", "12-01"), "", "lamp") is not None
+def test_a_date_is_a_hole_once_it_was_seen_to_move():
+    days = ["You sort the mail of a shop. Today is 2026-11-23.", "", ""]
+    days[1], days[2] = days[0].replace("11-23", "11-24"), days[0].replace("11-23", "12-01")
+    made = [
+        Call(f"{n}-{call.id}", call.request, call.answer, "m")
+        for n, day in enumerate(days[:2])
+        for call, _ in calls_of([(day, "{text}")], 60)
+    ]
+    (of_one_day,) = grouped(made[:60])[1].groups().values()
+    assert of_one_day.match(days[0], "", "lamp") is not None
+    assert of_one_day.match(days[1], "", "lamp") is None
+    (of_two,) = grouped(made)[1].groups().values()
+    assert of_two.match(days[2], "", "lamp") is not None
 
 
 def test_a_sentence_that_some_calls_lack_makes_two_tasks():

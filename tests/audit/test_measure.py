@@ -215,3 +215,14 @@ def test_calls_that_tell_no_tokens_are_counted_apart():
     assert (task.calls, task.counted_calls) == (80, 40)
     assert tokens_a_call(task) == (200, 5)
     assert tokens_a_call(msgspec.structs.replace(task, input_tokens=None)) is None
+
+
+def test_c4_a_date_that_stood_still_is_told():
+    calls = [call(n, ROUTE.format(7), message(n), ("billing", "cards")[n % 2]) for n in range(80)]
+    (task,) = audit(calls, []).tasks
+    (told,) = [reason for reason in task.verdict.reasons if "2026-10-07" in reason]
+    assert (
+        told == "“2026-10-07” stood in every call: one with another date is no call of this task."
+    )
+    (moved,) = audit(routing(80), []).tasks
+    assert not any("another date" in reason for reason in moved.verdict.reasons)

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from stepdown.audit.tokens import (
     common_words,
+    cuts,
+    date_spans,
     is_name,
     mask,
     moving_spans,
@@ -49,3 +51,20 @@ def test_two_people_on_two_days_have_one_skeleton():
     one = skeleton("sent by Maria on 2026-11-23", frozenset(), True)
     assert one == skeleton("sent by Bruno on 2025-01-02", frozenset(), True)
     assert one != skeleton("sent to Maria on 2026-11-23", frozenset(), True)
+
+
+def test_dates_are_told_from_amounts_and_ids():
+    said = "On Nov 1, 2026 at 12:30, or 2026-11-02, pay $500.00 for rollover_401k by Friday"
+    found = [said[start:end] for start, end in date_spans(said)]
+    assert found == ["Nov 1, 2026", "12:30", "2026-11-02", "Friday"]
+
+
+@given(st.text())
+def test_cuts_go_through_no_word_and_no_date(text):
+    places = cuts(text)
+    assert (places[0], places[-1]) == (0, len(text))
+    assert places == sorted(places)
+
+
+def test_a_date_is_cut_before_and_behind_alone():
+    assert cuts("by 2026-11-02 pay $500") == [0, 2, 3, 13, 17, 18, 22, 22]

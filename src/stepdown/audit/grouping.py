@@ -256,4 +256,4 @@ class Grouper:
         self._merged.update(merged)
         for group in (*here.groups, *([here.rest] if here.rest else [])):
             if group.number not in merged:
-                self._final[group.number] = Signature(key[0], key[1], *group.templates)
+                self._final[group.number] = Signature(key[0], key[1], *group.closed())

@@ -13,11 +13,13 @@ from stepdown.audit.naming import name_of, task_id, unique
 from stepdown.audit.options import Bill, advised, options, prefix_tokens
 from stepdown.audit.prices import ATTODOLLARS, prices_as_of, unit_prices
 from stepdown.audit.tally import Tally
+from stepdown.audit.tokens import date_spans
 from stepdown.audit.verdicts import AuditTerms, Evidence, judge
+from stepdown.core import display
 from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import DAY_S, Call
 from stepdown.core.ports import Progress, silent
-from stepdown.core.tasks import MONTH_DAYS, Signature, Task
+from stepdown.core.tasks import MONTH_DAYS, Signature, Task, Verdict
 
 __all__ = ["audit", "report_on"]
 
@@ -119,7 +121,7 @@ def _task(group: _Group, days: float | None, terms: AuditTerms) -> Task:
         name=name_of(signature, hint, tally.tools, tally.output_format),
         signature=signature,
         anatomy=found.anatomy,
-        verdict=advised(verdict, ways, terms),
+        verdict=_noted(advised(verdict, ways, terms), signature),
         calls=tally.calls,
         models=dict(tally.models.most_common()),
         tools_json=tally.tools_json,
@@ -144,6 +146,17 @@ def _task(group: _Group, days: float | None, terms: AuditTerms) -> Task:
         spend_by=tally.ledger.spend_by(),
         daily=tally.ledger.days(),
     )
+
+
+def _noted(verdict: Verdict, signature: Signature) -> Verdict:
+    """Add what a team may not expect: a date that never moved is part of the instruction."""
+    said = (*signature.system.fragments, *signature.user.fragments)
+    dates = {text[at:end]: None for text in said for at, end in date_spans(text)}
+    if verdict.decision not in ("distil", "more data") or not dates:
+        return verdict
+    named = " and ".join(f"“{display.visible(date)}”" for date in list(dates)[:2])
+    note = f"{named} stood in every call: one with another date is no call of this task."
+    return msgspec.structs.replace(verdict, reasons=(*verdict.reasons, note))
 
 
 def _evidence(tally: Tally, found: Dissection, days: float | None) -> Evidence:

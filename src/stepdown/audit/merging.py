@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 from stepdown.audit.alignment import generalise, hole_heads
 from stepdown.audit.mining import Texts, binding, is_telling, mine
+from stepdown.audit.seen import ANY, Seen, carried, closed, meet, seen
 from stepdown.audit.slots import instruction
 from stepdown.core.tasks import Signature
-from stepdown.core.templates import Template
+from stepdown.core.templates import ANYTHING, Template, match
 
-__all__ = ["KEPT", "Group", "Templates", "join", "merge_alike"]
+__all__ = ["KEPT", "Group", "Seens", "Templates", "join", "merge_alike"]
 
 KEPT = 60
 """Sample calls kept of each group."""
@@ -18,10 +20,14 @@ _FEWEST = 8  # of these at least are looked at, however small the group
 _MOST = 4000  # sample calls that are mined together
 _LONG = 6000  # characters of a text that a sample keeps
 _BINDING = 3  # telling words that a merged template keeps
+_SURE = 40  # so many texts do not begin alike by chance
 _RARE = 0.3  # a group so much smaller than another may be a part of it
 
 Templates = tuple[Template, Template, Template]
 """Templates of a request's system, history and user text."""
+
+Seens = tuple[list[Seen], ...]
+"""What was seen in the holes of the three templates."""
 
 
 class Group:
@@ -36,25 +42,73 @@ class Group:
         self.room = room
         self.count = 0
         self.kept: list[Texts] = []
+        self.seens: Seens | None = None
         self.become(templates)
 
-    def become(self, templates: Templates) -> None:
-        """Take these templates."""
+    def become(self, templates: Templates, *others: "Group") -> None:
+        """Take these templates, and what was seen by `others` whose calls they fit as well."""
+        found = [
+            tuple(map(carried, group.templates, group.seens, templates))
+            for group in (self, *others)
+            if group.seens is not None
+        ]
+        self.seens = reduce(_both, found) if found else None
         self.templates = templates
         self.signature = Signature("", "", *templates)
 
     def keep(self, said: Texts) -> None:
-        """Count a call, and keep the first ones."""
+        """Count a call, note what varies in it, and keep the first ones."""
         self.count += 1
+        self._see(said)
         if len(self.kept) >= self.room:
             return
         system, history, user = said
         self.kept.append((system, history[:_LONG], _shortened(user)))
 
-    def follow(self, count: int, kept: Sequence[Texts]) -> None:
-        """Take over `count` calls that another process kept the first of."""
+    def follow(self, count: int, kept: Sequence[Texts], seens: "Seens | None") -> None:
+        """Take over `count` calls that another process kept the first of, and saw."""
         self.count += count
         self.kept.extend(kept[: self.room - len(self.kept)])
+        if seens is not None:
+            self.seens = seens if self.seens is None else _both(self.seens, seens)
+
+    def closed(self) -> Templates:
+        """Return the templates with holes only where calls were seen to differ.
+
+        What few user texts have in common may be chance: there only what never moved is constant.
+        """
+        if self.seens is None:
+            return self.templates
+        sure = self.count >= _SURE
+        system, history, user = zip(self.templates, self.seens, strict=True)
+        if self.templates[2] == ANYTHING and not sure:
+            user = ANYTHING, [ANY]
+        return (
+            closed(*system, edges=True, stamps=True, inner=sure),
+            closed(*history, edges=sure, stamps=False),
+            closed(*user, edges=sure, stamps=sure and len(user[1]) > 1),
+        )
+
+    def _see(self, said: Texts) -> None:
+        """Note what stands in each hole that may still be constant."""
+        if self.seens is None:
+            holes = map(match, self.templates, said)
+            self.seens = tuple(
+                [seen(value, inner=part == 0) for value in found or ()]
+                for part, found in enumerate(holes)
+            )
+            return
+        for part, (seens, text) in enumerate(zip(self.seens, said, strict=True)):
+            if all(one.is_open for one in seens):
+                continue
+            for at, value in enumerate(match(self.templates[part], text) or ()):
+                one = seens[at]
+                if not one.is_open and (one.varied or one.head != value):
+                    seens[at] = meet(one, seen(value, inner=part == 0))
+
+
+def _both(one: Seens, other: Seens) -> Seens:
+    return tuple(list(map(meet, ours, theirs)) for ours, theirs in zip(one, other, strict=True))
 
 
 def _shortened(text: str) -> str:
@@ -120,7 +174,9 @@ def _merge(groups: list[Group], merged: dict[int, int]) -> list[Group]:
     alike = [g for g in groups if _agree(said[largest.number], said[g.number], g, largest)]
     if len(alike) > 1:
         first = min(alike, key=lambda group: group.number)
-        first.become(join([group.templates for group in alike]))
+        first.become(
+            join([group.templates for group in alike]), *(g for g in alike if g is not first)
+        )
         first.count = sum(group.count for group in alike)
         merged.update((g.number, first.number) for g in alike if g is not first)
     return [group for group in groups if group not in alike]

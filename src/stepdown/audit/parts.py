@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from stepdown.audit.grouping import Bin, Grouper, Key, key_of
-from stepdown.audit.merging import Group, Templates
+from stepdown.audit.merging import Group, Seens, Templates
 from stepdown.audit.mining import Texts
 from stepdown.audit.tally import Bounds, Tally
 from stepdown.core.calls import Call
@@ -47,7 +47,7 @@ class Part(msgspec.Struct, frozen=True):
     version: int
     seen: dict[Key, int]
     tallies: dict[int, Tally]
-    kept: dict[int, tuple[int, list[Texts]]]
+    kept: dict[int, tuple[int, list[Texts], Seens | None]]
     left: tuple[Left, ...]
 
 
@@ -86,7 +86,12 @@ def count(calls: Iterable[Call], known: Known) -> Part:
         if tally is None:
             tally = tallies[group.number] = Tally(call, bounds[group.number])
         tally.add(call)
-    kept = {g.number: (g.count, g.kept) for here in bins.values() for g in here.groups if g.count}
+    kept = {
+        g.number: (g.count, g.kept, g.seens)
+        for here in bins.values()
+        for g in here.groups
+        if g.count
+    }
     seen = {key: here.seen for key, here in bins.items()}
     return Part(known.version, seen, tallies, kept, tuple(left))
 

@@ -9,15 +9,21 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 
-__all__ = ["common_words", "is_name", "mask", "moving_spans", "skeleton", "tokens"]
+from stepdown.core.templates import DATE_WORDS
 
-_DATES = (
-    "January February March April May June July August September October November December "
-    "Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec "
-    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mon Tue Wed Thu Fri Sat Sun AM PM UTC"
-)
-_DATE_WORDS = frozenset(_DATES.split())
-_MONTHS = "|".join(_DATES.split()[:23])
+__all__ = [
+    "common_words",
+    "cuts",
+    "date_spans",
+    "is_name",
+    "mask",
+    "moving_spans",
+    "skeleton",
+    "tokens",
+]
+
+_DATE_WORDS = frozenset(DATE_WORDS)
+_MONTHS = "|".join(DATE_WORDS[:23])
 
 # Capitalised words that name a language or a format: changing one changes the instruction.
 _SETTING_NAMES = (
@@ -37,6 +43,7 @@ _TOKEN = re.compile(
     r"| ?\w*\d[\w.,:/+-]*\w| ?\d"  # a date, time, number or id
     r"| ?[^\W\d]+| ?[^\w\s]|\n+|\s"
 )
+_DATE = re.compile(rf"\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}|\d:\d\d|(?:{_MONTHS}|day)\b")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _MOVING = re.compile(
     r"https?://\S+\d\S*[\w/]"
@@ -75,6 +82,27 @@ def mask(token: str) -> str:
 def moving_spans(text: str) -> list[tuple[int, int]]:
     """Return where dates, times, amounts, ids and addresses stand: text that will not stay."""
     return [match.span() for match in _MOVING.finditer(text)]
+
+
+def date_spans(text: str) -> list[tuple[int, int]]:
+    """Return where dates and times stand, but no lone years, amounts and ids."""
+    return [(a, b) for a, b in moving_spans(text) if _DATE.search(text, a, b)]
+
+
+def cuts(text: str) -> list[int]:
+    """Return the places where a text may be cut without cutting a word, a date, an amount or an id.
+
+    A blank goes with the word behind it.
+    """
+    places = [0]
+    at = 0
+    for start, end in (*moving_spans(text), (len(text), len(text))):
+        for token in tokens(text[at:start]):
+            at += len(token)
+            places.append(at)
+        at = end
+        places.append(end)
+    return places
 
 
 def common_words(texts: Iterable[str]) -> frozenset[str]:

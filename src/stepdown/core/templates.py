@@ -8,18 +8,31 @@ from collections.abc import Sequence
 
 import msgspec
 
-__all__ = ["ANYTHING", "Template", "match"]
+__all__ = ["ANYTHING", "DATE_WORDS", "Template", "is_stamp", "match"]
+
+_DATES = (
+    "January February March April May June July August September October November December "
+    "Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec "
+    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mon Tue Wed Thu Fri Sat Sun AM PM UTC"
+)
+DATE_WORDS = tuple(_DATES.split())
+"""Names of months first, the long ones and the short ones, then those of days and hours."""
+
+_STAMP_WORDS = frozenset(DATE_WORDS)
+_STAMP_CHARS = 100
 
 
-class Template(msgspec.Struct, frozen=True):
+class Template(msgspec.Struct, frozen=True, omit_defaults=True):
     """Constant `fragments` with a hole between each two.
 
     An empty first (last) fragment means that the text may begin (end) with a hole: `("",  "")` is
     one hole and matches anything; `("a",)` is the constant text "a" and no hole; `("Date: ", ". ",
-    "")` has two holes. Holes may be empty.
+    "")` has two holes. Holes may be empty. In the holes numbered in `stamps` nothing may stand but
+    dates, numbers and ids.
     """
 
     fragments: tuple[str, ...]
+    stamps: tuple[int, ...] = ()
 
     @property
     def constant_chars(self) -> int:
@@ -28,6 +41,13 @@ class Template(msgspec.Struct, frozen=True):
 
 
 ANYTHING = Template(("", ""))
+
+
+def is_stamp(text: str) -> bool:
+    """Say whether a text has nothing but dates, times, numbers and ids: it instructs nobody."""
+    return len(text) <= _STAMP_CHARS and all(
+        any(map(str.isdigit, word)) or word.strip(".,") in _STAMP_WORDS for word in text.split()
+    )
 
 
 def match(template: Template, text: str) -> tuple[str, ...] | None:
@@ -54,4 +74,6 @@ def match(template: Template, text: str) -> tuple[str, ...] | None:
         holes.append(text[at:found])
         at = found + len(fragment)
     holes.append(text[at:end])
+    if not all(is_stamp(holes[hole]) for hole in template.stamps):
+        return None
     return tuple(holes)
