@@ -29,6 +29,24 @@ def test_a_folder_is_scanned_without_what_is_installed_in_it(tmp_path):
     assert (found.files, found.unread) == (3, {"broken.py": "SyntaxError"})
 
 
+def test_what_other_files_hand_on_is_followed(tmp_path):
+    put(tmp_path, "app/__init__.py", "from .llm import llm\n")
+    put(tmp_path, "app/llm.py", "from langchain_openai import ChatOpenAI\nllm = ChatOpenAI()\n")
+    put(tmp_path, "app/settings.py", "MODEL = 'm'\n")
+    put(tmp_path, "app/use.py", "from . import llm\nfrom .settings import MODEL as M\n"
+        "llm.invoke('Use it', model=M)\n")  # fmt: skip
+    put(tmp_path, "jobs/run.py", "import app\napp.llm.invoke('Run it')\n")
+    put(tmp_path, "jobs/other.py", "from app.settings import llm\nllm.invoke('Who knows')\n")
+    put(tmp_path, "latin.py", "# -*- coding: latin-1 -*-\nimport openai\n")
+    (tmp_path / "latin.py").write_bytes((tmp_path / "latin.py").read_bytes() + b"x = '\xe9'\n")
+    found = scan_code(tmp_path)
+    assert [(s.place, s.model) for s in found.sites] == [
+        ("app/use.py:3", "m"),
+        ("jobs/run.py:2", None),
+    ]
+    assert not found.unread
+
+
 def test_what_is_no_code_is_refused(tmp_path):
     with pytest.raises(InputError, match="no Python"):
         scan_code(tmp_path)

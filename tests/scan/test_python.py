@@ -1,20 +1,22 @@
 """Call sites in Python: every one is found, none is invented."""
 
-import ast
+import functools
 import textwrap
 
 import pytest
 
 from stepdown.scan.python import python_sites
+from stepdown.scan.scopes import read_code
 
 
-def sites(code, constants=None):
-    known = constants or {}
+def sites(code, files=None):
+    known = {name: textwrap.dedent(text) for name, text in (files or {}).items()}
 
-    def lookup(name):
-        return ast.parse(known[name], mode="eval").body if name in known else None
+    @functools.cache
+    def modules(name, file):
+        return read_code(known[name], name).top if name in known else None
 
-    return python_sites(textwrap.dedent(code), "app.py", lookup)
+    return python_sites(textwrap.dedent(code), "app.py", modules)
 
 
 def only(code, **more):
@@ -166,7 +168,7 @@ def test_names_of_this_file_and_of_others():
                     messages=[{"role": "system", "content": SYSTEM},
                               {"role": "user", "content": f"Ticket: {text}"}])
         """
-    found = only(code, constants={"app.prompts.SYSTEM": "'Be ' + 'brief.'"})
+    found = only(code, files={"app.prompts": "SYSTEM = 'Be ' + 'brief.'"})
     assert found.prompts == ("Be brief.", "Ticket: {}")
     assert (found.model, found.tools, found.schema) == ("gpt-4o", ("find",), "Label")
     assert (found.function, found.line) == ("Router.route", 9)
@@ -281,3 +283,185 @@ def test_a_partial_of_anything_else_is_no_call_site():
         loop(messages=[])
         """
     assert sites(code) == []
+
+
+def test_a_name_inside_hides_the_client_outside():
+    code = """
+        from anthropic import Anthropic
+        from langchain_openai import ChatOpenAI
+        from twilio.rest import Client as Twilio
+        client = Anthropic()
+        chain = model = ChatOpenAI(model="gpt-4o")
+        def sms(client: Twilio):
+            return client.messages.create(body="hi", to="1")
+        def middleware(chain, request):
+            return chain.invoke(request)
+        def loop(items):
+            for model in items:
+                model.predict(1)
+            return [model.predict(1) for model in items]
+        def train():
+            from sklearn.svm import SVC
+            model = SVC()
+            return model.predict([[1]])
+        def wrapped(chain: ChatOpenAI = None):
+            return chain.invoke("x")
+        def given(chain=model):
+            return chain.invoke("y")
+        """
+    found = [(site.function, site.model) for site in sites(code)]
+    assert found == [("wrapped", None), ("given", None)]
+
+
+def test_a_parameters_own_default_is_the_client():
+    code = """
+        from langchain_openai import AzureChatOpenAI, ChatOpenAI
+        llm = AzureChatOpenAI(azure_deployment="prod-4o")
+        class W:
+            def __init__(self, llm: "ChatOpenAI | None" = None):
+                self.llm = llm or ChatOpenAI(model="gpt-4o-mini")
+            def go(self, t):
+                return self.llm.invoke(t)
+        """
+    assert only(code).model == "gpt-4o-mini"
+
+
+def test_a_text_is_that_of_its_place_or_unknown():
+    code = """
+        from openai import OpenAI
+        ask = OpenAI().responses.create
+        def in_turn():
+            prompt = "First about apples."
+            ask(model="m", input=prompt)
+            prompt = "Second about pears."
+            ask(model="m", input=prompt)
+        def either(t):
+            prompt = "First about apples."
+            if t:
+                prompt = "Second about pears."
+            ask(model="m", input=prompt)
+        def given(prompt="Default of it"):
+            ask(model="m", input=prompt)
+        def longer(t):
+            prompt = "First about apples."
+            prompt += " And pears."
+            ask(model="m", input=prompt)
+        def models():
+            for model in ("a", "b"):
+                ask(model=model, input="In a loop.")
+        """
+    told = [(site.model, site.prompts, site.unseen) for site in sites(code)]
+    assert told == [
+        ("m", ("First about apples.",), 0),
+        ("m", ("Second about pears.",), 0),
+        ("m", (), 1),
+        ("m", (), 1),
+        ("m", ("First about apples. And pears.",), 0),
+        (None, ("In a loop.",), 0),
+    ]
+
+
+def test_clients_and_texts_of_another_file():
+    files = {
+        "app.llm": """
+            from langchain_openai import ChatOpenAI
+            from openai import OpenAI
+            MODEL = "gpt-4o"
+            llm = ChatOpenAI(model=MODEL)
+            def client() -> OpenAI: ...
+            class Prompts:
+                SYSTEM = "You judge whether it is grounded."
+            other = 1
+            """
+    }
+    code = """
+        from app.llm import Prompts, client, llm, other
+        MODEL = "of this file"
+        llm.invoke("Translate the note.")
+        client().responses.create(model="m", input=Prompts.SYSTEM)
+        other.invoke("nothing")
+        """
+    assert [(site.model, site.prompts) for site in sites(code, files)] == [
+        ("gpt-4o", ("Translate the note.",)),
+        ("m", ("You judge whether it is grounded.",)),
+    ]
+
+
+def test_a_call_in_a_thread():
+    code = """
+        import asyncio
+        from functools import partial
+        from openai import OpenAI
+        client = OpenAI()
+        async def f(t):
+            await asyncio.to_thread(client.responses.create, model="m", input="In a thread")
+            await asyncio.to_thread(partial(client.responses.create, model="p"), input="In parts")
+            await asyncio.to_thread(client.models.list, model="m")
+            await asyncio.to_thread(t.create, model="m")
+            await t.to_thread(client.responses.create, model="m", input="Who knows")
+        """
+    assert [(site.model, site.prompts) for site in sites(code)] == [
+        ("m", ("In a thread",)),
+        ("p", ("In parts",)),
+    ]
+
+
+def test_more_of_litellm_langchain_and_google():
+    code = """
+        import litellm
+        from google import genai
+        from google.genai import types
+        from langchain.chains import LLMChain
+        from langchain.prompts import PromptTemplate
+        from langchain_core.language_models import BaseChatModel
+        from langchain_openai import ChatOpenAI
+        router = litellm.Router(model_list=[])
+        router.completion(model="a", messages=[{"role": "user", "content": "By a router"}])
+        router.get_model_list(model="a")
+        def base(llm: BaseChatModel):
+            llm.invoke("By any model")
+        g = genai.Client()
+        chat = g.aio.chats.create(model="b")
+        chat.send_message("In a chat")
+        chat.get_history()
+        config = types.GenerateContentConfig(system_instruction="Detect languages.")
+        g.models.generate_content(model="c", contents=text, config=config)
+        prompt = PromptTemplate.from_template("Grade this.")
+        chain = {"essay": len} | prompt | ChatOpenAI(model="d") | str
+        chain.invoke(essay)
+        LLMChain(llm=x, prompt=PromptTemplate(template="As a pirate.")).run(q)
+        {"essay": len} | prompt | str
+        """
+    told = [(site.method, site.model, site.prompts) for site in sites(code)]
+    assert told == [
+        ("completion", "a", ("By a router",)),
+        ("invoke", None, ("By any model",)),
+        ("send_message", "b", ("In a chat",)),
+        ("models.generate_content", "c", ("Detect languages.",)),
+        ("invoke", "d", ("Grade this.",)),
+        ("run", None, ("As a pirate.",)),
+    ]
+
+
+def test_messages_that_are_added_up_and_what_is_loaded_is_no_text():
+    found = only("""
+        from openai import OpenAI
+        HEAD = [{"role": "system", "content": "Be brief."}]
+        OpenAI().chat.completions.create(
+            model="m", messages=HEAD + [{"role": "user", "content": load("prompts/user.txt")}])
+        """)
+    assert (found.prompts, found.unseen) == (("Be brief.",), 1)
+
+
+def test_names_that_stand_for_each_other_end():
+    code = """
+        from openai import OpenAI
+        class C:
+            def a(self):
+                self.one = [*self.two, *self.two]
+            def b(self):
+                self.two = [*self.one, *self.one]
+            def c(self):
+                OpenAI().responses.create(model="m", input=self.one)
+        """
+    assert only(code).prompts == ()

@@ -9,8 +9,9 @@ from stepdown.scan.texts import static_text
 NAMES = {"A": "'one'", "me.B": "f'{x} two'", "LOOP": "LOOP"}
 
 
-def lookup(name):
-    return ast.parse(NAMES[name], mode="eval").body if name in NAMES else None
+def lookup(node):
+    name = ast.unparse(node)
+    return (ast.parse(NAMES[name], mode="eval").body, lookup) if name in NAMES else None
 
 
 @pytest.mark.parametrize(

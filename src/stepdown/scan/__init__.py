@@ -4,10 +4,9 @@ Files are read and parsed, never imported or run. What is only installed beside 
 build output) is left out.
 """
 
-import ast
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,6 +16,7 @@ from stepdown.core.sites import CallSite
 from stepdown.errors import InputError, Unavailable
 from stepdown.scan.javascript import javascript_sites
 from stepdown.scan.javascript_modules import Modules
+from stepdown.scan.modules import PythonModules, imported
 from stepdown.scan.python import python_sites
 from stepdown.scan.syntax import SUFFIXES
 
@@ -29,15 +29,16 @@ _SKIPPED = frozenset(
     )
 )
 _LARGEST = 2 * 1024 * 1024
+_HANDED_ON = 3
 _MARKS = (
     *(b"openai", b"anthropic", b"genai", b"generativeai", b"generative_models", b"litellm"),
     *(b"langchain", b"langgraph", b"instructor", b"pydantic_ai", b"dspy"),
     *(b"chat.completions", b"responses.", b"messages.", b"generate_content", b"generateContent"),
     *(b"generateText", b"generateObject", b"streamText", b"streamObject"),
-    # A client may be made in another file.
-    *(b".invoke(", b".stream("),
 )
-"""A file without any of these calls no model: it is not parsed."""
+"""A file without any of these, or an import of one with them, calls no model: it isn't parsed."""
+_SCRIPT_MARKS = (*_MARKS, b".invoke(", b".stream(")
+"""JavaScript's imports are told by parsing alone, and a client may be another file's."""
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -61,27 +62,25 @@ def scan_code(folder: Path, progress: Progress = silent) -> Scan:
     paths = sorted(_files(folder))
     if not paths:
         raise InputError(f"{folder} has no Python, JavaScript or TypeScript files.")
-    constants = _Constants(folder, paths)
-    modules = Modules(folder, paths)
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    python, scripts = PythonModules(folder, names), Modules(folder, paths)
     sites: list[CallSite] = []
     unread: dict[str, str] = {}
-    lines, without_grammar = 0, 0
-    for done, path in enumerate(paths):
-        progress("scanning", done, len(paths))
-        name = path.relative_to(folder).as_posix()
+    lines, chosen = _chosen(folder, names, python, unread)
+    without_grammar = 0
+    for done, name in enumerate(chosen):
+        progress("scanning", done, len(chosen))
         try:
-            data = path.read_bytes()
-            lines += data.count(b"\n")
-            if any(mark in data for mark in _MARKS):
-                if path.suffix == ".py":
-                    sites += _python(data, name, constants)
-                else:
-                    sites += javascript_sites(data, name, SUFFIXES[path.suffix], modules)
+            data = Path(folder, name).read_bytes()
+            if name.endswith(".py"):
+                sites += _python(data, name, python)
+            else:
+                sites += javascript_sites(data, name, SUFFIXES[Path(name).suffix], scripts)
         except Unavailable:
             without_grammar += 1
         except (OSError, SyntaxError, ValueError, RecursionError) as problem:
             unread[name] = type(problem).__name__
-    progress("scanning", len(paths), len(paths))
+    progress("scanning", len(chosen), len(chosen))
     notes = ()
     if without_grammar:
         notes = (
@@ -91,11 +90,48 @@ def scan_code(folder: Path, progress: Progress = silent) -> Scan:
     return Scan(tuple(sites), len(paths), lines, unread, notes)
 
 
-def _python(data: bytes, name: str, constants: Callable[[str], ast.expr | None]) -> list[CallSite]:
+def _chosen(
+    folder: Path, names: Sequence[str], modules: PythonModules, unread: dict[str, str]
+) -> tuple[int, list[str]]:
+    """Return the lines of all files, and the files that may call a model."""
+    lines = 0
+    marked: set[str] = set()
+    imports: dict[str, list[str]] = {}
+    for name in names:
+        try:
+            data = Path(folder, name).read_bytes()
+        except OSError as problem:
+            unread[name] = type(problem).__name__
+            continue
+        lines += data.count(b"\n")
+        is_python = name.endswith(".py")
+        if any(mark in data for mark in (_MARKS if is_python else _SCRIPT_MARKS)):
+            marked.add(name)
+        elif is_python:
+            imports[name] = [*imported(data)]
+    for _ in range(_HANDED_ON):
+        # What a package's `__init__` imports, it hands on to those that import the package.
+        packages = {name: told for name, told in imports.items() if name.endswith("__init__.py")}
+        marked |= _importing(marked, packages, modules)
+    marked |= _importing(marked, imports, modules)
+    return lines, [name for name in names if name in marked]
+
+
+def _importing(
+    marked: set[str], imports: Mapping[str, list[str]], modules: PythonModules
+) -> set[str]:
+    return {
+        name
+        for name, told in imports.items()
+        if any(modules.file(module, name) in marked for module in told)
+    }
+
+
+def _python(data: bytes, name: str, modules: PythonModules) -> list[CallSite]:
     with warnings.catch_warnings():
         # The code's own slips, such as an odd escape, are not ours to tell.
         warnings.simplefilter("ignore")
-        return python_sites(data.decode("utf-8-sig"), name, constants)
+        return python_sites(data, name, modules)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -113,41 +149,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size if path.is_file() else _LARGEST + 1
     except OSError:
         return _LARGEST + 1
-
-
-class _Constants:
-    """What names of other Python files are set to, parsed when they are asked for."""
-
-    def __init__(self, folder: Path, paths: list[Path]) -> None:
-        self._modules: dict[str, Path] = {}
-        for path in paths:
-            if path.suffix == ".py":
-                parts = path.relative_to(folder).with_suffix("").parts
-                parts = parts[:-1] if parts[-1] == "__init__" else parts
-                # A package may be installed from any folder of the code: `src`, `lib`, ….
-                for start in range(len(parts)):
-                    self._modules.setdefault(".".join(parts[start:]), path)
-        self._known: dict[Path, dict[str, ast.expr]] = {}
-
-    def __call__(self, name: str) -> ast.expr | None:
-        module, _, last = name.rpartition(".")
-        path = self._modules.get(module)
-        if path is None:
-            return None
-        if path not in self._known:
-            self._known[path] = _constants(path)
-        return self._known[path].get(last)
-
-
-def _constants(path: Path) -> dict[str, ast.expr]:
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return {}
-    found: dict[str, ast.expr] = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found[node.targets[0].id] = node.value
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
-            found[node.target.id] = node.value
-    return found

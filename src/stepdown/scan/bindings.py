@@ -1,78 +1,117 @@
-"""What the names of a Python file stand for: modules, clients of libraries, texts.
+"""What the names of a Python file stand for: modules, clients of libraries, values.
 
-Names are looked up in their function, then in its class (for `self.x`), then at the top of the
-file. Order of execution is not followed: a name that is a client anywhere in its scope is one.
+They are followed through assignments, imports, also from other files of the code, and what
+functions return. A name that is a client where any of its assignments says so is one; it has a
+value where all of them agree.
 """
 
 import ast
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from stepdown.scan.libraries import CLIENTS, LANGCHAIN_MODELS, MODULE_CLIENTS, SAME, WRAPPERS
+from stepdown.scan.scopes import END, Binding, Place, Scope, dotted, place_of
 
-__all__ = ["Bound", "Names", "Scope", "bind", "own_nodes"]
+__all__ = ["Bound", "Modules", "Names", "keywords_of"]
+
+Modules = Callable[[str, str], Scope | None]
+"""modules("package.module", file that imports it) → its names where it is of the code; a name that
+begins with dots is relative to the file."""
 
 _DEEPEST = 30
+_TRANSPARENT = frozenset(
+    (
+        *("Optional", "Union", "Annotated", "Final", "ClassVar", "Awaitable", "Coroutine"),
+        *("Iterator", "Generator", "AsyncIterator", "AsyncGenerator"),
+    )
+)
+"""Generic types whose arguments tell what is held: not `type[…]`, `Callable[…]`, `list[…]`."""
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """A client: whose it is, and the call that made it, which may name model and prompt."""
+    """A client: whose it is, and the calls that made it, which may name model and prompt."""
 
     library: str
-    made: tuple[ast.Call, ...] = ()
-
-
-class Scope:
-    """The names of one function, class or file."""
-
-    def __init__(self, name: str, outer: "Scope | None", is_class: bool = False) -> None:
-        self.name = name
-        self.outer = outer
-        self.is_class = is_class
-        self.clients: dict[str, Bound] = {}
-        self.values: dict[str, ast.expr] = {}
-
-    def client(self, name: str) -> Bound | None:
-        """Return the client of that (dotted) name, seen from here."""
-        return next((s.clients[name] for s in self._outwards(name) if name in s.clients), None)
-
-    def value(self, name: str) -> ast.expr | None:
-        """Return what the name was set to last, seen from here."""
-        return next((s.values[name] for s in self._outwards(name) if name in s.values), None)
-
-    def holder(self, name: str) -> "Scope":
-        """Return the scope that an assignment to the name belongs to: `self.x` is the class's."""
-        if name.startswith(("self.", "cls.")):
-            scope: Scope | None = self
-            while scope is not None:
-                if scope.is_class:
-                    return scope
-                scope = scope.outer
-        return self
-
-    def _outwards(self, name: str) -> Iterator["Scope"]:
-        scope: Scope | None = self
-        while scope is not None:
-            # A class's own names are seen from inside its methods through `self` alone.
-            if scope is self or not scope.is_class or name.startswith(("self.", "cls.")):
-                yield scope
-            scope = scope.outer
+    made: tuple[tuple[ast.Call, Scope], ...] = ()
 
 
 class Names:
-    """A file's imports, and the scope of each of its functions and classes."""
+    """Follows names from file to file."""
 
-    def __init__(self, tree: ast.Module) -> None:
-        self.imports = _imports(tree)
-        self.top = Scope("", None)
-        self.scopes: dict[ast.AST, Scope] = {tree: self.top}
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._clients: dict[Binding | Scope, Bound | None] = {}
+        self._exports: dict[tuple[Scope, str], list[Binding]] = {}
 
-    def full(self, name: str) -> str:
-        """Return a dotted name with its first part as it was imported."""
+    def full(self, node: ast.expr, scope: Scope) -> str:
+        """Return a dotted name with its first part as it was imported; "" where that is no
+        module's, but bound to something else."""
+        return self._full(dotted(node), scope, place_of(node))
+
+    def _full(self, name: str, scope: Scope, place: Place, depth: int = 0) -> str:
         first, dot, rest = name.partition(".")
-        return f"{self.imports.get(first, first)}{dot}{rest}"
+        found = scope.bindings(first, place)
+        if found is None:
+            return name
+        module = next((one.module for one in found if one.module), "")
+        if not module:
+            return ""
+        full = f"{module}{dot}{rest}"
+        other, last = self._other(full, scope)
+        if other is None or depth > _DEEPEST or other.bindings(last, END) is None:
+            return full
+        handed_on = self._full(last, other, END, depth + 1)
+        # A relative name says nothing outside its own file.
+        return full if handed_on.startswith(".") else handed_on or full
+
+    def _other(self, full: str, scope: Scope) -> tuple[Scope | None, str]:
+        """Return the file that a full name is of, and its name there."""
+        module, _, last = full.rpartition(".")
+        module += "" if module.strip(".") else "." * full.startswith(".")
+        return (self._modules(module, scope.file) if module else None), last
+
+    def _found(self, name: str, scope: Scope, place: Place) -> list[Binding]:
+        """Return what a dotted name may be bound to, here or in the file it is imported from."""
+        bound = scope.bindings(name, place) if name else []
+        holder, _, last = name.rpartition(".")
+        if bound is not None or not holder:
+            found: list[Binding] = []
+            for one in bound or ():
+                exported = self._exported(one.module, scope) if one.module else None
+                found += [one] if exported is None else exported
+            return found
+        exported = self._exported(self._full(name, scope, place), scope)
+        if exported is not None:
+            return exported
+        classes = (one.inner for one in self._found(holder, scope, place) if one.inner)
+        return [
+            one for inner in classes if inner.is_class for one in inner.bindings(last, END) or ()
+        ]
+
+    def _exported(self, full: str, scope: Scope) -> list[Binding] | None:
+        """Return what a full name is bound to in its file; None where that isn't of the code."""
+        other, last = self._other(full, scope)
+        if other is None:
+            return None
+        if (other, last) not in self._exports:
+            # Files may import from each other in a circle, which ends here.
+            self._exports[other, last] = []
+            self._exports[other, last] = self._found(last, other, END)
+        return self._exports[other, last]
+
+    def value(self, node: ast.expr, scope: Scope) -> tuple[ast.expr, Scope] | None:
+        """Return what a name is set to where it is read, and where that stands; None where nobody
+        can tell or it may be several things."""
+        found = self._found(dotted(node), scope, place_of(node))
+        # What is None at first is set before it is used.
+        told = [one for one in found if not _is_none(one)]
+        return None if any(one.value is None or one.parameter for one in told) else _agreed(told)
+
+    def path(self, node: ast.expr, scope: Scope) -> tuple[ast.expr, Scope] | None:
+        """Return the other name that a name stands for, in any of its assignments."""
+        found = self._found(dotted(node), scope, place_of(node))
+        return _agreed([one for one in found if isinstance(one.value, ast.Name | ast.Attribute)])
 
     def client(self, node: ast.expr, scope: Scope, depth: int = 0) -> Bound | None:
         """Return the client that an expression is."""
@@ -82,184 +121,138 @@ class Names:
             case ast.Await(value=inner) | ast.NamedExpr(value=inner):
                 return self.client(inner, scope, depth + 1)
             case ast.Name() | ast.Attribute():
-                name = ast.unparse(node)
-                module = MODULE_CLIENTS.get(self.full(name))
-                return scope.client(name) or (Bound(module) if module else None)
+                found = self._found(dotted(node), scope, place_of(node))
+                known = _either(self._client_of(one, depth) for one in found)
+                module = MODULE_CLIENTS.get(self.full(node, scope))
+                return known or (Bound(module) if module else None)
             case ast.Call():
                 return self._made(node, scope, depth)
-            case ast.BinOp(op=ast.BitOr(), left=left, right=right):
-                return self._piped((left, right), scope, depth)
+            case ast.BinOp(op=ast.BitOr()):
+                return self._piped(node, scope, depth)
             case ast.BoolOp(values=options):
-                return self._first(options, scope, depth)
+                return _either(self.client(one, scope, depth + 1) for one in options)
             case ast.IfExp(body=body, orelse=other):
-                return self._first((body, other), scope, depth)
+                return _either(self.client(one, scope, depth + 1) for one in (body, other))
             case _:
                 return None
 
-    def library_of(self, annotation: ast.expr | None) -> str | None:
-        """Return whose client a name with this annotation is."""
-        if annotation is None:
-            return None
-        if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-            names = [annotation.value]
-        else:
-            found = (n for n in ast.walk(annotation) if isinstance(n, ast.Name | ast.Attribute))
-            names = [ast.unparse(node) for node in found]
-        return next((known for name in names if (known := self._library(name))), None)
+    def _client_of(self, one: Binding, depth: int) -> Bound | None:
+        if one not in self._clients:
+            # Names may stand for each other in a circle, which ends here.
+            self._clients[one] = None
+            known = None
+            if one.value is not None:
+                known = self.client(one.value, one.around, depth + 1)
+            if one.parameter and known is not None:
+                known = Bound(known.library)
+            if known is None and one.inner is None:
+                library = self._library_of(one.annotation, one.around)
+                known = Bound(library) if library else None
+            self._clients[one] = known
+        return self._clients[one]
 
-    def _library(self, name: str) -> str | None:
-        full = self.full(name)
+    def _library_of(self, annotation: ast.expr | None, scope: Scope) -> str | None:
+        """Return whose client a name with this annotation is; what may also be a function is none
+        for sure."""
+        if annotation is not None and "Callable" in ast.unparse(annotation):
+            return None
+        match annotation:
+            case ast.Constant(value=str(text)):
+                try:
+                    return self._library_of(ast.parse(text, mode="eval").body, scope)
+                except (SyntaxError, ValueError):
+                    return None
+            case ast.Name() | ast.Attribute():
+                return self._library(dotted(annotation), scope, END)
+            case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+                return self._library_of(left, scope) or self._library_of(right, scope)
+            case ast.Subscript(value=of, slice=inner):
+                if dotted(of).rpartition(".")[2] not in _TRANSPARENT:
+                    return self._library_of(of, scope)
+                parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+                return next(
+                    (known for one in parts if (known := self._library_of(one, scope))), None
+                )
+            case _:
+                return None
+
+    def _library(self, name: str, scope: Scope, place: Place) -> str | None:
+        full = self._full(name, scope, place)
         package, _, last = full.rpartition(".")
         if package.startswith(("langchain", "langgraph")):
             return "langchain" if last in LANGCHAIN_MODELS else None
         return CLIENTS.get(full) or WRAPPERS.get(full)
 
     def _made(self, node: ast.Call, scope: Scope, depth: int) -> Bound | None:
-        name = ast.unparse(node.func)
-        library = self._library(name)
+        name = dotted(node.func)
+        library = self._library(name, scope, place_of(node)) if name else None
         if library is not None:
-            inner = self._first(node.args, scope, depth) if self.full(name) in WRAPPERS else None
-            return Bound(library, (node, *(inner.made if inner else ())))
-        returned = scope.client(f"{name}()")
-        if returned is not None:
-            return returned
-        if isinstance(node.func, ast.Attribute) and node.func.attr in SAME:
-            same = self.client(node.func.value, scope, depth + 1)
-            return same and Bound(same.library, (node, *same.made))
-        return None
+            inner = None
+            if self.full(node.func, scope) in WRAPPERS:
+                inner = _first(self.client(one, scope, depth + 1) for one in node.args)
+            return Bound(library, ((node, scope), *(inner.made if inner else ())))
+        for one in self._found(name, scope, place_of(node.func)):
+            if one.inner is not None and not one.inner.is_class:
+                return self._returned(one, one.inner, depth)
+        match node.func:
+            case ast.Attribute(value=of, attr=attr) if attr in SAME:
+                same = self.client(of, scope, depth + 1)
+            case ast.Attribute(value=ast.Attribute(value=of, attr="chats"), attr="create"):
+                of = of.value if isinstance(of, ast.Attribute) and of.attr == "aio" else of
+                same = self.client(of, scope, depth + 1)
+                same = same if same and same.library == "google-genai" else None
+            case _:
+                return None
+        return same and Bound(same.library, ((node, scope), *same.made))
 
-    def _piped(self, sides: tuple[ast.expr, ...], scope: Scope, depth: int) -> Bound | None:
+    def _returned(self, binding: Binding, function: Scope, depth: int) -> Bound | None:
+        if function not in self._clients:
+            self._clients[function] = None
+            library = self._library_of(binding.annotation, binding.scope)
+            returned = (self.client(one, function, depth + 1) for one in function.returned)
+            self._clients[function] = Bound(library) if library else _either(returned)
+        return self._clients[function]
+
+    def _piped(self, node: ast.BinOp, scope: Scope, depth: int) -> Bound | None:
         """Return LangChain's chain of a prompt, a model and a parser."""
-        model = self._first(sides, scope, depth)
+        parts: list[ast.expr] = []
+        rest: ast.expr = node
+        while isinstance(rest, ast.BinOp) and isinstance(rest.op, ast.BitOr):
+            parts.append(rest.right)
+            rest = rest.left
+        parts.append(rest)
+        model = _first(self.client(one, scope, depth + 1) for one in reversed(parts))
         if model is None or model.library != "langchain":
             return None
-        prompts = tuple(
-            made for side in sides if isinstance(made := self._prompt(side, scope), ast.Call)
-        )
-        return Bound("langchain", (*prompts, *model.made))
-
-    def _prompt(self, node: ast.expr, scope: Scope) -> ast.expr | None:
-        return scope.value(ast.unparse(node)) if isinstance(node, ast.Name) else node
-
-    def _first(
-        self, options: "list[ast.expr] | tuple[ast.expr, ...]", scope: Scope, depth: int
-    ) -> Bound | None:
-        found = (self.client(option, scope, depth + 1) for option in options)
-        return next((one for one in found if one is not None), None)
+        told = [self.value(one, scope) or (one, scope) for one in reversed(parts)]
+        prompts = ((one, where) for one, where in told if isinstance(one, ast.Call))
+        return Bound("langchain", tuple(dict.fromkeys((*prompts, *model.made))))
 
 
-def bind(tree: ast.Module) -> Names:
-    """Return the names of a file; two passes, since a client may be used above where it is made."""
-    names = Names(tree)
-    _Scopes(names, names.top).visit(tree)
-    for _ in range(2):
-        for node, scope in list(names.scopes.items()):
-            for child in own_nodes(node):
-                _assign(names, child, scope)
-    return names
+def keywords_of(call: ast.Call) -> Mapping[str, ast.expr]:
+    """Return what a call is given by name."""
+    return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
 
 
-class _Scopes(ast.NodeVisitor):
-    """Makes a scope for each function and class."""
-
-    def __init__(self, names: Names, scope: Scope) -> None:
-        self._names = names
-        self._scope = scope
-
-    def _enter(self, node: "ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef") -> None:
-        qualified = f"{self._scope.name}.{node.name}" if self._scope.name else node.name
-        inner = Scope(qualified, self._scope, isinstance(node, ast.ClassDef))
-        self._names.scopes[node] = inner
-        outer, self._scope = self._scope, inner
-        self.generic_visit(node)
-        self._scope = outer
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        """Enter a function."""
-        self._enter(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        """Enter a coroutine."""
-        self._enter(node)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        """Enter a class."""
-        self._enter(node)
+def _is_none(one: Binding) -> bool:
+    return isinstance(one.value, ast.Constant) and one.value.value is None and not one.parameter
 
 
-_INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+def _agreed(found: list[Binding]) -> tuple[ast.expr, Scope] | None:
+    values = [one.value for one in found if one.value is not None]
+    if not values or (len(values) > 1 and len({ast.dump(value) for value in values}) > 1):
+        return None
+    return values[0], found[0].around
 
 
-def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield all that is in a scope and in no scope inside it."""
-    waiting = deque(ast.iter_child_nodes(node))
-    while waiting:
-        child = waiting.popleft()
-        yield child
-        if not isinstance(child, _INNER):
-            waiting.extend(ast.iter_child_nodes(child))
+def _first(options: Iterable[Bound | None]) -> Bound | None:
+    return next((one for one in options if one is not None), None)
 
 
-def _assign(names: Names, node: ast.AST, scope: Scope) -> None:
-    match node:
-        case ast.Assign(targets=targets, value=value):
-            for target in targets:
-                _set(names, target, value, scope)
-        case ast.AnnAssign(target=target, annotation=annotation, value=value):
-            library = names.library_of(annotation)
-            if library is not None:
-                name = ast.unparse(target)
-                # A field of a class is reached as self.x.
-                scope.clients[f"self.{name}" if scope.is_class else name] = Bound(library)
-            if value is not None:
-                _set(names, target, value, scope)
-        case ast.NamedExpr(target=target, value=value):
-            _set(names, target, value, scope)
-        case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
-            _set(names, target, value, scope)
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            _define(names, node, scope)
-        case _:
-            pass
-
-
-def _set(names: Names, target: ast.expr, value: ast.expr, scope: Scope) -> None:
-    if not isinstance(target, ast.Name | ast.Attribute):
-        return
-    name = ast.unparse(target)
-    holder = scope.holder(f"self.{name}" if scope.is_class else name)
-    key = f"self.{name}" if scope.is_class else name
-    holder.values[key] = value
-    client = names.client(value, scope)
-    if client is not None:
-        holder.clients[key] = client
-
-
-def _define(names: Names, node: "ast.FunctionDef | ast.AsyncFunctionDef", scope: Scope) -> None:
-    """Bind annotated parameters, and what the function returns."""
-    inner = names.scopes[node]
-    arguments = node.args
-    for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
-        library = names.library_of(argument.annotation)
-        if library is not None:
-            inner.clients[argument.arg] = Bound(library)
-    library = names.library_of(node.returns)
-    made = Bound(library) if library else None
-    if made is None:
-        returned = [n.value for n in own_nodes(node) if isinstance(n, ast.Return) and n.value]
-        made = next((c for value in returned if (c := names.client(value, inner))), None)
-    if made is not None:
-        scope.clients[f"self.{node.name}()" if scope.is_class else f"{node.name}()"] = made
-
-
-def _imports(tree: ast.Module) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                first = alias.name.partition(".")[0]
-                found[alias.asname or first] = alias.name if alias.asname else first
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                found[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-    return found
+def _either(options: Iterable[Bound | None]) -> Bound | None:
+    """Return the client that one of the options is, made as all say that tell it."""
+    found: Sequence[Bound] = [one for one in options if one is not None]
+    if not found:
+        return None
+    made = {one.made for one in found if one.made}
+    return Bound(found[0].library, made.pop() if len(made) == 1 else ())

@@ -9,6 +9,7 @@ __all__ = [
     "METHODS",
     "MODULE_CLIENTS",
     "SAME",
+    "THREADS",
     "WRAPPERS",
 ]
 
@@ -37,6 +38,7 @@ CLIENTS: Mapping[str, str] = {
         ),
         "google-genai",
     ),
+    "litellm.Router": "litellm",
     "pydantic_ai.Agent": "pydantic-ai",
     **dict.fromkeys(
         (
@@ -68,21 +70,21 @@ LANGCHAIN_MODELS = frozenset(
         *("ChatHuggingFace", "ChatMistralAI", "ChatNVIDIA", "ChatOllama", "ChatOpenAI"),
         *("ChatPerplexity", "ChatTogether", "ChatVertexAI", "ChatXAI", "LLMChain", "OpenAI"),
         *("create_agent", "create_react_agent", "init_chat_model"),
+        *("BaseChatModel", "BaseLLM", "BaseLanguageModel"),
     )
 )
-"""Names that LangChain's packages make models, chains and agents by."""
+"""Names that LangChain's packages make models, chains and agents by, and annotate them with."""
 
 MODULE_CLIENTS: Mapping[str, str] = {"openai": "openai", "anthropic": "anthropic"}
 """Modules that are clients themselves: `openai.chat.completions.create`."""
 
+_LITELLM = (
+    *("completion", "acompletion", "text_completion", "atext_completion"),
+    *("responses", "aresponses"),
+)
+
 FUNCTIONS: Mapping[str, str] = {
-    **dict.fromkeys(
-        (
-            *("litellm.completion", "litellm.acompletion", "litellm.text_completion"),
-            *("litellm.atext_completion", "litellm.responses", "litellm.aresponses"),
-        ),
-        "litellm",
-    ),
+    **dict.fromkeys((f"litellm.{name}" for name in _LITELLM), "litellm"),
     **dict.fromkeys(
         (
             *("openai.ChatCompletion.create", "openai.ChatCompletion.acreate"),
@@ -116,8 +118,10 @@ METHODS: Mapping[str, frozenset[str]] = {
             *("models.generate_content", "models.generate_content_stream"),
             *("aio.models.generate_content", "aio.models.generate_content_stream"),
             *("generate_content", "generate_content_async"),
+            *("send_message", "send_message_stream", "send_message_async"),
         )
     ),
+    "litellm": frozenset(_LITELLM),
     "instructor": frozenset(
         (
             *("chat.completions.create", "chat.completions.create_with_completion"),
@@ -140,7 +144,15 @@ METHODS: Mapping[str, frozenset[str]] = {
 SAME = frozenset(
     (
         *("with_options", "with_structured_output", "bind_tools", "bind", "with_config"),
-        *("with_retry", "with_fallbacks", "copy"),
+        *("with_retry", "with_fallbacks", "copy", "start_chat"),
     )
 )
 """Methods that give a client of the same kind."""
+
+THREADS = frozenset(
+    (
+        *("asyncio.to_thread", "anyio.to_thread.run_sync"),
+        *("starlette.concurrency.run_in_threadpool", "fastapi.concurrency.run_in_threadpool"),
+    )
+)
+"""Functions that call their first argument with the others."""

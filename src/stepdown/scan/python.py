@@ -1,18 +1,16 @@
 """Call sites in Python, read from the syntax tree; nothing is imported or run."""
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeGuard
 
 from stepdown.core.sites import CallSite
-from stepdown.scan.bindings import Bound, Names, Scope, bind, own_nodes
-from stepdown.scan.libraries import FUNCTIONS, METHODS
-from stepdown.scan.texts import static_text
+from stepdown.scan.bindings import Bound, Modules, Names, keywords_of
+from stepdown.scan.libraries import FUNCTIONS, METHODS, THREADS
+from stepdown.scan.scopes import Scope, read_code
+from stepdown.scan.texts import HOLE, Lookup, static_text
 
-__all__ = ["Constants", "python_sites"]
-
-Constants = Callable[[str], ast.expr | None]
-"""constants("package.module.NAME") → what another file of the code sets that name to."""
+__all__ = ["python_sites"]
 
 _RAW = ("with_raw_response.", "with_streaming_response.")
 _PROMPTS = (
@@ -25,6 +23,10 @@ _PROMPT_MAKERS = frozenset(("from_messages", "from_template", "from_strings"))
 _LEAST_TEXT = 2
 _LONGEST_PATH = 40
 _PARTIAL = "functools.partial"
+_CONTENTS = ("content", "text", "parts", "template")
+_MESSAGE_MAKERS = frozenset(("dict", "from_text", *_PROMPT_MAKERS))
+_DEEPEST = 20
+_COMPOUND = (ast.List, ast.Tuple, ast.Dict, ast.BinOp, ast.Call)
 
 # A receiver that nobody can tell is taken for a client where the call looks like no other's.
 _UNMISTAKABLE = (
@@ -39,47 +41,48 @@ _UNMISTAKABLE = (
 )
 
 
-def python_sites(source: str, file: str, constants: Constants) -> list[CallSite]:
+_Told = tuple[Mapping[str, ast.expr], Scope]
+"""What a call is given by name, and where that stands."""
+
+
+def python_sites(source: str | bytes, file: str, modules: Modules) -> list[CallSite]:
     """Return the call sites of one file, in the order of their lines.
 
     Raises:
         SyntaxError: it is no Python.
         ValueError, RecursionError: it can't be parsed: a NUL byte, or nested too deeply.
     """
-    tree = ast.parse(source)
-    names = bind(tree)
-    reader = _Reader(names, file, constants)
+    reader = _Reader(Names(modules), file)
     found = [
         site
-        for node, scope in names.scopes.items()
-        for call in _calls(node, names)
+        for made, scope in read_code(source, file).calls
+        for call in reader.calls(made, scope)
         if (site := reader.site(call, scope)) is not None
     ]
     return sorted(found, key=lambda site: (site.line, site.method))
 
 
-def _calls(node: ast.AST, names: Names) -> Iterator[ast.Call]:
-    """Yield the calls in a scope, and those of its partials that are given away to be called."""
-    for call in own_nodes(node):
-        if isinstance(call, ast.Call):
-            yield call
-            given = call.args[1:] if _is_partial(call, names) else call.args
-            for one in (*given, *(keyword.value for keyword in call.keywords)):
-                if _is_partial(one, names):
-                    yield ast.copy_location(ast.Call(one, [], []), one)
-
-
-def _is_partial(node: ast.expr | None, names: Names) -> TypeGuard[ast.Call]:
-    return isinstance(node, ast.Call) and names.full(ast.unparse(node.func)) == _PARTIAL
-
-
 class _Reader:
     """Reads calls of one file."""
 
-    def __init__(self, names: Names, file: str, constants: Constants) -> None:
+    def __init__(self, names: Names, file: str) -> None:
         self._names = names
         self._file = file
-        self._constants = constants
+
+    def calls(self, call: ast.Call, scope: Scope) -> Iterator[ast.Call]:
+        """Yield a call, and those of the partials that it gives away to be called."""
+        yield call
+        passed_on = self._is_partial(call, scope) or self._is_threaded(call, scope)
+        given = call.args[1:] if passed_on else call.args
+        for one in (*given, *(keyword.value for keyword in call.keywords)):
+            if self._is_partial(one, scope):
+                yield ast.copy_location(ast.Call(one, [], []), one)
+
+    def _is_partial(self, node: ast.expr | None, scope: Scope) -> TypeGuard[ast.Call]:
+        return isinstance(node, ast.Call) and self._names.full(node.func, scope) == _PARTIAL
+
+    def _is_threaded(self, call: ast.Call, scope: Scope) -> bool:
+        return bool(call.args) and self._names.full(call.func, scope) in THREADS
 
     def site(self, call: ast.Call, scope: Scope) -> CallSite | None:
         """Return the site that a call is, or None."""
@@ -88,42 +91,50 @@ class _Reader:
         if known is None:
             return None
         client, method = known
-        told = _keywords(call)
-        made = [_keywords(one) for one in client.made]
+        told = ((keywords_of(call), scope), *((keywords_of(one), at) for one, at in client.made))
+        texts = [*dict.fromkeys(self._prompts(call, client, scope))]
+        prompts = [one for one in texts if len(one.replace(HOLE, "").strip()) >= _LEAST_TEXT]
         return CallSite(
             file=self._file,
             line=call.lineno,
             library=client.library,
             method=method or "call",
             function=scope.name,
-            model=self._model(client, (told, *made), scope),
-            prompts=self._prompts(call, client, scope),
-            tools=self._tools((told, *made), scope),
-            schema=_schema((told, *made), client),
+            model=self._model(client, told),
+            prompts=tuple(prompts),
+            tools=self._tools(told),
+            schema=_schema(told, client),
+            unseen=sum(one.count(HOLE) for one in texts if one not in prompts),
         )
 
     def _whole(self, call: ast.Call, scope: Scope) -> ast.Call:
         """Return the call with what the partials that it calls were given before."""
+        if self._is_threaded(call, scope):
+            called = ast.Call(call.args[0], call.args[1:], call.keywords)
+            call = ast.copy_location(called, call)
         # A partial may be made of another, and a name stand for itself.
         for _ in range(_LONGEST_PATH):
             made = self._partial(call.func, scope)
             if made is None:
                 break
-            told = _keywords(call)
+            told = keywords_of(call)
             kept = [keyword for keyword in made.keywords if keyword.arg not in told]
             whole = ast.Call(made.args[0], [*made.args[1:], *call.args], [*kept, *call.keywords])
             call = ast.copy_location(whole, call)
         return call
 
-    def _partial(self, node: ast.expr | None, scope: Scope) -> ast.Call | None:
+    def _partial(self, node: ast.expr, scope: Scope) -> ast.Call | None:
         for _ in range(_LONGEST_PATH):
             if not isinstance(node, ast.Name | ast.Attribute):
                 break
-            node = scope.value(ast.unparse(node))
-        return node if _is_partial(node, self._names) and node.args else None
+            found = self._names.value(node, scope)
+            if found is None:
+                return None
+            node, scope = found
+        return node if self._is_partial(node, scope) and node.args else None
 
     def _known(self, call: ast.Call, scope: Scope) -> tuple[Bound, str] | None:
-        function = self._names.full(ast.unparse(call.func))
+        function = self._names.full(call.func, scope)
         if function in FUNCTIONS:
             return Bound(FUNCTIONS[function]), function.partition(".")[2]
         path = ""
@@ -137,10 +148,10 @@ class _Reader:
                 return (client, path) if path in METHODS[client.library] else None
             if not isinstance(node, ast.Name | ast.Attribute):
                 break
-            bound = scope.value(ast.unparse(node))
-            if isinstance(bound, ast.Attribute):
+            found = self._names.path(node, scope)
+            if found is not None:
                 # A method, or a part of a client, under a name of its own.
-                node = bound
+                node, scope = found
                 continue
             if not isinstance(node, ast.Attribute):
                 break
@@ -152,25 +163,23 @@ class _Reader:
                 return Bound(library), ending
         return None
 
-    def _value(self, scope: Scope) -> Callable[[str], ast.expr | None]:
-        def lookup(name: str) -> ast.expr | None:
-            found = scope.value(name)
-            return found if found is not None else self._constants(self._names.full(name))
+    def _lookup(self, scope: Scope) -> Lookup:
+        def lookup(node: ast.expr) -> tuple[ast.expr, Lookup] | None:
+            found = self._names.value(node, scope)
+            return found and (found[0], self._lookup(found[1]))
 
         return lookup
 
     def _text(self, node: ast.expr | None, scope: Scope) -> str | None:
-        return None if node is None else static_text(node, self._value(scope))
+        return None if node is None else static_text(node, self._lookup(scope))
 
-    def _model(
-        self, client: Bound, told: "tuple[dict[str, ast.expr], ...]", scope: Scope
-    ) -> str | None:
-        for keywords in told:
+    def _model(self, client: Bound, told: tuple[_Told, ...]) -> str | None:
+        for keywords, scope in told:
             for name in ("model", "model_name", "deployment_name", "azure_deployment"):
                 text = self._text(keywords.get(name), scope)
                 if text is not None:
                     return text
-        for made in client.made:
+        for made, scope in client.made:
             # Some take the model as their first argument, without its name.
             if made.args and client.library in ("pydantic-ai", "langchain", "google-genai"):
                 text = self._text(made.args[0], scope)
@@ -178,90 +187,101 @@ class _Reader:
                     return text
         return None
 
-    def _prompts(self, call: ast.Call, client: Bound, scope: Scope) -> tuple[str, ...]:
-        found: list[str] = []
-        for one in (*client.made, call):
-            keywords = _keywords(one)
+    def _prompts(self, call: ast.Call, client: Bound, scope: Scope) -> Iterator[str]:
+        """Yield the texts that are sent, `{}` for what stands elsewhere."""
+        for one, at in (*client.made, (call, scope)):
+            keywords = keywords_of(one)
             for name in _PROMPTS:
                 if name in keywords:
-                    found += self._texts(keywords[name], scope)
+                    yield from self._texts(keywords[name], at)
+            if client.library == "google-genai" and "config" in keywords:
+                config, inside = self._names.value(keywords["config"], at) or (
+                    keywords["config"],
+                    at,
+                )
+                system = _fields(config).get("system_instruction")
+                if system is not None:
+                    yield from self._texts(system, inside)
+            if one is call and any(keyword.arg is None for keyword in one.keywords):
+                yield HOLE
             maker = one.func.attr if isinstance(one.func, ast.Attribute) else ""
             positional = one is call and client.library in _BY_POSITION
             if one.args and (positional or maker in _PROMPT_MAKERS or client.library == "dspy"):
-                found += self._texts(one.args[0], scope)
-        texts = (text for text in found if len(text.replace("{}", "").strip()) >= _LEAST_TEXT)
-        return tuple(dict.fromkeys(texts))
+                yield from self._texts(one.args[0], at)
 
-    def _texts(self, node: ast.expr, scope: Scope) -> list[str]:
+    def _texts(self, node: ast.expr, scope: Scope, item: bool = False, depth: int = 0) -> list[str]:
         """Return the texts of messages: dicts with content, (role, text) pairs, message objects."""
+        items: list[ast.expr] | None = None
         match node:
             case ast.List(elts=items) | ast.Tuple(elts=items):
-                return [text for item in items for text in self._message(item, scope)]
+                items = items[1:] if isinstance(node, ast.Tuple) and item else items
+            case ast.Starred(value=value):
+                return self._texts(value, scope, False, depth)
             case ast.Name() | ast.Attribute():
-                value = self._value(scope)(ast.unparse(node))
-                if isinstance(value, ast.List | ast.Tuple | ast.Dict):
-                    return self._texts(value, scope)
+                found = self._names.value(node, scope)
+                if found and isinstance(found[0], _COMPOUND) and depth < _DEEPEST:
+                    return self._texts(*found, item, depth + 1)
             case ast.Dict():
-                return self._message(node, scope)
-            case ast.Call() if not isinstance(node.func, ast.Attribute):
-                return self._message(node, scope)
+                items = _contents(node)
+            case ast.Call() if _is_message(node):
+                items = [*node.args[:1], *_contents(node)]
             case _:
                 pass
-        text = self._text(node, scope)
-        return [] if text is None else [text]
+        text = None if items is not None else self._text(node, scope)
+        if text is None and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            items = [ast.Starred(node.left), ast.Starred(node.right)]
+        if items is None:
+            return [HOLE if text is None else text]
+        return [text for one in items for text in self._texts(one, scope, True, depth + 1)]
 
-    def _message(self, node: ast.expr, scope: Scope) -> list[str]:
-        if isinstance(node, ast.Starred):
-            return self._texts(node.value, scope)
-        if isinstance(node, ast.Dict):
-            fields = {
-                key.value: value
-                for key, value in zip(node.keys, node.values, strict=True)
-                if isinstance(key, ast.Constant)
-            }
-            inner = [fields[name] for name in ("content", "text", "parts") if name in fields]
-            return [text for value in inner for text in self._texts(value, scope)]
-        if isinstance(node, ast.Tuple) and len(node.elts) == 2:
-            text = self._text(node.elts[1], scope)
-            return [] if text is None else [text]
-        if isinstance(node, ast.Call):
-            given = [*node.args[:1], *(k.value for k in node.keywords if k.arg == "content")]
-            texts = [self._text(value, scope) for value in given]
-            return [text for text in texts if text is not None]
-        text = self._text(node, scope)
-        return [] if text is None else [text]
-
-    def _tools(self, told: "tuple[dict[str, ast.expr], ...]", scope: Scope) -> tuple[str, ...]:
-        for keywords in told:
+    def _tools(self, told: tuple[_Told, ...]) -> tuple[str, ...]:
+        for keywords, scope in told:
             given = keywords.get("tools") or keywords.get("functions")
-            if isinstance(given, ast.Name | ast.Attribute):
-                given = self._value(scope)(ast.unparse(given)) or given
-            if isinstance(given, ast.List | ast.Tuple):
-                return tuple(name for item in given.elts if (name := self._tool(item, scope)))
+            if given is not None:
+                given, at = self._names.value(given, scope) or (given, scope)
+                if isinstance(given, ast.List | ast.Tuple):
+                    return tuple(name for item in given.elts if (name := self._tool(item, at)))
         return ()
 
     def _tool(self, node: ast.expr, scope: Scope) -> str | None:
         if isinstance(node, ast.Name | ast.Attribute):
-            value = self._value(scope)(ast.unparse(node))
-            return self._tool(value, scope) if isinstance(value, ast.Dict) else ast.unparse(node)
+            found = self._names.value(node, scope)
+            if found is None or not isinstance(found[0], ast.Dict):
+                return ast.unparse(node)
+            node, scope = found
         for inner in ast.walk(node):
-            if isinstance(inner, ast.Dict):
-                for key, value in zip(inner.keys, inner.values, strict=True):
-                    if isinstance(key, ast.Constant) and key.value == "name":
-                        return self._text(value, scope)
+            if isinstance(inner, ast.Dict) and "name" in _fields(inner):
+                return self._text(_fields(inner)["name"], scope)
         return None
 
 
-def _keywords(call: ast.Call) -> dict[str, ast.expr]:
-    return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+def _is_message(call: ast.Call) -> bool:
+    """Say whether a call makes a message: `HumanMessage(…)`, `dict(…)`, `Part.from_text(…)`."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    return (name[:1].isupper() and name != "MessagesPlaceholder") or name in _MESSAGE_MAKERS
 
 
-def _schema(told: "tuple[dict[str, ast.expr], ...]", client: Bound) -> str | None:
-    for keywords in told:
+def _contents(node: ast.expr) -> list[ast.expr]:
+    fields = _fields(node)
+    return [fields[name] for name in _CONTENTS if name in fields]
+
+
+def _fields(node: ast.expr) -> Mapping[str, ast.expr]:
+    """Return what a dictionary, or a call that makes something, holds by name."""
+    if isinstance(node, ast.Call):
+        return keywords_of(node)
+    if not isinstance(node, ast.Dict):
+        return {}
+    pairs = zip(node.keys, node.values, strict=True)
+    return {str(key.value): value for key, value in pairs if isinstance(key, ast.Constant)}
+
+
+def _schema(told: tuple[_Told, ...], client: Bound) -> str | None:
+    for keywords, _ in told:
         for name in _SCHEMAS:
             if isinstance(keywords.get(name), ast.Name | ast.Attribute):
                 return ast.unparse(keywords[name])
-    for made in client.made:
+    for made, _ in client.made:
         if isinstance(made.func, ast.Attribute) and made.func.attr == "with_structured_output":
             return ast.unparse(made.args[0]) if made.args else None
     return None

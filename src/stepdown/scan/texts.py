@@ -3,12 +3,18 @@
 import ast
 import inspect
 import re
-from collections.abc import Callable
+from typing import Protocol
 
-__all__ = ["Lookup", "static_text"]
+__all__ = ["HOLE", "Lookup", "static_text"]
 
-Lookup = Callable[[str], ast.expr | None]
-"""lookup(dotted name) → the expression that the name stands for, or None."""
+
+class Lookup(Protocol):
+    """Tells what a name stands for, and how the names in that are looked up; or None."""
+
+    def __call__(self, node: ast.expr, /) -> "tuple[ast.expr, Lookup] | None":
+        """Look a name up."""
+        ...
+
 
 HOLE = "{}"
 _DEEPEST = 20
@@ -35,8 +41,8 @@ def static_text(node: ast.expr, lookup: Lookup, depth: int = 0) -> str | None:
         case ast.Call():
             return _called(node, lookup, depth)
         case ast.Name() | ast.Attribute():
-            found = lookup(ast.unparse(node))
-            return None if found is None else static_text(found, lookup, depth + 1)
+            found = lookup(node)
+            return None if found is None else static_text(*found, depth + 1)
         case _:
             return None
 

@@ -1,0 +1,378 @@
+"""The scopes of a Python file, and what a name may be bound to at a place in them.
+
+Python's own rules: what a function binds anywhere hides the outer name in all of it, and a class's
+names are seen from its methods through `self` alone. Where several assignments may have run, all
+are given; one that must have run hides those before it.
+"""
+
+import ast
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal, cast
+
+import msgspec
+
+__all__ = ["END", "Binding", "Code", "Place", "Scope", "dotted", "place_of", "read_code"]
+
+Place = tuple[int, int]
+"""Line and column."""
+
+_Span = tuple[Place, Place]
+_START: Place = (0, 0)
+END: Place = (sys.maxsize, 0)
+
+
+class Block(msgspec.Struct, frozen=True):
+    """The branch around a statement, whether the function is left at its end, the loops around."""
+
+    arm: _Span = (_START, END)
+    leaves: bool = False
+    loops: tuple[_Span, ...] = ()
+
+
+class Binding(msgspec.Struct, frozen=True, eq=False):
+    """One thing that a name is bound to, from `place` on; nothing is known of a bare one.
+
+    `value` stands in `scope`, where the assignment runs; of a parameter it is the default, which
+    callers may replace, and stands around it. `module` is what an import names, `inner` the scope
+    of a function or class.
+    """
+
+    scope: "Scope"
+    place: Place
+    block: Block
+    value: ast.expr | None = None
+    annotation: ast.expr | None = None
+    parameter: bool = False
+    module: str = ""
+    inner: "Scope | None" = None
+
+    @property
+    def around(self) -> "Scope":
+        """The scope that value and annotation are read in."""
+        return self.scope.outer or self.scope if self.parameter else self.scope
+
+
+class Scope:
+    """The names of one function, class or file, or of a lambda or comprehension, run inline."""
+
+    def __init__(
+        self,
+        name: str,
+        outer: "Scope | None" = None,
+        kind: Literal["file", "class", "function", "inline"] = "file",
+        file: str = "",
+    ) -> None:
+        self.name = name
+        self.outer = outer
+        self.is_class = kind == "class"
+        self.file = outer.file if outer else file
+        self.runs_in: Scope = outer.runs_in if outer and kind == "inline" else self
+        self.bound: dict[str, list[Binding]] = {}
+        self.elsewhere: dict[str, Scope] = {}
+        self.returned: list[ast.expr] = []
+
+    def bind(self, name: str, binding: Binding) -> None:
+        """Bind a dotted name; `self.x` is the class's."""
+        holder = self.elsewhere.get(name, self)
+        if name.startswith("self."):
+            holder = next((scope for scope in self.outwards() if scope.is_class), self)
+        elif holder.is_class:
+            name = f"self.{name}"
+        holder.bound.setdefault(name, []).append(binding)
+
+    def bindings(self, name: str, place: Place) -> list[Binding] | None:
+        """Return what the dotted name may be bound to, read from here at that place; None where it
+        is no name that a scope here binds."""
+        first, dot, _ = name.partition(".")
+        own = bool(dot) and first == "self"
+        for scope in self.outwards():
+            if scope.is_class and scope is not self and not own:
+                continue
+            prefix = "self." if scope.is_class and not own else ""
+            found = scope.bound.get(prefix + name)
+            if found is not None:
+                return _reaching(found, name, place, self.runs_in)
+            if (own and scope.is_class) or (not own and prefix + first in scope.bound):
+                return None
+        return None
+
+    def outwards(self) -> "Iterator[Scope]":
+        """Yield the scope and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.outer
+
+
+def _reaching(bound: list[Binding], name: str, place: Place, reader: Scope) -> list[Binding]:
+    if len(bound) == 1 and (bound[0].place <= place or bound[0].scope.runs_in is not reader):
+        return bound
+    here = [one for one in bound if one.scope.runs_in is reader]
+    found: list[Binding] = []
+    since: Place | None = None
+    for one in reversed(here):
+        within = _holds(one.block.arm, place)
+        if one.place <= place and (within or not one.block.leaves):
+            found.append(one)
+            if within:
+                since = one.place
+                break
+    for one in here:
+        # Round a loop, what stands below is above.
+        around = [loop for loop in one.block.loops if _holds(loop, place)]
+        if one.place > place and any(since is None or not _holds(loop, since) for loop in around):
+            found.append(one)
+    others = [one for one in bound if one.scope.runs_in is not reader]
+    if since is not None:
+        # Between the assignment and here, functions inside may have run.
+        return found + [one for one in others if reader in one.scope.outwards()]
+    for one in reversed(others):
+        found.append(one)
+        if _holds(one.block.arm, END) and _mentions(one.value, name):
+            break
+    return found
+
+
+def _holds(span: _Span, place: Place) -> bool:
+    return span[0] <= place <= span[1]
+
+
+def _mentions(value: ast.expr | None, name: str) -> bool:
+    inside = () if value is None else ast.walk(value)
+    return any(isinstance(n, ast.Name | ast.Attribute) and dotted(n) == name for n in inside)
+
+
+class Code(msgspec.Struct, frozen=True):
+    """A file's outermost scope, and all its calls with the scopes that they are made in."""
+
+    top: Scope
+    calls: list[tuple[ast.Call, Scope]]
+
+
+_One = tuple[ast.AST, Scope, Block]
+_Inside = Iterable[_One]
+
+
+def read_code(source: str | bytes, file: str) -> Code:
+    """Read a file's scopes.
+
+    Raises:
+        SyntaxError: it is no Python.
+        ValueError, RecursionError: it can't be parsed: a NUL byte, or nested too deeply.
+    """
+    code = Code(Scope("", file=file), [])
+    waiting: list[_One] = [(ast.parse(source), code.top, Block())]
+    while waiting:
+        node, scope, block = waiting.pop()
+        kind = type(node)
+        if isinstance(node, ast.Call):
+            code.calls.append((node, scope))
+        if kind in _BINDERS:
+            _BINDERS[kind](node, scope, block)
+        if kind in _INSIDE:
+            inside = _INSIDE[kind](node, scope, block)
+        else:
+            inside = ((child, scope, block) for child in ast.iter_child_nodes(node))
+        waiting += reversed([*inside])
+    return code
+
+
+def dotted(node: ast.expr) -> str:
+    """Return a dotted name, `cls.` as `self.`; "" for any other expression."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    parts.append("self" if node.id == "cls" and parts else node.id)
+    return ".".join(reversed(parts))
+
+
+def place_of(node: ast.expr | ast.stmt) -> Place:
+    """Return where a node begins."""
+    return node.lineno, node.col_offset
+
+
+def _end(node: ast.expr | ast.stmt) -> Place:
+    return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
+
+
+def _set(
+    target: ast.expr,
+    value: ast.expr | None,
+    scope: Scope,
+    block: Block,
+    place: Place,
+    annotation: ast.expr | None = None,
+) -> None:
+    """Bind what stands on the left of an assignment."""
+    if isinstance(target, ast.Starred):
+        _set(target.value, None, scope, block, place)
+    elif isinstance(target, ast.Tuple | ast.List):
+        values: list[ast.expr | None] = [None] * len(target.elts)
+        if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(values):
+            starred = any(isinstance(one, ast.Starred) for one in (*target.elts, *value.elts))
+            values = values if starred else [*value.elts]
+        for one, its in zip(target.elts, values, strict=True):
+            _set(one, its, scope, block, place)
+    elif name := dotted(target):
+        scope.bind(name, Binding(scope, place, block, value, annotation))
+
+
+def _assign(node: ast.Assign, scope: Scope, block: Block) -> None:
+    for target in node.targets:
+        _set(target, node.value, scope, block, _end(node))
+
+
+def _declare(node: ast.AnnAssign, scope: Scope, block: Block) -> None:
+    _set(node.target, node.value, scope, block, _end(node), node.annotation)
+
+
+def _extend(node: ast.AugAssign, scope: Scope, block: Block) -> None:
+    whole = ast.copy_location(ast.BinOp(node.target, node.op, node.value), node)
+    _set(node.target, whole, scope, block, _end(node))
+
+
+def _walrus(node: ast.NamedExpr, scope: Scope, block: Block) -> None:
+    _set(node.target, node.value, scope.runs_in, block, _end(node))
+
+
+def _with(node: ast.withitem, scope: Scope, block: Block) -> None:
+    if node.optional_vars is not None:
+        place = _end(node.context_expr)
+        _set(node.optional_vars, node.context_expr, scope, block, place)
+
+
+def _loop(node: ast.For | ast.AsyncFor, scope: Scope, block: Block) -> None:
+    _set(node.target, None, scope, block, _end(node.iter))
+
+
+def _named(
+    node: ast.ExceptHandler | ast.MatchAs | ast.MatchStar | ast.MatchMapping,
+    scope: Scope,
+    block: Block,
+) -> None:
+    name = node.rest if isinstance(node, ast.MatchMapping) else node.name
+    if name is not None:
+        scope.bind(name, Binding(scope, (node.lineno, node.col_offset), block))
+
+
+def _import(node: ast.Import, scope: Scope, block: Block) -> None:
+    for alias in node.names:
+        first = alias.name.partition(".")[0]
+        module = alias.name if alias.asname else first
+        scope.bind(alias.asname or first, Binding(scope, _end(node), block, module=module))
+
+
+def _import_from(node: ast.ImportFrom, scope: Scope, block: Block) -> None:
+    package = "." * node.level + (f"{node.module}." if node.module else "")
+    for alias in node.names:
+        binding = Binding(scope, _end(node), block, module=package + alias.name)
+        scope.bind(alias.asname or alias.name, binding)
+
+
+def _global(node: ast.Global | ast.Nonlocal, scope: Scope, block: Block) -> None:
+    holder = scope.outer or scope
+    while isinstance(node, ast.Global) and holder.outer is not None:
+        holder = holder.outer
+    scope.elsewhere.update(dict.fromkeys(node.names, holder))
+
+
+def _return(node: ast.Return, scope: Scope, block: Block) -> None:
+    if node.value is not None:
+        scope.returned.append(node.value)
+
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _in_definition(node: _Function | ast.ClassDef, scope: Scope, block: Block) -> _Inside:
+    qualified = f"{scope.name}.{node.name}" if scope.name else node.name
+    is_class = isinstance(node, ast.ClassDef)
+    inner = Scope(qualified, scope, "class" if is_class else "function")
+    if isinstance(node, ast.ClassDef):
+        returns = None
+        around = [*node.bases, *(keyword.value for keyword in node.keywords)]
+    else:
+        returns = node.returns
+        around = _parameters(node.args, inner)
+    binding = Binding(scope, place_of(node), block, annotation=returns, inner=inner)
+    scope.bind(node.name, binding)
+    return [*_all([*node.decorator_list, *around], scope, block), *_all(node.body, inner, Block())]
+
+
+def _in_lambda(node: ast.Lambda, scope: Scope, block: Block) -> _Inside:
+    inner = Scope(scope.name, scope, "inline")
+    return [*_all(_parameters(node.args, inner), scope, block), (node.body, inner, block)]
+
+
+def _parameters(arguments: ast.arguments, inner: Scope) -> list[ast.expr]:
+    """Bind a function's parameters; return the defaults, which stand outside it."""
+    plain = [*arguments.posonlyargs, *arguments.args]
+    defaults = [*[None] * (len(plain) - len(arguments.defaults)), *arguments.defaults]
+    pairs = [*zip(plain, defaults, strict=True)]
+    pairs += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    for one, default in pairs:
+        binding = Binding(inner, _START, Block(), default, one.annotation, parameter=True)
+        inner.bind(one.arg, binding)
+    for one in (arguments.vararg, arguments.kwarg):
+        if one is not None:
+            inner.bind(one.arg, Binding(inner, _START, Block()))
+    return [default for _, default in pairs if default is not None]
+
+
+def _in_comprehension(
+    node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp, scope: Scope, block: Block
+) -> _Inside:
+    inner = Scope(scope.name, scope, "inline")
+    for one in node.generators:
+        _set(one.target, None, inner, Block(), _START)
+    return _all(ast.iter_child_nodes(node), inner, block)
+
+
+def _all(nodes: Iterable[ast.AST], scope: Scope, block: Block) -> _Inside:
+    return [(node, scope, block) for node in nodes]
+
+
+def _in_arms(node: ast.stmt | ast.match_case, scope: Scope, block: Block) -> Iterator[_One]:
+    for field, value in ast.iter_fields(node):
+        inside = cast("list[Any]", value if isinstance(value, list) else [value])
+        around = block
+        if field in ("body", "orelse") and inside:
+            loops = block.loops
+            if field == "body" and isinstance(node, ast.For | ast.AsyncFor | ast.While):
+                loops = (*loops, (place_of(node), _end(inside[-1])))
+            leaves = isinstance(inside[-1], ast.Return | ast.Raise)
+            around = Block((place_of(inside[0]), _end(inside[-1])), leaves, loops)
+        yield from ((one, scope, around) for one in inside if isinstance(one, ast.AST))
+
+
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_BRANCHES = (
+    *(ast.If, ast.While, ast.For, ast.AsyncFor, ast.Try, ast.TryStar, ast.ExceptHandler),
+    ast.match_case,
+)
+
+_BINDERS: Mapping[type[ast.AST], Callable[..., None]] = {
+    ast.Assign: _assign,
+    ast.AnnAssign: _declare,
+    ast.AugAssign: _extend,
+    ast.NamedExpr: _walrus,
+    ast.withitem: _with,
+    **dict.fromkeys((ast.For, ast.AsyncFor), _loop),
+    **dict.fromkeys((ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping), _named),
+    ast.Import: _import,
+    ast.ImportFrom: _import_from,
+    ast.Global: _global,
+    ast.Nonlocal: _global,
+    ast.Return: _return,
+}
+
+_INSIDE: Mapping[type[ast.AST], Callable[..., _Inside]] = {
+    **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef), _in_definition),
+    ast.Lambda: _in_lambda,
+    **dict.fromkeys(_COMPREHENSIONS, _in_comprehension),
+    **dict.fromkeys(_BRANCHES, _in_arms),
+}
