@@ -49,7 +49,12 @@ def test_other_options_stand(start, world, complete, body, options):
     frames = data(complete(body("hm", stream=True, stream_options=options)))
     assert all(json.loads(frame)["choices"] for frame in frames[:-1])
     ((_, _, _, sent),) = world.upstream.seen
-    assert json.loads(sent)["stream_options"] == {**(options or {}), "include_usage": True}
+    made = {**(options or {}), "include_usage": True}
+    assert json.loads(sent)["stream_options"] == made
+    own = json.dumps(body("hm", stream=True, stream_options=options))
+    told = f'"stream_options": {json.dumps(options)}'
+    packed = json.dumps(made, separators=(",", ":"))
+    assert sent.decode() == own.replace(told, f'"stream_options": {packed}')
 
 
 def test_off_and_elsewhere_no_byte_is_changed(start, world, complete, body):

@@ -10,10 +10,10 @@ import msgspec
 
 from stepdown.core.routes import Tier
 from stepdown.serve.dialects import MESSAGES, Dialect
+from stepdown.serve.fields import with_field
 from stepdown.serve.providers import provider_of
 from stepdown.serve.settings import Endpoint, Settings
 from stepdown.serve.upstream import Upstream
-from stepdown.wire.openai import ChatBody
 
 __all__ = ["Chain", "Chains", "Link", "chains_of", "held_back", "renamed", "usable"]
 
@@ -21,8 +21,6 @@ _OK = 200
 _TOO_LATE = 408
 _TOO_MANY = 429
 _FAILED = 500
-
-_body = msgspec.json.Decoder(ChatBody)
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -156,7 +154,5 @@ def usable(tier: Tier, status: int) -> bool:
 
 
 def renamed(body: bytes, model: str) -> bytes:
-    """Return the body with that model's name in it; every other field keeps its bytes."""
-    fields = _body.decode(body)
-    fields["model"] = msgspec.Raw(msgspec.json.encode(model))
-    return msgspec.json.encode(fields)
+    """Return the body with that model's name in it; every other byte stays."""
+    return with_field(body, "model", msgspec.json.encode(model))

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from stepdown.core.calls import Request
+from stepdown.serve.fields import with_field
 from stepdown.wire.openai import ChatBody
 
 __all__ = ["asking_usage", "tells_usage", "wants_usage"]
@@ -36,7 +37,7 @@ def wants_usage(request: Request) -> bool:
 def asking_usage(body: bytes) -> bytes | None:
     """Return the body of a stream's request with the question for its tokens in it.
 
-    No other byte is changed where there are no options yet. None: it can't be asked.
+    No other byte is changed. None: it can't be asked.
     """
     if f'"{_OPTIONS}"'.encode() not in body:
         return _ASKED + body[body.index(b"{") + 1 :]
@@ -46,8 +47,7 @@ def asking_usage(body: bytes) -> bytes | None:
     except msgspec.MsgspecError:
         return None
     options: ChatBody = {**found, "include_usage": msgspec.Raw(b"true")}
-    fields[_OPTIONS] = msgspec.Raw(msgspec.json.encode(options))
-    return msgspec.json.encode(fields)
+    return with_field(body, _OPTIONS, msgspec.json.encode(options))
 
 
 def tells_usage(data: bytes) -> bool:
