@@ -1,11 +1,14 @@
 """How an answer comes: whose model a name is, and what goes upstream for it."""
 
 import json
+from types import SimpleNamespace
 
 import msgspec
 from tests.serve.conftest import SYSTEM
 
-from stepdown.serve.answering import own_model, upstream_body
+from stepdown.serve.answering import own_model, real_model, upstream_body
+from stepdown.serve.chain import chains_of
+from stepdown.serve.dialects import MESSAGES
 from stepdown.serve.gateway import Gateway, new_turn
 from stepdown.serve.settings import Settings
 from stepdown.wire.openai import parse_request
@@ -48,3 +51,17 @@ def test_only_a_usage_that_is_our_estimate_is_said_to_be_one(start, complete, bo
     asked = {"model": "m", "max_tokens": 9, "system": SYSTEM, "messages": [user]}
     found = complete(asked, path="/v1/messages")
     assert found.headers["x-stepdown-usage"] == "estimated"
+
+
+def test_of_the_models_that_a_task_learnt_from_one_fits_the_address(task_of, body):
+    def model(address, *names):
+        task = msgspec.structs.replace(task_of("t", body()), models=dict.fromkeys(names, 1))
+        chains = chains_of(Settings(base_url=address))
+        gateway = SimpleNamespace(chains=chains, model_of=lambda dialect: None)
+        return real_model(gateway, MESSAGES, task)
+
+    anthropic, openai = "https://api.anthropic.com", "https://api.openai.com"
+    assert model(anthropic, "gpt-4o", "claude-opus-4-1") == "claude-opus-4-1"
+    assert model(openai, "claude-opus-4-1", "gpt-4o") == "gpt-4o"
+    assert model(anthropic, "gpt-4o") is None
+    assert model("http://127.0.0.1:4000", "gpt-4o") == "gpt-4o"

@@ -229,6 +229,19 @@ def test_anthropics_dialect_has_an_address_of_its_own(start, world, standby, ask
     assert len(standby.seen) == 3
 
 
+def test_a_model_of_ours_becomes_one_that_is_at_the_dialects_address(start, world, standby, ask):
+    (task,) = world.tasks
+    world.tasks = [msgspec.structs.replace(task, models={"claude-taught": 9})]
+    start(frontier_model="gpt-best", messages=Endpoint(standby.url))
+    for path in ("/v1/messages/count_tokens", "/v1/messages"):
+        assert ask("POST", path, claude(model="stepdown/intents")).status == 200
+        assert json.loads(standby.seen[-1][3])["model"] == "claude-taught"
+    refused = ask("POST", "/v1/messages", claude(model="auto"))
+    assert refused.status == 400
+    assert "[tiers.frontier.messages] model" in refused.json()["error"]["message"]
+    assert refused.decision() == ("refused", "model_not_found")
+
+
 def test_without_one_every_dialect_goes_to_the_one_address(start, world, ask):
     start()
     assert ask("POST", "/v1/messages", claude()).status == 200

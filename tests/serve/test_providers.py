@@ -3,7 +3,7 @@
 import pytest
 
 from stepdown.serve.headers import own_keys
-from stepdown.serve.providers import is_another_makers, provider_of
+from stepdown.serve.providers import is_another_makers, may_be_at, provider_of
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,21 @@ from stepdown.serve.providers import is_another_makers, provider_of
 )
 def test_a_provider_is_known_by_its_host(address, name):
     assert provider_of(address) == name
+
+
+@pytest.mark.parametrize(
+    ("model", "address", "may"),
+    [
+        ("gpt-4o", "https://api.openai.com/v1", True),
+        ("gpt-4o", "https://api.anthropic.com/v1", False),
+        ("claude-opus-4-1", "https://api.anthropic.com/v1", True),
+        ("claude-opus-4-1", "https://api.openai.com/v1", False),
+        ("claude-opus-4-1", "http://127.0.0.1:4000/v1", True),
+        ("gpt-4o", "http://127.0.0.1:4000/v1", True),
+    ],
+)
+def test_where_a_model_may_be(model, address, may):
+    assert may_be_at(model, address) == may
 
 
 @pytest.mark.parametrize(

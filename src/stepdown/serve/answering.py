@@ -11,11 +11,12 @@ from stepdown.serve.capture import Turn, exchange_of
 from stepdown.serve.chain import renamed
 from stepdown.serve.counting import wants_usage
 from stepdown.serve.decide import Verdict
-from stepdown.serve.dialects import CHAT, Dialect, Said
+from stepdown.serve.dialects import CHAT, MESSAGES, Dialect, Said
 from stepdown.serve.ending import given_up
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.ours import own_headers, refuse
 from stepdown.serve.presence import while_there
+from stepdown.serve.providers import may_be_at
 from stepdown.serve.relay import may_answer, relay
 from stepdown.serve.replies import (
     JSON,
@@ -110,7 +111,7 @@ async def ask_upstream(
         turn.way = tuple(link for link in turn.way if link.model)
         body = turn.body if turn.way else None
     if body is None:
-        await refuse(turn, send, no_real_model(turn.model))
+        await refuse(turn, send, no_real_model(gateway, turn.dialect, turn.model))
         return
     await relay(gateway, turn, body, receive, send)
 
@@ -137,16 +138,22 @@ def upstream_body(gateway: Gateway, turn: Turn, verdict: Verdict | None) -> byte
 
 def real_model(gateway: Gateway, dialect: Dialect, task: Task | None) -> str | None:
     """Return what goes upstream for a model of ours: the configured model, else the one that the
-    task's log mostly names."""
-    taught = max(task.models, key=task.models.__getitem__) if task and task.models else None
-    return gateway.model_of(dialect) or taught
+    task's log mostly names, of those that may be at the dialect's address."""
+    configured = gateway.model_of(dialect)
+    if configured is not None or task is None:
+        return configured
+    address = next((one.upstream.address for one in gateway.chains.frontier_of(dialect)), "")
+    taught = {name: calls for name, calls in task.models.items() if may_be_at(name, address)}
+    return max(taught, key=taught.__getitem__, default=None)
 
 
-def no_real_model(name: str) -> Reply:
+def no_real_model(gateway: Gateway, dialect: Dialect, name: str) -> Reply:
     """Return the refusal of a model of ours that no real one is known for."""
+    apart = dialect is MESSAGES and gateway.settings.messages is not None
+    table = "tiers.frontier.messages" if apart else "tiers.frontier"
     message = (
         f"The request goes upstream, where {name[:80]!r} is no model; "
-        "name a real one, or set [tiers.frontier] model in stepdown.toml."
+        f"name a real one, or set [{table}] model in stepdown.toml."
     )
     return problem(400, message, "model_not_found", param="model")
 

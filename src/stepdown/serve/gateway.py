@@ -291,10 +291,12 @@ class Gateway:
         return MESSAGES if keyed or b"anthropic-version" in names else CHAT
 
     def model_of(self, dialect: Dialect) -> str | None:
-        """Return the frontier's model for callers who name none, where one is configured."""
+        """Return the frontier's model for callers who name none, where one is configured: that of
+        the address that the dialect has, since another's is not there."""
         settings = self.settings
-        own = settings.messages.model if settings.messages and dialect is MESSAGES else None
-        return own or settings.frontier_model
+        if settings.messages is not None and dialect is MESSAGES:
+            return settings.messages.model
+        return settings.frontier_model
 
     def accepted_upstream(self, headers: Headers) -> None:
         """Remember that the upstream accepted this caller's key."""

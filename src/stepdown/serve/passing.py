@@ -68,7 +68,7 @@ def _name_anew(gateway: Gateway, turn: Turn) -> Reply | None:
         return no_task(task)
     model = real_model(gateway, turn.dialect, _task_of(gateway, turn, task))
     if model is None:
-        return no_real_model(name)
+        return no_real_model(gateway, turn.dialect, name)
     turn.model, turn.body = model, renamed(turn.body, model)
     return None
 

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-__all__ = ["is_another_makers", "provider_of"]
+__all__ = ["is_another_makers", "may_be_at", "provider_of"]
 
 _BY_HOST = {
     "api.openai.com": "openai",
@@ -35,3 +35,11 @@ def provider_of(address: str) -> str:
 def is_another_makers(address: str) -> bool:
     """Say whether a maker of models other than Anthropic is known to be at an address."""
     return _BY_HOST.get(urlsplit(address).hostname or "", "anthropic") != "anthropic"
+
+
+def may_be_at(model: str, address: str) -> bool:
+    """Say whether a model may be at an address: Anthropic's are at no other maker's, and no others
+    at its own."""
+    if model.startswith("claude"):
+        return not is_another_makers(address)
+    return provider_of(address) != "anthropic"
