@@ -140,7 +140,8 @@ def message_of_events(frames: Iterable[bytes]) -> Summed:
             finished = True
     if message is not None:
         _close(message["content"], arguments)
-    return Summed(message, finished, error)
+    # An empty answer has a model, at least: what tells nothing at all is none.
+    return Summed(None if message == {"content": []} else message, finished, error)
 
 
 def _add_delta(content: list[Json], event: Json, arguments: dict[int, str]) -> None:
