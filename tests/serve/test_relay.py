@@ -141,6 +141,47 @@ def test_a_malformed_chunk_passes_and_is_not_an_answer_of_ours(start, world, com
     assert kinds(reply)[-1] == "[DONE]"
 
 
+def lone_crs(upstream, whole):
+    """Let an upstream end its lines with CR alone, and break off unless its answer is `whole`."""
+
+    async def odd(request, body, argument):
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        words = [upstream.chunk({"content": word}) for word in upstream.words]
+        for part in (*words, b'data: {"choices":[]}\n'):
+            await response.write(part.replace(b"\n", b"\r"))
+        if not whole:
+            request.transport.abort()
+            return response
+        end = b"\n" + upstream.chunk({}, "stop") + b"data: [DONE]\n\n"
+        await response.write(end.replace(b"\n", b"\r"))
+        return response
+
+    upstream._odd, upstream.fault = odd, "odd"
+
+
+def test_lines_may_end_with_cr_alone(start, world, complete, body):
+    """As the standard has it, and its clients read it."""
+    lone_crs(world.upstream, whole=True)
+    start()
+    reply = complete(body("hm", stream=True))
+    assert b"\n" not in reply.body
+    assert reply.body.endswith(b"data: [DONE]\r\r")
+    (line,) = world.lines()
+    assert line["response"]["choices"][0]["message"]["content"] == "fromupthere"
+
+
+def test_what_breaks_off_after_a_cr_alone_ends_with_an_event_of_its_own(start, world, body):
+    lone_crs(world.upstream, whole=False)
+    said = []
+    with openai.OpenAI(base_url=f"{start()}/v1", api_key="k", max_retries=0) as client:
+        stream = client.chat.completions.create(**body("hm"), stream=True)
+        with pytest.raises(openai.APIError, match="broke off"):
+            said.extend(chunk.choices[0].delta.content for chunk in stream if chunk.choices)
+    assert said == ["from", "up", "there"]
+    assert world.lines()[0]["response"] is None
+
+
 def test_s15_a_hostile_upstream_is_cut_off(start, world, complete, body):
     start(limits=Limits(upstream_bytes=2**20, line_bytes=2**18))
     for fault, stream, status, code in (

@@ -29,6 +29,24 @@ def test_r5_however_it_is_cut_the_bytes_and_frames_are_the_same(sizes):
     assert passage.done
 
 
+@given(st.lists(st.integers(0, 12)), st.sampled_from([b"\r", b"\r\n", b"\n"]))
+def test_lines_may_end_with_a_lone_cr(sizes, newline):
+    stream = STREAM.replace(b"\r\n", b"\n").replace(b"\n", newline)
+    passage = SsePassage(100, CHAT.ends)
+    passed = b"".join(passage.feed(piece) for piece in cut(stream, sizes))
+    assert passed + passage.rest() == stream
+    assert passage.rest().startswith(b"data: [DONE]")
+    assert passage.frames == [b'{"a":1}', b'{"b":2}', b"[DONE]"]
+
+
+@given(st.lists(st.integers(0, 12)))
+def test_what_is_dropped_of_a_stream_with_lone_crs_leaves_whole_events(sizes):
+    stream = b'data: {"a":1}\r\rdata: drop\r\rdata: {"b":2}\r\rdata: [DONE]\r\r'
+    passage = SsePassage(100, CHAT.ends, lambda data: data == b"drop")
+    passed = b"".join(passage.feed(piece) for piece in cut(stream, sizes))
+    assert passed + passage.rest() == stream.replace(b"data: drop\r\r", b"")
+
+
 @given(st.integers(0, len(STREAM) - 14), st.lists(st.integers(0, 12)))
 def test_r5_a_stream_that_breaks_off_is_never_done(length, sizes):
     passage = SsePassage(100, CHAT.ends)
@@ -69,7 +87,7 @@ def test_s15_what_follows_the_end_is_bounded():
         passage.feed(b"x")
 
 
-@pytest.mark.parametrize("line", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("line", [b"\n", b"\r\n", b"\r"])
 def test_what_follows_the_end_of_a_broken_stream_is_left_out(line):
     end = b"data: [DONE]" + line
     for after in (b"", line, line + b"0\r\n\r\n", line + b"data: half"):

@@ -5,6 +5,7 @@ from typing import Any
 from stepdown.serve.capture import Turn
 from stepdown.serve.gateway import Gateway
 from stepdown.serve.replies import Reply, problem
+from stepdown.serve.sse import SsePassage
 
 __all__ = ["given_up", "last_event", "last_word"]
 
@@ -27,7 +28,7 @@ def last_word(turn: Turn) -> Reply:
     return problem(503, _MESSAGE, _CODE, retry_after_s=1)
 
 
-def last_event(turn: Turn) -> bytes:
+def last_event(turn: Turn, passage: SsePassage) -> bytes:
     """Return the end of a stream that is broken off when the time is over."""
     # An empty line first: the last event may not have been closed.
-    return b"\n" + turn.dialect.error_frame(_MESSAGE, _CODE)
+    return passage.newline + turn.dialect.error_frame(_MESSAGE, _CODE)

@@ -150,14 +150,14 @@ async def _stream(
     except asyncio.CancelledError:
         given_up(gateway, turn, "the end of the stream")
         if gateway.cut_off:
-            await send({"type": "http.response.body", "body": last_event(turn)})
+            await send({"type": "http.response.body", "body": last_event(turn, passage)})
         raise
     except (Unanswered, LineTooLong) as failure:
         broken = isinstance(failure, Unanswered)
         turn.problem = failure.code if broken else TOO_LONG
         told = str(failure) if broken else "The upstream sent a line without an end."
         # An empty line first: the last event may not have been closed.
-        rest = b"\n" + turn.dialect.error_frame(told, turn.problem)
+        rest = passage.newline + turn.dialect.error_frame(told, turn.problem)
     else:
         rest = passage.rest()
     await send({"type": "http.response.body", "body": rest})

@@ -353,7 +353,7 @@ async def _end(
         failure = failure or Unanswered(503, CAPTURE_FAILS, "The gateway can't record this call.")
     if failure is not None:
         # An empty line first: the last event may not have been closed.
-        rest = b"\n" + turn.dialect.error_frame(str(failure), failure.code)
+        rest = passage.newline + turn.dialect.error_frame(str(failure), failure.code)
     await _send_part(turn, response, passage, rest, send)
     await send({"type": "http.response.body", "body": b""})
 
@@ -364,7 +364,7 @@ async def _left(gateway: Gateway, turn: Turn, passage: SsePassage, send: Send) -
     partial = turn.dialect.summed(passage.frames).completion
     gateway.capture.keep_later(exchange_of(turn, _since(turn), None, error, partial))
     if gateway.cut_off:
-        await send({"type": "http.response.body", "body": last_event(turn)})
+        await send({"type": "http.response.body", "body": last_event(turn, passage)})
 
 
 def reply_to(failure: Unanswered) -> Reply:
