@@ -1,10 +1,12 @@
 """LiteLLM's spend logs and payloads."""
 
+import json
+
 import pytest
 
 from stepdown.core.ports import Line
 from stepdown.logs import reasons
-from stepdown.logs.litellm import FORMAT
+from stepdown.logs.litellm import FORMAT, TRUNCATED
 
 
 def test_spend_rows(exported):
@@ -38,3 +40,29 @@ def test_payloads(exported):
 def test_what_is_broken_is_told(data):
     (found,) = FORMAT.read([Line(data, "x", 1)])
     assert isinstance(found, str)
+
+
+CUT = "Where is... (litellm_truncated skipped 4675 chars. A safeguard.) ...my order?"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "reason"),
+    [
+        (CUT, {"content": "delivery"}, TRUNCATED),
+        ("hi", {"content": CUT}, TRUNCATED),
+        ("hi", {"tool_calls": [{"function": {"name": "f", "arguments": CUT}}]}, TRUNCATED),
+        ("hi", {"content": "delivery", "reasoning_content": CUT}, None),
+    ],
+)
+def test_a_text_without_its_middle_is_none(asked, said, reason):
+    body = {"model": "m", "messages": [{"role": "user", "content": asked}]}
+    row = {
+        "request_id": "x",
+        "call_type": "acompletion",
+        "spend": 0.1,
+        "messages": {},
+        "proxy_server_request": json.dumps(body),
+        "response": {"choices": [{"message": said}]},
+    }
+    (found,) = FORMAT.read([Line(json.dumps(row).encode(), "x", 1)])
+    assert (found if isinstance(found, str) else None) == reason

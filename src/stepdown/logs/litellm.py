@@ -3,7 +3,8 @@
 A spend row has `messages`, mostly empty, and the whole request in `proxy_server_request`; what it
 says of content depends on the proxy's settings, and rows without any are counted as such. A cost of
 0 for a call that used tokens is what LiteLLM writes for a model it has no price for: it is unknown,
-unless the answer came from LiteLLM's cache.
+unless the answer came from LiteLLM's cache. Long texts are stored without their middle, unless the
+proxy is told otherwise: what is learnt from such a row would be wrong, so it is none.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from stepdown.core.calls import Call
+from stepdown.core.calls import Answer, Call
 from stepdown.core.ports import Line
 from stepdown.logs import reasons
 from stepdown.logs.each import each_call
@@ -20,7 +21,10 @@ from stepdown.wire.exchanges import unwrapped
 
 __all__ = ["FORMAT", "LiteLlm"]
 
+TRUNCATED = "text cut by LiteLLM (MAX_STRING_LENGTH_PROMPT_IN_DB)"
+
 _REDACTED = b"redacted-by-litellm"
+_CUT = "(litellm_truncated skipped "
 _SPEND = frozenset(("request_id", "call_type", "spend"))
 _PAYLOAD = frozenset(("id", "call_type", "response_cost"))
 _CHAT = frozenset(
@@ -79,28 +83,38 @@ def _call(line: Line, row: _Row) -> Call | str:
         return reasons.NOT_CHAT
     if _REDACTED in bytes(row.messages) or _REDACTED in bytes(row.response):
         return reasons.NO_CONTENT
+    request = _request(row)
+    if request is not None and _CUT.encode() in request:
+        return TRUNCATED
+    found = call_of(line, _export(row, request))
+    return TRUNCATED if isinstance(found, Call) and _is_cut(found.answer) else found
+
+
+def _is_cut(answer: Answer) -> bool:
+    said = (answer.text or "", *(call.arguments for call in answer.tool_calls))
+    return any(_CUT in text for text in said)
+
+
+def _export(row: _Row, request: bytes | None) -> Export:
     usage = usage_of(row.prompt_tokens, row.completion_tokens)
     cost = amount(row.spend if row.spend is not None else row.response_cost)
     cached = str(row.cache_hit).lower() == "true"
     if cost == 0 and not cached:
         cost = None
-    return call_of(
-        line,
-        Export(
-            request=_request(row),
-            response=row.response,
-            id=row.request_id or row.id,
-            model=row.model if isinstance(row.model, str) else "",
-            begun=row.startTime,
-            ended=row.endTime,
-            latency_ms=row.request_duration_ms,
-            usage=usage,
-            cost_usd=cost,
-            metadata=_caller_metadata(row.metadata),
-            group=row.session_id if isinstance(row.session_id, str) else None,
-            by=_whose(row.metadata, row.end_user),
-            failed=row.status == "failure",
-        ),
+    return Export(
+        request=request,
+        response=row.response,
+        id=row.request_id or row.id,
+        model=row.model if isinstance(row.model, str) else "",
+        begun=row.startTime,
+        ended=row.endTime,
+        latency_ms=row.request_duration_ms,
+        usage=usage,
+        cost_usd=cost,
+        metadata=_caller_metadata(row.metadata),
+        group=row.session_id if isinstance(row.session_id, str) else None,
+        by=_whose(row.metadata, row.end_user),
+        failed=row.status == "failure",
     )
 
 
