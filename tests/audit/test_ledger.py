@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepdown.audit.ledger import OTHERS, Ledger
+from stepdown.audit.ledger import OTHERS, Ledger, ModelSpend
 from stepdown.audit.prices import ATTODOLLARS
-from stepdown.core.calls import Answer, Call, Request
+from stepdown.core.calls import Answer, Call, Request, Usage
 
 DAY = 86_400
 
@@ -42,6 +42,22 @@ def test_two_halves_are_the_whole_in_any_order(items, at):
     half.merge(ledger(*items[:at]))
     assert half.days() == whole.days()
     assert half.spend_by() == whole.spend_by()
+    assert half.mix() == whole.mix()
+
+
+def test_each_models_calls_are_summed_with_their_tokens():
+    def by(model, usage=None):
+        return Call("x", Request("asked", ()), Answer("a"), model, usage=usage)
+
+    made = ledger(
+        (by("b", Usage(10, 1)), 7), (by("a", Usage(5, 2)), 3), (by("b"), 2), (by("b"), None)
+    )
+    made.merge(ledger((by("", Usage(1, 1)), 1)))
+    assert made.mix() == (
+        ModelSpend("a", 3, 5, 2),
+        ModelSpend("asked", 1, 1, 1),
+        ModelSpend("b", 9, 10, 1),
+    )
 
 
 def test_names_without_end_are_bounded_and_no_cent_is_lost():

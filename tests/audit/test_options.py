@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepdown.audit.ledger import ModelSpend
 from stepdown.audit.options import Bill, advised, cheaper_sibling, options, prefix_tokens
 from stepdown.audit.prices import unit_prices
 from stepdown.audit.verdicts import AuditTerms
@@ -43,6 +44,23 @@ def test_a_cheaper_model_is_priced_at_the_calls_own_tokens():
     now, then = (1_500 * p.read + 20 * p.written for p in (own, other))
     assert way.saving_usd_month == pytest.approx(100 * (1 - then / now))
     assert not way.lossless
+
+
+def test_a_cheaper_model_saves_where_a_dearer_one_answers():
+    mix = (
+        ModelSpend("gpt-4.1-nano", 756, 5_880, 420),
+        ModelSpend("gpt-4o-2024-08-06", 27_000, 8_400, 600),
+        ModelSpend("gpt-4o-mini", 1_134, 5_880, 420),
+        ModelSpend("ours", 1_110, 0, 0),
+    )
+    bill = Bill("gpt-4.1-nano", 100.0, 30_000.0, 42.0, 3.0, mix=mix)
+    way = named(bill)["gpt-4o-mini instead"]
+    own, other = unit_prices("gpt-4o"), unit_prices("gpt-4o-mini")
+    assert own is not None
+    assert other is not None
+    now, then = (42 * p.read + 3 * p.written for p in (own, other))
+    assert way.saving_usd_month == pytest.approx(100 * 27_000 / 30_000 * (1 - then / now))
+    assert way.basis.endswith("where a dearer model answers")
 
 
 def test_prompt_caching_saves_what_is_read_again_in_time():

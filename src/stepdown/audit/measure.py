@@ -189,6 +189,7 @@ def _bill(group: _Group, evidence: Evidence) -> Bill:
         prefix=prefix_tokens(group.signature, tally.tools_json),
         repeats=evidence.repeats,
         self_agreement=evidence.self_agreement,
+        mix=tally.ledger.mix(),
         closed=bool(fields) and all(field.kind in ("choice", "constant") for field in fields),
     )
 

@@ -9,7 +9,8 @@ import re
 
 import msgspec
 
-from stepdown.audit.prices import unit_prices
+from stepdown.audit.ledger import ModelSpend
+from stepdown.audit.prices import UnitPrices, unit_prices
 from stepdown.audit.verdicts import YEAR_DAYS, AuditTerms, break_even_days
 from stepdown.core import display
 from stepdown.core.tasks import MONTH_DAYS, Option, Signature, Verdict
@@ -33,7 +34,8 @@ class Bill(msgspec.Struct, frozen=True):
     """What a task's calls are and cost; None is unknown.
 
     Tokens are means of a call: `read`, of which `cached`, and `written`. `prefix` is how many of
-    them always begin a request. `closed` says that every answer is one of a closed set.
+    them always begin a request. `closed` says that every answer is one of a closed set, `mix` what
+    each model's calls cost.
     """
 
     model: str
@@ -46,6 +48,7 @@ class Bill(msgspec.Struct, frozen=True):
     repeats: float = 0.0
     self_agreement: float | None = None
     closed: bool = False
+    mix: tuple[ModelSpend, ...] = ()
 
 
 def options(bill: Bill, verdict: Verdict, terms: AuditTerms) -> tuple[Option, ...]:
@@ -114,20 +117,29 @@ def cheaper_sibling(model: str) -> str | None:
 
 
 def _cheaper(bill: Bill) -> Option | None:
-    other = cheaper_sibling(bill.model)
-    own, price = unit_prices(bill.model), unit_prices(other or "")
-    if other is None or own is None or price is None or bill.usd_month is None:
+    if bill.usd_month is None or bill.read is None or bill.written is None:
         return None
-    if bill.read is None or bill.written is None:
+    mix = bill.mix or (ModelSpend(bill.model, 1, bill.read, bill.written),)
+    other = cheaper_sibling(max(mix, key=lambda one: one.cost).model)
+    price = unit_prices(other or "")
+    if other is None or price is None:
         return None
-    now = bill.read * own.read + bill.written * own.written
-    then = bill.read * price.read + bill.written * price.written
+    saved = sum(one.cost * _cut(one, price) for one in mix) / sum(one.cost for one in mix)
+    dearer = ", where a dearer model answers" if len(mix) > 1 else ""
     return Option(
         f"{other} instead",
-        bill.usd_month * (1.0 - then / now) if now > 0 else None,
+        bill.usd_month * saved,
         "its answers may differ; `stepdown train TASK --mid` measures how often",
-        f"list prices, at {bill.read:,.0f} tokens in and {bill.written:,.0f} out a call",
+        f"list prices, at {bill.read:,.0f} tokens in and {bill.written:,.0f} out a call{dearer}",
     )
+
+
+def _cut(one: ModelSpend, price: UnitPrices) -> float:
+    """Return which share of what a model's calls cost another saves; no less than nothing."""
+    own = unit_prices(one.model)
+    now = one.read * own.read + one.written * own.written if own else 0.0
+    then = one.read * price.read + one.written * price.written
+    return max(0.0, 1.0 - then / now) if now > 0 else 0.0
 
 
 def _prompt_caching(bill: Bill) -> Option | None:
