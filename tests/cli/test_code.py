@@ -60,3 +60,13 @@ def test_what_a_change_costs_a_month(tmp_path, capsys):
     assert "The change adds +$" in captured.err
     assert max(map(len, captured.out.splitlines())) <= 100
     assert call("audit", log, "--workspace", tmp_path / "w", "--diff", "HEAD") == 2
+
+
+def test_a_slip_in_what_to_scan_costs_no_audit(tmp_path, capsys):
+    log = write(tmp_path / "log.jsonl", easy(60))
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "app.py").write_text(APP % "x")
+    for options in (("--code", tmp_path / "nowhere"), ("--code", tmp_path / "code", "--diff", "x")):
+        assert call("audit", log, *options, "--workspace", tmp_path / "w") == 2
+        assert "reading" not in capsys.readouterr().err
+        assert not (tmp_path / "w").exists()

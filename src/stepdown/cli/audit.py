@@ -8,7 +8,7 @@ import msgspec
 
 from stepdown import __version__
 from stepdown.cli import steps
-from stepdown.cli.code import code_report, show_code
+from stepdown.cli.code import code_report, read_code, show_code
 from stepdown.cli.options import MAP_HELP, Session, common, print_json
 from stepdown.cli.since import earlier_audit, show_comparison
 from stepdown.core.audits import AuditReport
@@ -58,9 +58,10 @@ def audit(
         check_place(path)
     earlier = earlier_audit(since) if since is not None else None
     with progress_bar() as progress:
+        read = read_code(code, progress, diff) if code is not None else None
         report = steps.audit_log(session, logs, progress, mapped(pairs))
-        if code is not None:
-            found = code_report(code, report.tasks, progress, diff)
+        if read is not None:
+            found = code_report(read, report.tasks)
             report = msgspec.structs.replace(report, code=found)
     if earlier is not None:
         report = msgspec.structs.replace(report, since=compare(earlier, report))

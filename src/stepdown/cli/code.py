@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,37 +12,47 @@ from stepdown.core import display
 from stepdown.core.joined_sites import join
 from stepdown.core.ports import Progress
 from stepdown.core.site_changes import site_changes
-from stepdown.core.sites import CodeReport, SiteChange
+from stepdown.core.sites import CallSite, CodeReport, SiteChange
 from stepdown.core.tasks import Task
 from stepdown.render import Cell, say, show, table
-from stepdown.scan import scan_code
+from stepdown.scan import Scan, scan_code
 
-__all__ = ["code_report", "show_code"]
+__all__ = ["code_report", "read_code", "show_code"]
 
 _SHOWN = 12
 
 
-def code_report(
-    folder: Path, tasks: Sequence[Task], progress: Progress, revision: str | None = None
-) -> CodeReport:
-    """Scan the code of a folder and join it to the tasks; compare it with a revision of git's.
+class Code(NamedTuple):
+    """A folder's call sites, and those it had at an earlier revision, where one was asked for."""
+
+    found: Scan
+    before: Sequence[CallSite] | None
+
+
+def read_code(folder: Path, progress: Progress, revision: str | None = None) -> Code:
+    """Scan the code of a folder, and what it was at a revision of git's.
 
     Raises:
         InputError: there is no such folder, no code in it, or git has no such revision.
     """
-    changes = None
     found = scan_code(folder, progress)
-    if revision is not None:
-        with revision_of(folder, revision) as earlier:
-            before = scan_code(earlier, progress).sites if any(earlier.iterdir()) else ()
-        changes = site_changes(before, found.sites, tasks, _price)
+    if revision is None:
+        return Code(found, None)
+    with revision_of(folder, revision) as earlier:
+        before = scan_code(earlier, progress).sites if any(earlier.iterdir()) else ()
+    return Code(found, before)
+
+
+def code_report(code: Code, tasks: Sequence[Task]) -> CodeReport:
+    """Join a folder's call sites to the tasks, and say what they cost more or less than before."""
+    found, before = code
     return msgspec.structs.replace(
         join(found.sites, tasks),
         files=found.files,
         lines=found.lines,
         unread=found.unread,
         notes=found.notes,
-        changes=changes,
+        changes=None if before is None else site_changes(before, found.sites, tasks, _price),
     )
 
 
@@ -78,7 +89,7 @@ def _show_changes(changes: Sequence[SiteChange]) -> None:
     show(table("What the change does to the bill", ["at", "change", ">a month", "basis"], rows))
     known = [one.usd_month for one in changes if one.usd_month is not None]
     unknown = display.plural(len(changes) - len(known), "site")
-    more = f"; what {unknown} cost is unknown" if len(changes) > len(known) else ""
+    more = f"; the cost of {unknown} is unknown" if len(changes) > len(known) else ""
     total = sum(known)
     verb = f"saves {display.money(-total)}" if total < 0 else f"adds {_signed(total)}"
     say(f"The change {verb} a month{more}." if known else "What the change costs is unknown.")
