@@ -75,6 +75,16 @@ def test_few_values_that_every_input_lists_are_chosen():
     assert field(values, [f"one of {menu}"] * 100).kind == "choice"
 
 
+def test_days_of_a_year_that_stand_in_their_inputs_are_no_menu():
+    days = [f"2026-{n % 12 + 1:02}-{n % 28 + 1:02}" for n in range(1_000)]
+    months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+    texts = [
+        f"I need it today. Bought on {int(day[8:])} {months.split()[int(day[5:7]) - 1]} 2026."
+        for day in days
+    ]
+    assert field(days, texts).kind == "derived"
+
+
 def test_values_from_nowhere_are_free():
     assert field(names(60)).kind == "free"
     assert field([n * 37 for n in range(60)]).kind == "free"

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from stepdown.audit.anatomy import Dissection
@@ -154,6 +155,13 @@ def test_calls_needed_grow_with_a_tighter_budget_and_more_labels():
     assert calls_needed(AuditTerms(budget=0.01), 2) > usual
     assert calls_needed(AuditTerms(confidence=0.99), 2) > usual
     assert calls_needed(AuditTerms(), 500) > usual
+
+
+def test_values_that_stand_in_the_input_are_no_labels_to_count():
+    day = Field("/date", "choice", values=("a", "b"), distinct=333)
+    assert verdict(LABEL, day, calls=1_600).missing_calls == 620
+    read = msgspec.structs.replace(day, aligned=1.0)
+    assert verdict(LABEL, read, calls=1_600).decision == "distil"
 
 
 @pytest.mark.parametrize("bound", [0.0, 0.05, 0.3, 1.0])

@@ -148,12 +148,16 @@ def _copied(aligned: float, normaliser: str) -> FieldKind:
 
 
 def _is_menu(census: _Census, pairs: Sequence[tuple[Any, str]]) -> bool:
-    """Say whether inputs hold the other values too, as where they list what to choose from."""
+    """Say whether inputs hold the other values too, as where they list what to choose from.
+
+    Each has a place of its own there: a "today" that may be any day lists none.
+    """
     values = census.values[:_MENU_VALUES]
     rows = pairs[:: -(-len(pairs) // _MENU_ROWS)]
-    others = sum(
-        bool(align(other, text)) for value, text in rows for other in values if other != value
-    )
+    others = 0
+    for value, text in rows:
+        spans = Counter(_places(other, text) for other in values if other != value)
+        others += sum(bool(span) and count == 1 for span, count in spans.items())
     return others >= len(rows)
 
 
