@@ -16,8 +16,12 @@ from stepdown.errors import UsageError
 def test_a_place_that_can_not_be_written_is_one_sentence(tmp_path, capsys, monkeypatch, where):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "log.jsonl", easy(60))
-    for place in (["--workspace", where], ["--workspace", "w", "--html", f"{where}/x.html"]):
-        assert call("audit", "log.jsonl", *place, "--json") == 2
+    for command, *place in (
+        ("audit", "--workspace", where),
+        ("run", "--workspace", where),
+        ("audit", "--workspace", "w", "--html", f"{where}/x.html"),
+    ):
+        assert call(command, "log.jsonl", *place, "--json") == 2
         out, err = capsys.readouterr()
         told = json.loads(out)["error"]
         assert told["type"] == "InputError"

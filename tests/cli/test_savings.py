@@ -110,6 +110,16 @@ def test_only_new_rows_are_read(session, monkeypatch):
     assert len(read) == 1
 
 
+def test_a_workspace_that_can_only_be_read_has_its_savings_too(session, monkeypatch):
+    capture(session, line("a", "small", decision="answered", reason="confident"))
+
+    def refused(path, _):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("stepdown.cli.savings.publish_file", refused)
+    assert sum(one.count for one in savings_of(session, []).tallies) == 1
+
+
 def test_other_prices_read_the_whole_store_anew(session):
     capture(session, line("1", "mid", answered="local-model"))
     assert savings_of(session, []).total.account.unpriced == 1

@@ -92,6 +92,12 @@ def test_o2_what_is_not_a_store_is_refused_and_left_alone(path):
     assert path.read_bytes() == b"not a database " * 100
 
 
+def test_o2_a_store_that_the_system_refuses_is_not_called_damaged(path):
+    path.mkdir(parents=True)
+    with pytest.raises(InputError, match=r"can't be used \(unable to open database file\); check"):
+        open_store(path)
+
+
 def test_o2_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(UsageError, match="can't be opened"):

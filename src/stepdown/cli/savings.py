@@ -4,6 +4,7 @@ It is kept in `savings.json` and read on from where it stopped, so that a store 
 is read once. What it was priced by stands in it: where that changes, it is read anew.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -118,7 +119,9 @@ def _read_on(session: Session, tasks: list[Task], progress: Progress) -> _Ledger
         newer = _Reading(ledger, _cost(session.config), _models(session.config, tasks))
         newer.read(store, progress)
     if newer.ledger != ledger:
-        publish_file(path, msgspec.json.encode(newer.ledger))
+        # What only looks may look where it can't write: it is counted anew the next time.
+        with contextlib.suppress(OSError):
+            publish_file(path, msgspec.json.encode(newer.ledger))
     return newer.ledger
 
 

@@ -47,7 +47,7 @@ from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import Manifest, verify_student
 from stepdown.workspace.ceilings import publish_ceiling, read_ceiling
 from stepdown.workspace.columns import note_columns
-from stepdown.workspace.files import publish_file
+from stepdown.workspace.files import check_place, publish_file
 from stepdown.workspace.gold import read_gold
 from stepdown.workspace.policies import change_policy
 from stepdown.workspace.tries import note_opening, try_of
@@ -99,6 +99,8 @@ def audit_log(
 
     `columns` says which field of a line tells what; it is noted for whoever reads the logs again.
     """
+    # Before the long work: a slip in a path should not cost it.
+    check_place(session.workspace.columns)
     sources = _sources(session, logs)
     note_columns(session.workspace.columns, sources, columns)
     coverage: list[SourceCoverage] = []

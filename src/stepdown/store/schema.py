@@ -42,6 +42,12 @@ _SCHEMA = (
 )
 
 
+_SYSTEM = frozenset(
+    (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
+)
+"""What SQLite answers where the system refuses a file, whatever stands in it."""
+
+
 def take_lock(path: Path, writer: str = "gateway") -> int:
     """Take the lock beside the database and return its descriptor; closing it lets go.
 
@@ -170,5 +176,8 @@ def open_store(path: Path, durability: Durability = "journal") -> sqlite3.Connec
 
 
 def not_a_store(path: Path, problem: sqlite3.Error) -> InputError:
-    """Return the error for a file that SQLite can't read as our store."""
+    """Return the error for a file that SQLite can't read as our store, or can't read at all."""
+    code: int | None = getattr(problem, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _SYSTEM:
+        return InputError(f"{path} can't be used ({problem}); check its permissions and the disk.")
     return InputError(f"{path} is not a store of calls ({problem}); move it away.")
