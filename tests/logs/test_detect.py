@@ -14,6 +14,8 @@ EXAMPLES = {
         {"id": 1, "request": {"contents": []}},
     ],
     "openai-batch": [
+        {"custom_id": "a", "params": {"messages": []}},
+        {"custom_id": "a", "result": {"type": "succeeded", "message": {}}},
         {"custom_id": "x", "method": "POST", "url": "/v1/chat/completions", "body": {}},
         {"id": "b", "custom_id": "x", "response": None, "error": {}},
     ],
@@ -22,7 +24,12 @@ EXAMPLES = {
         {"choices": [], "messages": []},
     ],
     "openai-finetune": [{"messages": []}, {"messages": [], "tools": []}],
-    "otel": [{"resourceSpans": []}, {"name": "chat", "attributes": []}],
+    "otel": [
+        {"resourceSpans": []},
+        {"resourceLogs": []},
+        {"name": "chat", "attributes": []},
+        {"body": {}, "attributes": []},
+    ],
     "litellm": [
         {"request_id": "r", "call_type": "acompletion", "spend": 0, "messages": {}, "response": {}},
         {"id": "r", "call_type": "acompletion", "response_cost": 0, "messages": []},
@@ -47,6 +54,11 @@ def test_exactly_one_format_knows_a_line(log, name, line):
     knowing = [known.name for known in formats if known.detect([{"noise": 1}, line])]
     assert knowing == [name]
     assert choose_format(log.formats, [line]).name == name
+
+
+def test_a_custom_id_alone_is_no_batch(log):
+    row = {"custom_id": "a", "prompt": "hi", "answer": "yes", "params": "x", "result": "y"}
+    assert choose_format(log.formats, [row]).name == "plain"
 
 
 def test_no_format_for_other_objects(log):

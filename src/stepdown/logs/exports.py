@@ -121,6 +121,8 @@ def amount(value: Any) -> float | None:
 
 def count(value: Any) -> int | None:
     """Return a whole number that is no less than 0, or None."""
+    if type(value) is int:
+        return value if 0 <= value < _MOST else None
     known = amount(value)
     return None if known is None or known != int(known) else int(known)
 

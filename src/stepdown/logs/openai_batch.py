@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from stepdown.core.calls import Answer, Call, Request
+from stepdown.core.calls import Answer, Call
 from stepdown.core.ports import Line
 from stepdown.errors import InputError
 from stepdown.logs import reasons
@@ -22,7 +22,7 @@ from stepdown.logs.hints import caller_hints
 from stepdown.logs.lines import line_id
 from stepdown.logs.reasons import Unanswered
 from stepdown.logs.times import parse_time
-from stepdown.wire.exchanges import Said, read_answer, read_request
+from stepdown.wire.exchanges import read_answer, read_request
 
 __all__ = ["FORMAT", "Batch"]
 
@@ -90,8 +90,7 @@ class Batch:
     def detect(self, sample: Sequence[dict[str, Any]]) -> bool:
         """Say whether a line has a custom_id and a request's or an answer's other fields."""
         return any(
-            "custom_id" in line and "request" not in line and line.keys() & (_REQUESTS | _ANSWERS)
-            for line in sample
+            "custom_id" in line and "request" not in line and _is_half(line) for line in sample
         )
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
@@ -120,6 +119,11 @@ class Batch:
                 elif not half.ambiguous:
                     store.seek(half.offset)
                     yield _unanswered(store.read(half.length), reasons.NO_ANSWER)
+
+
+def _is_half(line: dict[str, Any]) -> bool:
+    anthropic = any(isinstance(line.get(name), dict) for name in ("params", "result"))
+    return anthropic or "body" in line or "response" in line
 
 
 def _identify(data: bytes) -> tuple[str, bool] | str:
@@ -158,9 +162,10 @@ def _unanswered(asked: bytes, reason: str) -> str:
     """Return the reason why a request has no answer, with the request if it is one of ours."""
 
     def read() -> Call:
-        request = _request(asked)
-        if request is None:
+        body = _body_of(asked)
+        if body is None:
             raise InputError(reasons.NOT_CHAT)
+        request = read_request(body)
         # Its custom_id may be another request's in another batch.
         name = "batch-" + hashlib.sha256(asked).hexdigest()[:20]
         task, group = caller_hints(None, request)
@@ -169,31 +174,32 @@ def _unanswered(asked: bytes, reason: str) -> str:
     return Unanswered.of(reason, read)
 
 
-def _request(asked: bytes, said: Said | None = None) -> Request | None:
-    """Return what a request line asks; None where it is for another endpoint than these."""
+def _body_of(asked: bytes) -> msgspec.Raw | None:
+    """Return the body that a request line sends; None where it is for another endpoint."""
     question = _asked(asked)
     if question.params is not _NOTHING:
-        return read_request(question.params, said)
-    if not question.url.endswith(_CALLS):
-        return None
-    return read_request(question.body, said)
+        return question.params
+    return question.body if question.url.endswith(_CALLS) else None
 
 
 def _joined(asked: bytes, answered: bytes, line: Line) -> Call | str:
     try:
-        request = _request(asked)
-        if request is None:
-            return reasons.NOT_CHAT
-    except (InputError, ValueError, RecursionError):
+        question = _body_of(asked)
+    except (ValueError, RecursionError):
         return reasons.MALFORMED_REQUEST
+    if question is None:
+        return reasons.NOT_CHAT
     try:
         name, body = _reply(answered)
         if body is None:
             return _unanswered(asked, reasons.ERROR_ANSWER)
         said = read_answer(body)
-        request = _request(asked, said) or request
     except (InputError, ValueError, RecursionError):
         return reasons.MALFORMED_ANSWER
+    try:
+        request = read_request(question, said)
+    except (InputError, ValueError, RecursionError):
+        return reasons.MALFORMED_REQUEST
     task, group = caller_hints(None, request)
     return Call(
         name or line_id(line),

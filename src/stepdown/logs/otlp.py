@@ -67,9 +67,11 @@ class Record(msgspec.Struct, gc=False):
 
     def event(self) -> Event | None:
         """Return the event that a log record is, what its body tells among its attributes."""
+        if self.startTimeUnixNano is not None:
+            return None
         names = [pair.value.stringValue for pair in self.attributes if pair.key == "event.name"]
         name = self.eventName or (names[0] if names else None)
-        if self.startTimeUnixNano is not None or not name:
+        if not name:
             return None
         inside = self.body.kvlistValue if self.body else None
         return Event(name, [*self.attributes, *(inside.values if inside else ())])

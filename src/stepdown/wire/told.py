@@ -100,11 +100,15 @@ def usage_told(raw: bytes | msgspec.Raw, made: int | None = None) -> Usage | Non
         return None
     given = found.prompt_tokens
     made = made if found.completion_tokens is None else found.completion_tokens
-    told = found.prompt_tokens_details or _Cached()
-    hour = (told.cache_creation_token_details or _Written()).ephemeral_1h_input_tokens
+    if given == 0:
+        return None
+    told = found.prompt_tokens_details
+    if told is None:
+        return known_usage(given, made)
+    hour = told.cache_creation_token_details
     written = told.cache_write_tokens or told.cache_creation_tokens
-    known = known_usage(given, made, told.cached_tokens or 0, written or 0, hour or 0)
-    return known if given != 0 else None
+    lasting = hour and hour.ephemeral_1h_input_tokens
+    return known_usage(given, made, told.cached_tokens or 0, written or 0, lasting or 0)
 
 
 def known_usage(
@@ -115,7 +119,9 @@ def known_usage(
     `hour` of the tokens `written` to the cache are for an hour.
     """
     counts = (given, made, cached, written, hour)
-    if not all(type(one) is int and 0 <= one <= MOST_TOKENS for one in counts):
+    if not type(given) is type(made) is type(cached) is type(written) is type(hour) is int:
+        return None
+    if min(counts) < 0 or max(counts) > MOST_TOKENS:
         return None
     if hour > written or cached + written > given:
         return None
