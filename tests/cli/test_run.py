@@ -6,6 +6,14 @@ from tests.audit.reports import reports
 from tests.cli.story import SYSTEM, call, easy, line, write
 
 from stepdown import plugins
+from stepdown.cli.options import Session
+from stepdown.cli.run import serving
+from stepdown.config import Config, TierConfig
+from stepdown.core.anatomy import Anatomy
+from stepdown.core.tasks import Signature, Task, Verdict
+from stepdown.workspace import Workspace
+
+MAKERS = ("openai", "anthropic")
 
 
 def test_an_easy_task_is_certified_and_promoted(ran):
@@ -142,3 +150,19 @@ def test_summaries_are_picked_from_their_inputs_and_judged_by_what_they_lose(
     assert "mean loss over all calls" in page
     assert call("prove", outcome["name"], "--workspace", space) == 0
     assert "mean loss" in capsys.readouterr().out
+
+
+def test_the_next_command_has_the_models_of_the_log_behind_it(tmp_path):
+    def command(*names, tiers=None):
+        session = Session(Workspace(tmp_path), Config(tiers=tiers or {}))
+        anatomy = Anatomy("text", (), 10, 1.0, 1.0)
+        models = dict.fromkeys(names, 1)
+        task = Task("t", "t", Signature(), anatomy, Verdict("distil"), models=models)
+        return serving(session, [task])
+
+    openai, anthropic = (f"--upstream https://api.{maker}.com/v1" for maker in MAKERS)
+    assert command("gpt-4o").endswith(openai)
+    assert command("claude-opus-4-1").endswith(anthropic)
+    assert command("claude-opus-4-1", "gpt-4o").endswith(openai)
+    known = {"frontier": TierConfig("https://proxy.example")}
+    assert command("claude-opus-4-1", tiers=known) == "stepdown serve"

@@ -1,5 +1,6 @@
 """`stepdown run`: the whole flow on a log, one task after another, ending in a policy."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import click
@@ -19,7 +20,7 @@ from stepdown.errors import Refusal
 from stepdown.logs.plain import mapped
 from stepdown.render import next_step, progress_bar, reading_lines, say, show, table
 
-__all__ = ["Outcome", "run", "run_tasks", "show_outcomes"]
+__all__ = ["Outcome", "run", "run_tasks", "serving", "show_outcomes"]
 
 
 Result = Literal["promoted", "not certified", "refused", "not tried"]
@@ -128,7 +129,7 @@ def run(session: Session, logs: tuple[str, ...], pairs: tuple[str, ...]) -> None
         say("No task was certified, so nothing is answered locally; the reasons are above.")
         next_step(_more(session, outcomes))
         raise SystemExit(1)
-    next_step(session.typed("stepdown serve --upstream https://api.openai.com/v1"))
+    next_step(session.typed(serving(session, report.tasks)))
 
 
 def _more(session: Session, outcomes: list[Outcome]) -> str:
@@ -139,6 +140,16 @@ def _more(session: Session, outcomes: list[Outcome]) -> str:
         return serve
     label = session.typed(f"stepdown label {tried.name} --teacher MODEL")
     return f"{label}    to pay for more answers, or {serve}"
+
+
+def serving(session: Session, tasks: Sequence[Task]) -> str:
+    """Return the command that serves the tasks, with whoever the log's models are asked of behind
+    it, unless the configuration says that."""
+    if "frontier" in session.config.tiers:
+        return "stepdown serve"
+    models = {name for task in tasks for name in task.models}
+    claude = bool(models) and all(name.startswith("claude") for name in models)
+    return f"stepdown serve --upstream https://api.{'anthropic' if claude else 'openai'}.com/v1"
 
 
 def show_outcomes(outcomes: list[Outcome]) -> None:
