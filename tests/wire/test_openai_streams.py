@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepdown.wire.openai_logprobs import answer_probability
 from stepdown.wire.openai_streams import assemble
 
 
@@ -58,6 +60,37 @@ def test_tool_call_fragments():
     assert message["tool_calls"] == [
         {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
     ]
+
+
+def test_a_call_of_the_old_functions_api():
+    def call(**fields):
+        return chunk({"function_call": fields})
+
+    frames = [chunk({"content": None}), call(name="f", arguments=""), call(arguments='{"a"')]
+    found = assemble([*frames, call(arguments=":1}"), chunk(finish="function_call")])
+    assert found.completion is not None
+    (choice,) = found.completion["choices"]
+    assert choice["message"]["function_call"] == {"name": "f", "arguments": '{"a":1}'}
+    assert choice["message"]["content"] is None
+
+
+@pytest.mark.parametrize("odd", [{}, {"refusal": 7}])
+def test_logprobs_and_annotations_are_kept(odd):
+    """Also of chunks that are alike, and of those with a field of another type."""
+
+    def likely(text, logprob, **more):
+        choice = {"index": 0, "delta": {"content": text, **more, **odd}, "finish_reason": None}
+        choice["logprobs"] = {"content": [{"token": text, "logprob": logprob}], "refusal": None}
+        return json.dumps({"id": "c", "model": "m", "choices": [choice]}).encode()
+
+    cited = [{"type": "url_citation", "url_citation": {"url": "https://a.example"}}]
+    frames = [likely("a", -0.1), likely("b", -0.1), likely("a", -0.1, annotations=cited)]
+    found = assemble([*frames, chunk(finish="stop")])
+    assert found.completion is not None
+    (choice,) = found.completion["choices"]
+    assert choice["message"] == {"role": "assistant", "content": "aba", "annotations": cited}
+    assert [one["token"] for one in choice["logprobs"]["content"]] == ["a", "b", "a"]
+    assert answer_probability(json.dumps(found.completion).encode()) == pytest.approx(0.7408182)
 
 
 def test_several_choices_and_one_unfinished():

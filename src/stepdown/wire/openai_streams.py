@@ -8,6 +8,7 @@ import msgspec
 __all__ = ["Assembled", "assemble"]
 
 _HEAD = ("id", "created", "model", "service_tier", "system_fingerprint", "usage")
+_LIKELY = ("content", "refusal")
 _JOINED = ("content", "refusal", "reasoning_content", "reasoning")
 
 Json = dict[str, Any]
@@ -33,12 +34,15 @@ class _Delta(msgspec.Struct):
     reasoning_content: str | None = None
     reasoning: str | None = None
     tool_calls: list[Json] | None = None
+    function_call: Json | None = None
+    annotations: list[Json] | None = None
 
 
 class _Part(msgspec.Struct):
     index: int = 0
     delta: _Delta | None = None
     finish_reason: Any = None
+    logprobs: dict[str, list[Json] | None] | None = None
 
 
 class _Chunk(msgspec.Struct):
@@ -58,11 +62,15 @@ _chunk = msgspec.json.Decoder(_Chunk)
 
 
 class _Choice(msgspec.Struct):
-    """What has come of one choice: the parts of its texts, its calls, and how it ended."""
+    """What has come of one choice: the parts of its texts, its calls, and how it ended; `function`
+    is the call of the old functions API."""
 
     texts: dict[str, list[str]] = {}
     calls: list[Json] = []
     finish_reason: Any = None
+    function: Json | None = None
+    annotations: list[Json] = []
+    logprobs: dict[str, list[Json]] | None = None
 
 
 class _Alike(msgspec.Struct, frozen=True):
@@ -101,6 +109,8 @@ def _alike(data: bytes, chunk: _Chunk, choices: dict[int, _Choice]) -> _Alike | 
     (part,) = chunk.choices
     delta = part.delta
     if part.finish_reason is not None or delta is None or delta.content is None:
+        return None
+    if part.logprobs is not None:
         return None
     if delta != _Delta(content=delta.content):
         return None
@@ -170,10 +180,19 @@ def _lenient(data: bytes) -> _Chunk | None:
 def _lenient_part(value: Json) -> _Part:
     delta = value.get("delta")
     part = _Part(value.get("index", 0), None, value.get("finish_reason"))
+    logprobs = value.get("logprobs")
+    if isinstance(logprobs, dict):
+        tokens = cast("Json", logprobs)
+        part.logprobs = {key: _objects(tokens[key]) for key in _LIKELY if tokens.get(key)}
     if isinstance(delta, dict):
         sent = cast("Json", delta)
         texts = {key: sent[key] for key in _JOINED if isinstance(sent.get(key), str)}
-        part.delta = _Delta(**texts, tool_calls=_objects(sent.get("tool_calls")))
+        part.delta = _Delta(
+            **texts,
+            tool_calls=_objects(sent.get("tool_calls")),
+            function_call=next(iter(_objects([sent.get("function_call")])), None),
+            annotations=_objects(sent.get("annotations")),
+        )
     return part
 
 
@@ -189,6 +208,10 @@ def _add(choices: dict[int, _Choice], part: _Part) -> None:
         choice = choices[part.index] = _Choice()
     if part.finish_reason is not None:
         choice.finish_reason = part.finish_reason
+    if part.logprobs is not None:
+        kept = choice.logprobs = choice.logprobs or {}
+        for key in _LIKELY:
+            kept.setdefault(key, []).extend(part.logprobs.get(key) or ())
     delta = part.delta
     if delta is None:
         return
@@ -198,6 +221,10 @@ def _add(choices: dict[int, _Choice], part: _Part) -> None:
             choice.texts.setdefault(key, []).append(text)
     for call in delta.tool_calls or ():
         _add_call(choice.calls, call)
+    choice.annotations.extend(delta.annotations or ())
+    if delta.function_call is not None:
+        choice.function = choice.function or {"name": "", "arguments": ""}
+        _add_function(choice.function, delta.function_call)
 
 
 def _whole(index: int, choice: _Choice) -> Json:
@@ -206,7 +233,15 @@ def _whole(index: int, choice: _Choice) -> Json:
     if choice.calls:
         message["tool_calls"] = choice.calls
         message["content"] = message["content"] or None
-    return {"index": index, "message": message, "finish_reason": choice.finish_reason}
+    if choice.function is not None:
+        message["function_call"] = choice.function
+        message["content"] = message["content"] or None
+    if choice.annotations:
+        message["annotations"] = choice.annotations
+    whole: Json = {"index": index, "message": message, "finish_reason": choice.finish_reason}
+    if choice.logprobs is not None:
+        whole["logprobs"] = {key: tokens or None for key, tokens in choice.logprobs.items()}
+    return whole
 
 
 def _add_call(calls: list[Json], part: Json) -> None:
@@ -220,6 +255,9 @@ def _add_call(calls: list[Json], part: Json) -> None:
     call["id"] = call["id"] or part.get("id") or ""
     function = part.get("function")
     if isinstance(function, dict):
-        sent = cast("Json", function)
-        call["function"]["name"] = call["function"]["name"] or sent.get("name") or ""
-        call["function"]["arguments"] += str(sent.get("arguments") or "")
+        _add_function(call["function"], cast("Json", function))
+
+
+def _add_function(function: Json, sent: Json) -> None:
+    function["name"] = function["name"] or sent.get("name") or ""
+    function["arguments"] += str(sent.get("arguments") or "")
