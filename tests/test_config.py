@@ -80,6 +80,7 @@ def test_a_missing_file_is_the_built_in_configuration(tmp_path):
         ("[store]\noutbox_bytes = 5\n", "outbox_bytes"),
         ("not toml", "TOML"),
         ("nonsense = 1\n", "nonsense"),
+        ("[tiers.frontier]\nbase_url = 'http://h'\n[tiers.mid]\nbase_url = 7\n", "tiers.mid.base"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_place(tmp_path, text, said):

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from stepdown.core.places import made_of
 from stepdown.core.ports import Durability
 from stepdown.core.proofs import ContractKind
 from stepdown.core.redaction import Redaction
@@ -320,7 +321,7 @@ def load_config(path: Path, *, required: bool = False) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} can't be read ({error}); mend or remove it.") from error
     try:
-        config = msgspec.convert(tomllib.loads(text), Config)
+        config = made_of(tomllib.loads(text), Config)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}.") from error
     except msgspec.ValidationError as error:

@@ -46,6 +46,38 @@ def test_s5_what_is_no_api_address(given):
 
 
 @pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("http://user:s3cret@h:9", "http://…@h:9"),
+        ("http://user:s3/cr@et@h", "http://…@h"),
+        ("user:s3cret@h", "…@h"),
+        ("ftp://h?key=s3cret", "ftp://h"),
+    ],
+)
+def test_s5_what_may_be_a_secret_is_not_told(given, shown):
+    with pytest.raises(UsageError, match="not an API address") as told:
+        checked(Settings(base_url="http://f", mid=Endpoint(given)))
+    assert "s3" not in str(told.value)
+    assert f"{shown!r} of [tiers.mid] is not" in str(told.value)
+
+
+def test_the_place_of_an_address_is_told():
+    with pytest.raises(UsageError, match=r"of \[tiers.frontier.messages\] fall-back 1 is not"):
+        checked(Settings(messages=Endpoint("http://m", fallbacks=(Endpoint("h"),))))
+    with pytest.raises(UsageError, match=r"of \[tiers.small\] is refused"):
+        checked(Settings(small=Endpoint("http://169.254.169.254")))
+
+
+@pytest.mark.parametrize(
+    "given", ["notaurl", "collector:4318", "grpc://h:1", "http://", "http://h:x"]
+)
+def test_a_collector_has_an_http_address(given):
+    with pytest.raises(UsageError, match="no HTTP address"):
+        checked(Settings(otlp_endpoint=given))
+    assert checked(Settings(otlp_endpoint="http://u:p@h:4318/otlp"))
+
+
+@pytest.mark.parametrize(
     ("host", "loopback"),
     [
         ("127.0.0.1", True),

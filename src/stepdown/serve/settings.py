@@ -223,8 +223,22 @@ class Settings(msgspec.Struct, frozen=True):
 
     def endpoints(self) -> list[Endpoint]:
         """Return every address that requests may go to."""
-        tiers = (self.frontier, self.messages, self.mid, self.small)
-        return [one for tier in tiers if tier is not None for one in (tier, *tier.fallbacks)]
+        return list(self.named().values())
+
+    def named(self) -> dict[str, Endpoint]:
+        """Return every address that requests may go to, by its place in the configuration."""
+        tiers = {
+            "frontier": self.frontier,
+            "frontier.messages": self.messages,
+            "mid": self.mid,
+            "small": self.small,
+        }
+        return {
+            f"[tiers.{name}]{f' fall-back {number}' if number else ''}": one
+            for name, tier in tiers.items()
+            if tier is not None
+            for number, one in enumerate((tier, *tier.fallbacks))
+        }
 
     def secrets(self) -> list[str]:
         """Return every key that the gateway holds."""
@@ -250,8 +264,13 @@ def checked(settings: Settings) -> Settings:
         UsageError: the upstream's address is not one, or anyone on the network could use the
             gateway without a key.
     """
-    for one in settings.endpoints():
-        api_root(one.base_url, one.allow_private)
+    for place, one in settings.named().items():
+        api_root(one.base_url, one.allow_private, f" of {place}")
+    if settings.otlp_endpoint is not None and not _is_http(settings.otlp_endpoint):
+        raise UsageError(
+            f"The OpenTelemetry endpoint {_shown(settings.otlp_endpoint)!r} is no HTTP address; "
+            "give one such as http://127.0.0.1:4318."
+        )
     admin = settings.admin
     if admin is not None and not (is_loopback(admin.host) or admin.allow_remote):
         raise UsageError(
@@ -281,8 +300,26 @@ def checked(settings: Settings) -> Settings:
 _API_ADDRESS = re.compile(r"(?i:https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?(/[!-~]*)?")
 
 
-def api_root(base_url: str, allow_private: bool = False) -> str:
+def _is_http(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _shown(address: str) -> str:
+    """Return an address as it may be told: a user and password, or a query, may be secrets."""
+    plain = address.partition("?")[0]
+    before, at, host = plain.rpartition("@")
+    scheme = before[: before.find("//") + 2] if "//" in before else ""
+    return (f"{scheme}…@{host}" if at else plain)[:200]
+
+
+def api_root(base_url: str, allow_private: bool = False, of: str = "") -> str:
     """Return the root that API paths are appended to: `/v1` is added to an address without a path.
+
+    `of` says in what is raised whose address it is.
 
     Raises:
         UsageError: it is not an http(s) address, it holds a user, a query or a fragment, or no
@@ -297,12 +334,12 @@ def api_root(base_url: str, allow_private: bool = False) -> str:
         parts = urlsplit("")
     if not sound or parts.query or parts.fragment or "\\" in base_url or "/.." in parts.path:
         raise UsageError(
-            f"The upstream {base_url[:200]!r} is not an API address; "
-            "give one such as https://api.openai.com/v1."
+            f"The upstream {_shown(base_url)!r}{of} is not an API address; "
+            "give one such as https://api.openai.com/v1, without a user or a query."
         )
     problem = host_problem(parts.hostname or "", allow_private)
     if problem:
-        raise UsageError(f"The upstream {base_url[:200]!r} is refused: {problem}.")
+        raise UsageError(f"The upstream {_shown(base_url)!r}{of} is refused: {problem}.")
     path = parts.path.rstrip("/") or "/v1"
     return f"{parts.scheme}://{parts.netloc}{path}"
 

@@ -53,6 +53,12 @@ def test_each_address_has_its_own_key(monkeypatch):
     assert secret("KEY_B") == "two"
 
 
+def test_p1_a_key_in_the_place_of_its_variable_is_not_told():
+    with pytest.raises(ConfigError, match="no environment variable's name") as told:
+        secret("sk-very-secret")
+    assert "very" not in str(told.value)
+
+
 def test_routing_is_off_with_a_message_where_it_can_not_work(tmp_path):
     workspace = Workspace(tmp_path)
     asked = Config(routing=RoutingConfig(enabled=True, mid=0.5))

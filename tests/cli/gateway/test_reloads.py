@@ -132,6 +132,7 @@ INVALID = {
     '[tiers.frontier]\nbase_url = "ftp://x"': "not an API address",
     '[tiers.frontier]\nbase_url = "http://h"\napi_key_env = "NOT_THERE"': "NOT_THERE",
     '[serve]\naccess_log = "/nowhere/at/all"': "access log",
+    '[serve]\notlp_endpoint = "collector:4318"': "no HTTP address",
 }
 
 

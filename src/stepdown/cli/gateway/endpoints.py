@@ -59,8 +59,14 @@ def secret(variable: str) -> str:
     """Return the key that an environment variable holds.
 
     Raises:
-        ConfigError: it is not set.
+        ConfigError: it is not set, or no variable can have that name.
     """
+    if not variable.isidentifier():
+        # What stands there instead may be the key itself, so it is not repeated.
+        raise ConfigError(
+            "The configuration takes a key from something that is no environment variable's name; "
+            "put the key into a variable, and the variable's name into the configuration."
+        )
     value = os.environ.get(variable, "").strip()
     if not value:
         raise ConfigError(
