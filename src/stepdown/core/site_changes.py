@@ -16,8 +16,6 @@ _CHARS_PER_TOKEN = 4.0
 _SHARE = 0.5
 """Share of a site's words that another holds which may be the same at another place."""
 
-_Key = tuple[str, str, str, str]
-
 
 def site_changes(
     old: Sequence[CallSite], new: Sequence[CallSite], tasks: Sequence[Task], price: Price
@@ -34,7 +32,7 @@ def site_changes(
     came = [after for before, after in pairs if before is None and after is not None]
     changes: list[SiteChange] = []
     for before, after in pairs:
-        if before is not None and after is not None and _alike(before, after):
+        if before is not None and after is not None and _told(before) == _told(after):
             continue
         site = after or before
         assert site is not None
@@ -47,62 +45,43 @@ def site_changes(
     )
 
 
-def _alike(one: CallSite, two: CallSite) -> bool:
-    return (one.model, one.prompts, one.tools, one.schema) == (
-        two.model,
-        two.prompts,
-        two.tools,
-        two.schema,
-    )
+def _told(site: CallSite) -> tuple[object, ...]:
+    return site.model, site.prompts, site.tools, site.schema
+
+
+def _place(site: CallSite) -> tuple[str, ...]:
+    return site.file, site.function, site.library, site.method
+
+
+_ALIKE: tuple[Callable[[CallSite], object], ...] = (
+    lambda site: (_place(site), _told(site)),
+    # What says nothing is like no other but itself.
+    lambda site: (site.method, _told(site)) if site.prompts else site,
+    _place,
+    lambda site: site.prompts or site,
+)
+"""What is the same of two sites that are one, the surest first: all but the line, all that is said,
+the place, the words."""
 
 
 def _matched(
     old: Sequence[CallSite], new: Sequence[CallSite]
 ) -> list[tuple[CallSite | None, CallSite | None]]:
-    """Pair sites: those that say the same first, then by their order in their function, then those
-    that say the same elsewhere, the more of it the better."""
-    waiting: dict[_Key, list[CallSite]] = defaultdict(list)
-    for site in old:
-        waiting[_key(site)].append(site)
+    """Pair sites, those of one kind in their order."""
     pairs: list[tuple[CallSite | None, CallSite | None]] = []
-    left: list[CallSite] = []
-    for site in new:
-        same = next((one for one in waiting[_key(site)] if _alike(one, site)), None)
-        if same is None:
-            left.append(site)
-        else:
-            waiting[_key(site)].remove(same)
-            pairs.append((same, site))
-    for alike in (_moved, _in_place, _reworked):
-        rest: list[CallSite] = []
-        for site in left:
-            others = (one for sites in waiting.values() for one in sites if alike(one, site))
-            other = next(others, None)
-            if other is None:
-                rest.append(site)
+    for alike in _ALIKE:
+        waiting: dict[object, list[CallSite]] = defaultdict(list)
+        for site in old:
+            waiting[alike(site)].append(site)
+        left: list[CallSite] = []
+        for site in new:
+            others = waiting[alike(site)]
+            if others:
+                pairs.append((others.pop(0), site))
             else:
-                waiting[_key(other)].remove(other)
-                pairs.append((other, site))
-        left = rest
-    pairs += [(None, site) for site in left]
-    return [*pairs, *((site, None) for sites in waiting.values() for site in sites)]
-
-
-def _moved(one: CallSite, two: CallSite) -> bool:
-    return bool(one.prompts) and one.method == two.method and _alike(one, two)
-
-
-def _in_place(one: CallSite, two: CallSite) -> bool:
-    return _key(one) == _key(two)
-
-
-def _reworked(one: CallSite, two: CallSite) -> bool:
-    """Say whether the same words are sent, though by another call or from another place."""
-    return bool(one.prompts) and one.prompts == two.prompts
-
-
-def _key(site: CallSite) -> _Key:
-    return site.file, site.function, site.library, site.method
+                left.append(site)
+        old, new = [site for sites in waiting.values() for site in sites], left
+    return [*pairs, *((None, site) for site in new), *((site, None) for site in old)]
 
 
 def _volumes(sites: Sequence[CallSite], tasks: Sequence[Task]) -> dict[CallSite, tuple[Task, int]]:

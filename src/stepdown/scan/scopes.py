@@ -170,6 +170,8 @@ def read_code(source: str | bytes, file: str) -> Code:
             code.calls.append((node, scope))
         if kind in _BINDERS:
             _BINDERS[kind](node, scope, block)
+        for target, value, annotation, end in _ASSIGNED[kind](node) if kind in _ASSIGNED else ():
+            _set(target, value, scope.runs_in, block, _end(end), annotation)
         if kind in _INSIDE:
             inside = _INSIDE[kind](node, scope, block)
         else:
@@ -199,8 +201,12 @@ def _end(node: ast.expr | ast.stmt) -> Place:
     return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
 
 
+def _sum(node: ast.AugAssign) -> ast.expr:
+    return ast.copy_location(ast.BinOp(node.target, node.op, node.value), node)
+
+
 def _set(
-    target: ast.expr,
+    target: ast.expr | None,
     value: ast.expr | None,
     scope: Scope,
     block: Block,
@@ -217,46 +223,8 @@ def _set(
             values = values if starred else [*value.elts]
         for one, its in zip(target.elts, values, strict=True):
             _set(one, its, scope, block, place)
-    elif name := dotted(target):
+    elif target is not None and (name := dotted(target)):
         scope.bind(name, Binding(scope, place, block, value, annotation))
-
-
-def _assign(node: ast.Assign, scope: Scope, block: Block) -> None:
-    for target in node.targets:
-        _set(target, node.value, scope, block, _end(node))
-
-
-def _declare(node: ast.AnnAssign, scope: Scope, block: Block) -> None:
-    _set(node.target, node.value, scope, block, _end(node), node.annotation)
-
-
-def _extend(node: ast.AugAssign, scope: Scope, block: Block) -> None:
-    whole = ast.copy_location(ast.BinOp(node.target, node.op, node.value), node)
-    _set(node.target, whole, scope, block, _end(node))
-
-
-def _walrus(node: ast.NamedExpr, scope: Scope, block: Block) -> None:
-    _set(node.target, node.value, scope.runs_in, block, _end(node))
-
-
-def _with(node: ast.withitem, scope: Scope, block: Block) -> None:
-    if node.optional_vars is not None:
-        place = _end(node.context_expr)
-        _set(node.optional_vars, node.context_expr, scope, block, place)
-
-
-def _loop(node: ast.For | ast.AsyncFor, scope: Scope, block: Block) -> None:
-    _set(node.target, None, scope, block, _end(node.iter))
-
-
-def _named(
-    node: ast.ExceptHandler | ast.MatchAs | ast.MatchStar | ast.MatchMapping,
-    scope: Scope,
-    block: Block,
-) -> None:
-    name = node.rest if isinstance(node, ast.MatchMapping) else node.name
-    if name is not None:
-        scope.bind(name, Binding(scope, (node.lineno, node.col_offset), block))
 
 
 def _import(node: ast.Import, scope: Scope, block: Block) -> None:
@@ -290,16 +258,13 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def _in_definition(node: _Function | ast.ClassDef, scope: Scope, block: Block) -> _Inside:
     qualified = f"{scope.name}.{node.name}" if scope.name else node.name
-    is_class = isinstance(node, ast.ClassDef)
-    inner = Scope(qualified, scope, "class" if is_class else "function")
     if isinstance(node, ast.ClassDef):
-        returns = None
+        inner, returns = Scope(qualified, scope, "class"), None
         around = [*node.bases, *(keyword.value for keyword in node.keywords)]
     else:
-        returns = node.returns
+        inner, returns = Scope(qualified, scope, "function"), node.returns
         around = _parameters(node.args, inner)
-    binding = Binding(scope, place_of(node), block, annotation=returns, inner=inner)
-    scope.bind(node.name, binding)
+    scope.bind(node.name, Binding(scope, place_of(node), block, annotation=returns, inner=inner))
     return [*_all([*node.decorator_list, *around], scope, block), *_all(node.body, inner, Block())]
 
 
@@ -355,14 +320,24 @@ _BRANCHES = (
     ast.match_case,
 )
 
+_Assigned = Iterable[tuple[ast.expr | None, ast.expr | None, ast.expr | None, Any]]
+
+_ASSIGNED: Mapping[type[ast.AST], Callable[[Any], _Assigned]] = {
+    ast.Assign: lambda node: [(one, node.value, None, node) for one in node.targets],
+    ast.AnnAssign: lambda node: [(node.target, node.value, node.annotation, node)],
+    ast.AugAssign: lambda node: [(node.target, _sum(node), None, node)],
+    ast.NamedExpr: lambda node: [(node.target, node.value, None, node)],
+    ast.withitem: lambda node: [(node.optional_vars, node.context_expr, None, node.context_expr)],
+    **dict.fromkeys((ast.For, ast.AsyncFor), lambda node: [(node.target, None, None, node.iter)]),
+    **dict.fromkeys(
+        (ast.ExceptHandler, ast.MatchAs, ast.MatchStar),
+        lambda node: [(ast.Name(node.name or ""), None, None, node)],
+    ),
+    ast.MatchMapping: lambda node: [(ast.Name(node.rest or ""), None, None, node)],
+}
+"""What is bound to what: target, value, annotation, and the node after which it is."""
+
 _BINDERS: Mapping[type[ast.AST], Callable[..., None]] = {
-    ast.Assign: _assign,
-    ast.AnnAssign: _declare,
-    ast.AugAssign: _extend,
-    ast.NamedExpr: _walrus,
-    ast.withitem: _with,
-    **dict.fromkeys((ast.For, ast.AsyncFor), _loop),
-    **dict.fromkeys((ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping), _named),
     ast.Import: _import,
     ast.ImportFrom: _import_from,
     ast.Global: _global,
