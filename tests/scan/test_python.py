@@ -291,7 +291,18 @@ def test_a_name_inside_hides_the_client_outside():
         from langchain_openai import ChatOpenAI
         from twilio.rest import Client as Twilio
         client = Anthropic()
-        chain = model = ChatOpenAI(model="gpt-4o")
+        chain = model = box.llm = ChatOpenAI(model="gpt-4o")
+        def boxed(box):
+            return box.llm.invoke("z")
+        class One:
+            def __init__(self):
+                self.llm = model
+            class Inner:
+                def inside(self):
+                    return self.llm.invoke("z")
+        class Two:
+            def other(self):
+                return self.llm.invoke("z")
         def sms(client: Twilio):
             return client.messages.create(body="hi", to="1")
         def middleware(chain, request):
@@ -346,6 +357,11 @@ def test_a_text_is_that_of_its_place_or_unknown():
             prompt = "First about apples."
             prompt += " And pears."
             ask(model="m", input=prompt)
+        def listed(ts):
+            messages = ["Be brief."]
+            for t in ts:
+                messages += [t]
+                ask(model="m", input=messages)
         def models():
             for model in ("a", "b"):
                 ask(model=model, input="In a loop.")
@@ -357,6 +373,7 @@ def test_a_text_is_that_of_its_place_or_unknown():
         ("m", (), 1),
         ("m", (), 1),
         ("m", ("First about apples. And pears.",), 0),
+        ("m", ("Be brief.",), 1),
         (None, ("In a loop.",), 0),
     ]
 

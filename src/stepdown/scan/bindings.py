@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from stepdown.scan.libraries import CLIENTS, LANGCHAIN_MODELS, MODULE_CLIENTS, SAME, WRAPPERS
-from stepdown.scan.scopes import END, Binding, Place, Scope, dotted, place_of
+from stepdown.scan.scopes import END, Binding, Place, Scope, dotted, mentions, place_of
 
 __all__ = ["Bound", "Modules", "Names", "keywords_of"]
 
@@ -103,9 +103,14 @@ class Names:
     def value(self, node: ast.expr, scope: Scope) -> tuple[ast.expr, Scope] | None:
         """Return what a name is set to where it is read, and where that stands; None where nobody
         can tell or it may be several things."""
-        found = self._found(dotted(node), scope, place_of(node))
+        name = dotted(node)
+        found = self._found(name, scope, place_of(node))
         # What is None at first is set before it is used.
         told = [one for one in found if not _is_none(one)]
+        # A list that is added to in a loop or under a condition holds what it began with.
+        began = [one for one in told if not mentions(one.value, name)]
+        if began and all(isinstance(one.value, ast.List) for one in began):
+            told = began
         return None if any(one.value is None or one.parameter for one in told) else _agreed(told)
 
     def path(self, node: ast.expr, scope: Scope) -> tuple[ast.expr, Scope] | None:

@@ -12,7 +12,17 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-__all__ = ["END", "Binding", "Code", "Place", "Scope", "dotted", "place_of", "read_code"]
+__all__ = [
+    "END",
+    "Binding",
+    "Code",
+    "Place",
+    "Scope",
+    "dotted",
+    "mentions",
+    "place_of",
+    "read_code",
+]
 
 Place = tuple[int, int]
 """Line and column."""
@@ -129,7 +139,7 @@ def _reaching(bound: list[Binding], name: str, place: Place, reader: Scope) -> l
         return found + [one for one in others if reader in one.scope.outwards()]
     for one in reversed(others):
         found.append(one)
-        if _holds(one.block.arm, END) and _mentions(one.value, name):
+        if _holds(one.block.arm, END) and mentions(one.value, name):
             break
     return found
 
@@ -138,7 +148,8 @@ def _holds(span: _Span, place: Place) -> bool:
     return span[0] <= place <= span[1]
 
 
-def _mentions(value: ast.expr | None, name: str) -> bool:
+def mentions(value: ast.expr | None, name: str) -> bool:
+    """Say whether an expression reads the name."""
     inside = () if value is None else ast.walk(value)
     return any(isinstance(n, ast.Name | ast.Attribute) and dotted(n) == name for n in inside)
 
