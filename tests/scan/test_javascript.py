@@ -263,3 +263,22 @@ def test_chains_and_agents(code, told):
 )
 def test_what_is_no_chain_and_no_agent(code):
     assert javascript_sites((AGENTS + code).encode(), "a.ts", "typescript") == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "const c = c; c.invoke(c);",
+        "var a = a.b; a.invoke(a.b); a.b = a;",
+        "let a; if (b) { a = a || a; } a.invoke({ model: a.b.c, messages: [...a] });",
+        "a.invoke(b.c); const a = b.x; const b = a.y;",
+    ],
+)
+def test_names_that_stand_for_themselves(code):
+    assert read(code) == []
+    (site,) = read(
+        code.replace("a.invoke", "client.responses.create").replace(
+            "c.invoke", "client.responses.create"
+        )
+    )
+    assert (site.model, site.prompts) == (None, ())

@@ -58,3 +58,10 @@ def test_nodes_come_in_the_order_of_the_file():
 def test_types_and_brackets_around_an_expression():
     made = first(b"x = (<any>(await y!)) as T satisfies U", "assignment_expression", "typescript")
     assert spelled(unwrapped(made.child_by_field_name("right"))) == "y"
+
+
+def test_a_broken_file_that_the_parser_finds_no_end_of():
+    with pytest.raises(ValueError, match="failed"):
+        parse(b'o={c:{c"o"/*});s.c{ ', "tsx")
+    long = parse(b"f({ a: [1, 2], b: `x ${y}` });\n" * 3000, "tsx")
+    assert long.named_child_count == 3000

@@ -173,12 +173,11 @@ class Reader:
     def _client(self, node: Node) -> _Client | None:
         """Return the client that an expression is."""
         node = unwrapped(node)
-        if node.type in NAMES:
-            return self._named(node)
         if node.id not in self._clients:
             # A client may be made of itself: `llm = llm || make(llm)`.
             self._clients[node.id] = None
-            self._clients[node.id] = self._made(node)
+            made = self._named(node) if node.type in NAMES else self._made(node)
+            self._clients[node.id] = made
         return self._clients[node.id]
 
     def _named(self, node: Node) -> _Client | None:

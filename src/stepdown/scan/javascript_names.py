@@ -33,7 +33,7 @@ _VARIABLES = frozenset(("lexical_declaration", "variable_declaration"))
 _PROPERTY = frozenset(("accessibility_modifier", "override_modifier", "readonly"))
 _EMPTY = frozenset(("null", "undefined"))
 _DEEPEST = 9
-_MOST = 30
+_MOST = 12
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -69,6 +69,7 @@ class Names:
         self._scopes: list[_Scope] = []
         self._starts: list[int] = []
         self._set: list[tuple[Node, _Scope]] = []
+        self._asked: set[int] = set()
         self.calls: list[tuple[Node, str]] = []
         scope: _Scope | None = None
         for node, around in walk(root, ""):
@@ -116,8 +117,11 @@ class Names:
     def values(self, node: Node) -> list[Node | None]:
         """Return what a name, or a member of a named object, may stand for; None is unknown."""
         found = self.candidates(spelled(node), node.start_byte)
-        if not found and node.type == "member_expression":
+        if not found and node.type == "member_expression" and node.id not in self._asked:
+            # A name may be set to a member of itself.
+            self._asked.add(node.id)
             holder = self.meant(node.child_by_field_name("object"))
+            self._asked.discard(node.id)
             member = pairs(holder).get(named(node, "property"))
             return [] if member is None else [member]
         return [entry.value for entry in found]

@@ -1,6 +1,7 @@
 """JavaScript's and TypeScript's syntax trees: parsing, walking, and what literals say."""
 
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from stepdown.errors import Unavailable
@@ -44,6 +45,10 @@ _WRAPPERS = frozenset(
 )
 NAMES = frozenset(("identifier", "member_expression", "shorthand_property_identifier"))
 TEXT = frozenset(("string", "template_string"))
+_CHUNK = 65_536
+# Files that can be parsed take one step for 100 bytes or more.
+_STEPS = 2_000
+_BYTES_A_STEP = 25
 _ESCAPES = {"\\n": "\n", "\\t": "\t", '\\"': '"', "\\'": "'", "\\\\": "\\", "\\`": "`"}
 
 
@@ -52,6 +57,7 @@ def parse(source: bytes, grammar: str) -> Node:
 
     Raises:
         Unavailable: the extra `code` is not installed.
+        ValueError: the parser finds no end, as it does with some broken files.
     """
     try:
         import tree_sitter
@@ -68,7 +74,14 @@ def parse(source: bytes, grammar: str) -> Node:
         "tsx": tree_sitter_typescript.language_tsx,
     }
     language = tree_sitter.Language(languages[grammar]())
-    return tree_sitter.Parser(language).parse(source).root_node
+    parser = tree_sitter.Parser(language)
+    steps, most = count(), _STEPS + len(source) // _BYTES_A_STEP
+    tree = parser.parse(
+        lambda offset, _: source[offset : offset + _CHUNK],
+        progress_callback=lambda _offset, _error: next(steps) > most,
+    )
+    # Parsed again from what it is already, at no cost, its nodes have their texts at hand.
+    return parser.parse(source, tree).root_node
 
 
 def walk(root: Node, around: str) -> Iterator[tuple[Node, str]]:
