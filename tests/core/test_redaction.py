@@ -117,12 +117,68 @@ def test_json_with_escapes_stays_json(first, second):
     assert isinstance(json.loads(found), dict)
 
 
+ASSIGNED = "hunter2hunter2"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "DB_PASSWORD={}",
+        "Password: {}",
+        "password  =  '{}'",
+        "OPENAI_API_KEY={}",
+        "AWS_SECRET_ACCESS_KEY={}/K7",
+        "aws_secret_access_key = {}",
+        "X-Api-Key: {}",
+        "clientSecret={}&Secret: {}",
+        "pwd={}",
+        "access_token={}{}",
+        "BEARER {}{}",
+        "https://u:{}@{}@host/",
+        '{{"apiKey": "{}"}}',
+    ],
+)
+def test_p1_what_is_assigned_is_taken_out_however_it_is_spelt(written):
+    text = written.format(ASSIGNED, ASSIGNED)
+    for line in (text, {"text": text}, json.dumps({"text": text})):
+        found = redactor(["credentials"]).clean(json.dumps(line).encode())
+        assert ASSIGNED.encode() not in found
+        assert b"[redacted " in found
+        json.loads(found)
+
+
+@pytest.mark.parametrize("value", [ASSIGNED, 12345678, [12345678], "12345678"])
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_p1_what_is_assigned_in_json_leaves_json(value, times):
+    told = {"password": value, "n": [{"secret": value}]}
+    for _ in range(times):
+        line = json.dumps(told)
+        told = line
+    found = redactor(["credentials"]).clean(line.encode())
+    assert b"hunter2" not in found
+    assert not isinstance(value, str) or value.encode() not in found
+    for _ in range(times):
+        found = json.loads(found)
+    assert set(found) == {"password", "n"}
+
+
+def test_p1_basic_authentication_is_known_by_what_it_says():
+    known = base64.b64encode(b"user:hunter2hunter2").decode()
+    clean = redactor(["credentials"]).clean
+    assert clean(f'"Authorization: Basic {known}"'.encode()) == (
+        b'"Authorization: Basic [redacted password]"'
+    )
+    plain = b'"Basic authentication needs Basic understanding"'
+    assert clean(plain) == plain
+
+
 ORDINARY = (
     "The task-management risk-assessment is due; ask for the api key at the desk.",
     "Reset my password please, I forgot the secret word",
     "https://example.org/a:b?c=d and ftp://example.org",
     "The ASIA market, SG. and ghost-writers; 2026-11-24 12:00, +44 20 7946 0958",
     '{"prompt_tokens": 120, "completion_tokens": 8}',
+    "PWD=/home/user/project; pwd: /home/user; token: classification_label_of_it",
 )
 
 

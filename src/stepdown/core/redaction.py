@@ -74,6 +74,41 @@ def _behind_its_prefix(token: re.Match[bytes]) -> bytes:
     return token[1] + b"[redacted token]"
 
 
+def _basic(found: re.Match[bytes]) -> bytes:
+    """`user:password` in base64, as HTTP's basic authentication has it; other words stay."""
+    try:
+        plain = base64.b64decode(found[0] + b"==")
+    except ValueError:
+        return found[0]
+    return b"[redacted password]" if b":" in plain else found[0]
+
+
+def _assigned(name: bytes, value: bytes) -> Form:
+    """What is assigned to a name, in a shell, in code, in JSON or in JSON in JSON."""
+    sign = rb"([\"'\\]{0,4})\s{0,3}[:=]\s{0,3}([\"'\\]{0,4})"
+    return Form(
+        "secret", name, re.compile(rb"(?<=" + name + rb")" + sign + rb"(" + value + rb")"), _kept
+    )
+
+
+def _kept(found: re.Match[bytes]) -> bytes:
+    sign = found[0][: found.start(3) - found.start()]
+    if not found[1] or found[2]:
+        return sign + b"[redacted secret]"
+    # Behind a name in quotes it is a number of JSON's, which no words can stand for without.
+    value = found[3]
+    first = value[: len(value) - len(value.lstrip(b"["))]
+    rest = value[len(value.rstrip(b"}])")) :]
+    return sign + first + found[1] + b"[redacted secret]" + found[1] + rest
+
+
+_NAMES = (
+    # Without their first letter, that may be a capital.
+    b"assword asswd assphrase ecret pi_key pi-key pi-Key pikey piKey ccess_key ccessKey "
+    b"ASSWORD PASSWD PASSPHRASE SECRET API_KEY API-KEY APIKEY ACCESS_KEY"
+).split()
+# Every log line counts tokens: a name of one has to be told from that at first sight.
+_TOKENS = b"ss_token sh_token th_token pi_token id_token ssToken shToken thToken TOKEN".split()
 _JWT = re.compile(
     # A word is gone through once, from its edge: trying at each "eyJ" in it would be quadratic.
     rb"(?<![A-Za-z0-9_-])(?>(W*?)eyJ)W{8,}+\.eyJW{8,}+\.W*".replace(b"W", WORD)
@@ -110,15 +145,15 @@ _KEYS = (
         rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\\\s?:,.-]*?"
         rb"(?:-----END [A-Z ]*PRIVATE KEY-----|(?=[^A-Za-z0-9+/=\\\s?:,.-]|\Z))",
     ),
-    form("password", b"://", rb"(?<=://)[^/\s:@\"\\]{1,100}:[^/\s@\"\\]{1,200}(?=@)"),
+    form("password", b"://", rb"(?<=://)[^/\s:@\"\\]{1,100}:[^/\s\"\\]{1,200}(?=@)"),
     form("token", b"earer ", rb"(?<=[Bb]earer )[A-Za-z0-9_.~+/=-]{16,}"),
+    form("token", b"BEARER ", rb"(?<=BEARER )[A-Za-z0-9_.~+/=-]{16,}"),
+    Form("password", b"asic ", re.compile(rb"(?<=asic )[A-Za-z0-9+/]{8,400}={0,2}"), _basic),
+    *(_assigned(name, rb"[^\s\"'\\,;&]{8,200}") for name in _NAMES),
+    *(_assigned(name, rb"(?!/)[^\s\"'\\,;&]{8,200}") for name in (b"pwd", b"Pwd")),
     *(
-        form(
-            "secret",
-            name,
-            rb"(?<=" + name + rb")(?:[\"'\\]{0,4}\s?[:=]\s?[\"'\\]{0,4})[^\s\"'\\,;&]{8,200}",
-        )
-        for name in (b"password", b"passwd", b"api_key", b"apikey", b"api-key", b"secret")
+        _assigned(name, rb"(?=[A-Za-z_.~+/=-]{0,99}\d)[A-Za-z0-9_.~+/=-]{16,400}")
+        for name in _TOKENS
     ),
 )
 
