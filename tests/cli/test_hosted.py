@@ -5,11 +5,13 @@ import contextlib
 import json
 import random
 import threading
+import time
 
 import msgspec
 import pytest
 from aiohttp import web
 from tests.cli.story import call, easy, write
+from tests.cli.teaching import FakeTeacher
 from tests.core.test_redaction import CREDENTIALS
 
 from stepdown import plugins
@@ -20,6 +22,7 @@ from stepdown.cli.serve import loader
 from stepdown.config import Config, TierConfig, load_config
 from stepdown.core.calls import Answer
 from stepdown.errors import ConfigError, Refusal, UpstreamError
+from stepdown.label import pacing
 from stepdown.providers.recorded import serve_recorded
 from stepdown.workspace import Workspace
 
@@ -99,13 +102,62 @@ def test_p1_what_its_api_repeats_of_a_call_is_told_nowhere(setting):
     assert seen == {"I won't read 'my key is [redacted key]'"}
 
 
-def test_rows_that_it_can_not_answer_are_abstentions(setting):
+@pytest.fixture
+def teacher():
+    with contextlib.closing(FakeTeacher()) as made:
+        yield made
+
+
+def test_rows_that_it_can_not_answer_are_abstentions(setting, teacher):
     session, task, dataset, calls = setting
-    asked_ids = {row.id for row in dataset.part("calibration")}
-    known = [one for one in calls if one.id not in asked_ids or one.id.endswith("1")]
-    with serve_recorded(known) as root:
-        found = ask_hosted(session(root), task, dataset, silent)
-    assert 0 < found.failed < found.asked
+    ids = {row.id for row in dataset.part("calibration")}
+    texts = [str(one.request.messages[-1].text) for one in calls if one.id in ids]
+    teacher.script = {text: ["400", "400"] for text in texts[::3]}
+    found = ask_hosted(session(teacher.url), task, dataset, silent)
+    assert (found.asked, found.failed) == (len(ids), len(texts[::3]))
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [("401", "gpt-5-nano does not know the key"), ("404", "gpt-5-nano has no such model")],
+)
+def test_a_refused_key_is_asked_once_and_what_was_answered_is_kept(setting, teacher, status, why):
+    session, task, dataset, _ = setting
+    here = session(teacher.url)
+    teacher.script = {"*": [status] * 9}
+    with pytest.raises(Refusal, match=why):
+        ask_hosted(here, task, dataset, silent)
+    assert sum(teacher.tries.values()) == 1
+    # The key is mended, and then used up.
+    teacher.script = {}
+    teacher.after = lambda paid: teacher.script.update({"*": [status] * 9} if paid == 20 else {})
+    with pytest.raises(Refusal, match=why):
+        ask_hosted(here, task, dataset, silent)
+    teacher.after, teacher.script = None, {}
+    paid = len(teacher.bill)
+    assert paid < len(dataset.part("calibration"))
+    assert ask_hosted(here, task, dataset, silent).failed == 0
+    assert len(teacher.bill) == len(dataset.part("calibration"))
+
+
+def test_retry_after_is_obeyed_and_is_not_the_models_time(setting, teacher):
+    session, task, dataset, _ = setting
+    first = dataset.part("calibration")[0]
+    few = msgspec.structs.replace(dataset, id="few", examples=(first,))
+    teacher.script = {"*": ["429:1", "503"]}
+    began = time.monotonic()
+    found = ask_hosted(session(teacher.url), task, few, silent)
+    took = time.monotonic() - began
+    assert (found.failed, sum(teacher.tries.values())) == (0, 3)
+    assert took > 1.0 + 0.3
+    assert found.p50_ms < 1000.0
+
+
+def test_one_who_is_away_is_not_asked_for_ever(setting, monkeypatch):
+    session, task, dataset, _ = setting
+    monkeypatch.setattr(pacing, "PATIENCE_S", 0.1)
+    with pytest.raises(Refusal, match="No answer came for"):
+        ask_hosted(session("http://127.0.0.1:1"), task, dataset, silent)
 
 
 @contextlib.contextmanager

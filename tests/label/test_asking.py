@@ -10,7 +10,7 @@ import pytest
 from stepdown.core.calls import Usage
 from stepdown.core.labels import Failed, Parsed, Sent, Stored
 from stepdown.errors import InputError, UpstreamError, UsageError
-from stepdown.label import asking
+from stepdown.label import pacing
 from stepdown.label.asking import Asker, AskTerms, Question
 from stepdown.label.trouble import HOPELESS
 
@@ -188,7 +188,7 @@ def test_a_teacher_that_is_away_for_a_moment_is_waited_for(error):
 
 
 def test_a_teacher_that_stays_away_is_left(monkeypatch):
-    monkeypatch.setattr(asking, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(pacing, "PATIENCE_S", 0.3)
     sitting, _, _ = sit(Out(GONE[2], 1e9), questions(200), concurrency=8)
     assert sitting.stopped == "No answer came for 0 s, the last: down"
     assert sitting.outcomes == {"answered": 9}

@@ -4,6 +4,7 @@ import pytest
 
 from stepdown.errors import InputError, UpstreamError
 from stepdown.label.trouble import trouble
+from stepdown.wire.retry_after import PASSING, TIMED_OUT
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,13 @@ def test_what_it_is(error, why, paid, again):
     assert (found.why, found.paid, found.again, found.ends) == (why, paid, again, "")
 
 
+@pytest.mark.parametrize("status", sorted(PASSING))
+def test_only_what_timed_out_on_the_way_may_be_billed(status):
+    found = trouble(UpstreamError("x", status))
+    assert found.again
+    assert found.paid is (None if status in TIMED_OUT else False)
+
+
 @pytest.mark.parametrize("status", [401, 402, 403, 404])
 def test_what_ends_the_sitting(status):
     found = trouble(UpstreamError("secret sk-1234", status))
@@ -37,7 +45,8 @@ def test_what_ends_the_sitting(status):
 def test_a_quota_that_is_used_up_is_no_passing_429():
     assert trouble(UpstreamError('{"code":"insufficient_quota"}', 429)).ends
     assert trouble(UpstreamError("slow down", 429, 3.0)).slower
-    assert not trouble(UpstreamError("x", 500)).slower
+    assert trouble(UpstreamError("x", 500)).slower
+    assert not trouble(UpstreamError("x", 400)).slower
     assert trouble(UpstreamError("x", 500, 3.0)).slower
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stepdown.serve.retries import RetryBudget, pause_s
 from stepdown.serve.settings import Limits
+from stepdown.wire.retry_after import PASSING
 
 SOON = {"retry-after-ms": "1"}
 
@@ -38,6 +39,11 @@ def test_five_requests_pay_for_one_retry():
 @pytest.mark.parametrize("status", [200, 304, 400, 401, 403, 404, 422, 501])
 def test_what_stays_as_it_is_is_not_tried_again(status):
     assert pause_s(status, {}, 0) is None
+
+
+@pytest.mark.parametrize("status", sorted(PASSING))
+def test_what_may_be_another_in_a_moment_is_tried_again(status):
+    assert pause_s(status, {}, 0) is not None
 
 
 @given(st.integers(0, 4))

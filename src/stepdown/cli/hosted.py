@@ -25,6 +25,9 @@ from stepdown.core.datasets import Dataset, Example
 from stepdown.core.ports import Complete, Prediction, Progress
 from stepdown.core.tasks import Task
 from stepdown.errors import ConfigError, InputError, Refusal, UpstreamError
+from stepdown.label.asking import TRIES
+from stepdown.label.pacing import Pace, Patience
+from stepdown.label.trouble import trouble
 from stepdown.students.backed import Backed, Model
 from stepdown.students.hosted import HostedStudent
 from stepdown.wire.asking import Inquiry, asked, inquiry_of, said
@@ -32,18 +35,15 @@ from stepdown.wire.asking import Inquiry, asked, inquiry_of, said
 __all__ = ["Hosted", "ask_behind", "ask_hosted", "asked_in"]
 
 _AT_ONCE = 8
-_TRIES = 3
-_WAIT_S = 0.5
 _BAD_REQUEST = 400
-_PASSING = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 529))
-"""Statuses after which another try may help."""
+_TIMEOUT_S = 120.0
 
 
 class Hosted(msgspec.Struct, frozen=True):
     """A hosted model's answers to the calibration rows, as a student.
 
-    `usd_per_1000` is the mean price of its calls (None: unknown), `p50_ms` their median time.
-    `asked` rows were asked, `failed` of them without an answer.
+    `usd_per_1000` is the mean price of its calls (None: unknown), `p50_ms` the median time
+    of those that it answered. `asked` rows were asked, `failed` of them without an answer.
     """
 
     model: Model
@@ -55,7 +55,8 @@ class Hosted(msgspec.Struct, frozen=True):
 
 
 class _Reply(msgspec.Struct, frozen=True):
-    """What the model said to one row; this is also a line of the file that is kept."""
+    """What the model said to one row, in how many seconds once it was asked; this is also a line of
+    the file that is kept."""
 
     row: str
     model: Model
@@ -75,11 +76,12 @@ def ask_hosted(session: Session, task: Task, dataset: Dataset, progress: Progres
     rows = dataset.part("calibration")
     replies = _replies(session, task, dataset, rows, progress)
     tier, model, _ = _tier(session)
+    answered = [one for one in replies if one.prediction.answer is not None] or replies
     return Hosted(
         model,
         _student(model, rows, replies),
         _usd(tier, model.name, replies),
-        median(reply.seconds for reply in replies) * 1000.0,
+        median(reply.seconds for reply in answered) * 1000.0,
         len(replies),
         sum(reply.prediction.answer is None for reply in replies),
     )
@@ -207,57 +209,108 @@ class _Asking(msgspec.Struct, frozen=True):
 async def _ask_all(
     tier: TierConfig, key: str | None, requests: Mapping[str, Request], asking: _Asking
 ) -> dict[str, _Reply]:
+    """Return a reply to each request.
+
+    Raises:
+        Refusal: the key or the model is refused, or nothing answers; what was answered is kept.
+    """
     name = "openai-decisions" if tier.api == "decisions" else "openai-compatible"
-    gate = asyncio.Semaphore(_AT_ONCE)
     replies: dict[str, _Reply] = {}
-
-    async def one(complete: Complete, row: str, request: Request) -> None:
-        async with gate:
-            began = time.monotonic()
-            prediction, usage = await _answer(complete, asking.inquiry, request)
-            took = time.monotonic() - began
-        why = asking.clean(prediction.abstained)
-        prediction = msgspec.structs.replace(prediction, abstained=why)
-        reply = replies[row] = _Reply(row, asking.model, prediction, took, usage, time.time())
-        if usage is not None or prediction.answer is not None:
-            asking.keep(msgspec.json.encode(reply) + b"\n")
-        asking.progress(f"asking {asking.model.name}", len(replies), len(requests))
-
+    waiting = iter(requests.items())
     async with plugins.provider(name).connect(tier.base_url, key) as complete:
-        await asyncio.gather(*(one(complete, *asked_row) for asked_row in requests.items()))
+        asker = _Asker(complete, asking)
+
+        async def work() -> None:
+            for row, request in waiting:
+                reply = await asker.ask(row, request)
+                if reply is None:
+                    return
+                replies[row] = reply
+                if reply.usage is not None or reply.prediction.answer is not None:
+                    asking.keep(msgspec.json.encode(reply) + b"\n")
+                asking.progress(f"asking {asking.model.name}", len(replies), len(requests))
+
+        async with asyncio.TaskGroup() as owner:
+            for _ in range(_AT_ONCE):
+                owner.create_task(work())
+    if asker.ended:
+        raise Refusal(asking.clean(asker.ended.replace("The teacher", asking.model.name, 1)))
     return replies
+
+
+class _Asker:
+    """Asks rows as a teacher is asked (`label.pacing`); `ended` says why no more is asked."""
+
+    def __init__(self, complete: Complete, asking: _Asking) -> None:
+        self._complete = complete
+        self._asking = asking
+        self._pace = Pace(_AT_ONCE)
+        self._patience = Patience(self._pace)
+        self.ended = ""
+
+    async def ask(self, row: str, request: Request) -> _Reply | None:
+        """Return what becomes of a row; None where no more is asked."""
+        inquiry, left = self._asking.inquiry, TRIES
+        body = asked(inquiry, request)
+        while (entered := await self._turn()) is not None:
+            began = time.monotonic()
+            found = await self._tried(body)
+            took = time.monotonic() - began
+            self._pace.leave()
+            if isinstance(found, tuple):
+                self._patience.answered()
+                return self._reply(row, *found, took)
+            plain = asked(inquiry, request, logprobs=False)
+            if getattr(found, "status", None) == _BAD_REQUEST and body != plain:
+                # Some models refuse to tell how likely their tokens were.
+                body = plain
+                continue
+            left -= 1
+            if not self._again(found, entered, left):
+                return self._reply(row, *_failed(found), took)
+        return None
+
+    async def _turn(self) -> int | None:
+        if await self._pace.enter(0, lambda: 0) is None:
+            return None
+        entered = await self._pace.turn(0)
+        if entered is None:
+            self._pace.leave(sent=False)
+        return entered
+
+    def _again(
+        self, found: UpstreamError | InputError | TimeoutError, entered: int, left: int
+    ) -> bool:
+        told = trouble(found)
+        self._end(self._patience.tried(told, entered))
+        # What came was paid for, and would be no other the next time.
+        again = told.again and not isinstance(found, InputError)
+        if again and not left:
+            self._end(self._patience.left(told))
+        return again and left > 0
+
+    async def _tried(
+        self, body: bytes
+    ) -> tuple[Prediction, Usage | None] | UpstreamError | InputError | TimeoutError:
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                return said(self._asking.inquiry, await self._complete(body))
+        except (UpstreamError, InputError, TimeoutError) as error:
+            return error
+
+    def _end(self, why: str) -> None:
+        if why:
+            self.ended = self.ended or why
+            self._pace.close()
+
+    def _reply(self, row: str, prediction: Prediction, usage: Usage | None, took: float) -> _Reply:
+        why = self._asking.clean(prediction.abstained)
+        prediction = msgspec.structs.replace(prediction, abstained=why)
+        return _Reply(row, self._asking.model, prediction, took, usage, time.time())
 
 
 def _failed(why: object) -> tuple[Prediction, None]:
     return Prediction({}, None, 0.0, abstained=str(why)), None
-
-
-async def _sent(complete: Complete, body: bytes) -> bytes | UpstreamError:
-    """Return the answer, after a few tries where another may help, or why there is none."""
-    for turn in range(_TRIES):
-        try:
-            return await complete(body)
-        except UpstreamError as error:
-            final = error.status is not None and error.status not in _PASSING
-            if final or turn == _TRIES - 1:
-                return error
-        await asyncio.sleep(_WAIT_S * 2**turn)
-    raise AssertionError("the last try returns")
-
-
-async def _answer(
-    complete: Complete, inquiry: Inquiry, request: Request
-) -> tuple[Prediction, Usage | None]:
-    body = await _sent(complete, asked(inquiry, request))
-    if isinstance(body, UpstreamError) and body.status == _BAD_REQUEST:
-        # Some models refuse to tell how likely their tokens were.
-        body = await _sent(complete, asked(inquiry, request, logprobs=False))
-    if isinstance(body, UpstreamError):
-        return _failed(body)
-    try:
-        return said(inquiry, body)
-    except InputError as error:
-        return _failed(error)
 
 
 def _usd(tier: TierConfig, model: str, replies: Sequence[_Reply]) -> float | None:

@@ -18,12 +18,11 @@ from stepdown.core.ports import Complete
 from stepdown.errors import InputError, StepdownError, UpstreamError
 from stepdown.label.committing import Committer
 from stepdown.label.money import Cap
-from stepdown.label.pacing import Pace, with_those_ahead
-from stepdown.label.trouble import HOPELESS, PATIENCE_S, Trouble, hopeless, trouble
+from stepdown.label.pacing import Pace, Patience, with_those_ahead
+from stepdown.label.trouble import Trouble, trouble
 from stepdown.wire.openai import parse_answer
 
 __all__ = [
-    "LONGEST_WAIT_S",
     "TRIES",
     "AskTerms",
     "Asker",
@@ -37,10 +36,6 @@ TRIES = 3
 """How often a question is sent in one sitting, at most."""
 
 _BYTES_A_TOKEN = 4
-LONGEST_WAIT_S = 600.0
-"""One who says to wait for longer is better asked by a later sitting."""
-
-_DAY_S = 86_400.0
 
 TokenPrice = Callable[[Usage, float], int | None]
 """price(usage, time) → attodollars; None where nobody knows."""
@@ -112,8 +107,7 @@ class Asker:
         self._cap = Cap(terms.cap, terms.spent)
         self._committer = Committer(commit, self._kept)
         self._answers: dict[str, tuple[str, Answer]] = {}
-        self._in_vain = 0
-        self._since = time.monotonic()  # the last answer, or the end of a wait that it asked for
+        self._patience = Patience(self._pace)
         self.sitting = Sitting(Counter(), Counter(), spent=terms.spent)
 
     def stop(self, why: str) -> None:
@@ -161,15 +155,13 @@ class Asker:
             finally:
                 self._pace.leave()
             if found is None:
-                self._in_vain, self._since = 0, time.monotonic()
-                self._pace.answered()
+                self._patience.answered()
                 return not self.sitting.stopped
             if not self._again(found, entered):
                 break
         self.sitting.left += 1
-        self._in_vain += 1
-        if found is not None and self._in_vain >= HOPELESS:
-            self.stop(hopeless(found))
+        if found is not None and (why := self._patience.left(found)):
+            self.stop(why)
         return not self.sitting.stopped
 
     async def _place(self, question: Question, number: int) -> tuple[int, int] | None:
@@ -222,18 +214,8 @@ class Asker:
 
     def _again(self, found: Trouble, entered: int) -> bool:
         """Say whether the same question is worth another try."""
-        if found.ends:
-            self.stop(found.ends)
-        elif (found.retry_after or 0.0) > LONGEST_WAIT_S:
-            seconds = found.retry_after or 0.0
-            wait = f"{seconds:,.0f} s" if seconds <= _DAY_S else "more than a day"
-            self.stop(f"The teacher asks to wait {wait}; type the same command then.")
-        elif found.slower:
-            self._pace.too_much(entered, found.retry_after)
-            now = time.monotonic()
-            if now - self._since > PATIENCE_S:
-                self.stop(hopeless(found, f"No answer came for {PATIENCE_S:.0f} s"))
-            self._since = max(self._since, now + (found.retry_after or 0.0))
+        if why := self._patience.tried(found, entered):
+            self.stop(why)
         held = self._terms.hold and found.paid is None
         return found.again and not held and not self.sitting.stopped
 

@@ -17,16 +17,9 @@ from stepdown.core.fingerprint import fingerprint
 from stepdown.core.labels import Batched, Failed, Parsed, Sent, Step, Stored
 from stepdown.core.ports import BatchAnswer, Batches, BatchState, Progress
 from stepdown.errors import InputError, UpstreamError
-from stepdown.label.asking import (
-    LONGEST_WAIT_S,
-    TRIES,
-    AskTerms,
-    OutcomeOf,
-    Question,
-    Sitting,
-    TokenPrice,
-)
+from stepdown.label.asking import TRIES, AskTerms, OutcomeOf, Question, Sitting, TokenPrice
 from stepdown.label.money import Cap
+from stepdown.label.pacing import LONGEST_WAIT_S
 from stepdown.label.trouble import HOPELESS, Trouble, hopeless, trouble
 from stepdown.wire.openai import parse_answer
 

@@ -12,7 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["Pace", "with_those_ahead"]
+from stepdown.core.calls import DAY_S
+from stepdown.label.trouble import HOPELESS, PATIENCE_S, Trouble, hopeless
+
+__all__ = ["LONGEST_WAIT_S", "Pace", "Patience", "with_those_ahead"]
+
+LONGEST_WAIT_S = 600.0
+"""One who says to wait for longer is better asked by a later sitting."""
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
@@ -145,6 +151,42 @@ class Pace:
         amounts = (1, tokens)
         waits = [bucket.wait(amount) for bucket, amount in zip(self._rates, amounts, strict=True)]
         return max(self._until - self._now(), *waits)
+
+
+class Patience:
+    """How one is asked who does not answer: more slowly, and in the end no more."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._in_vain = 0
+        self._since = time.monotonic()  # the last answer, or the end of a wait that it asked for
+
+    def answered(self) -> None:
+        """There is an answer."""
+        self._in_vain, self._since = 0, time.monotonic()
+        self._pace.answered()
+
+    def tried(self, found: Trouble, entered: int) -> str:
+        """A try of the round `entered` brought none; returns why to ask no more, "" to go on."""
+        wait = found.retry_after or 0.0
+        if found.ends:
+            return found.ends
+        if wait > LONGEST_WAIT_S:
+            told = f"{wait:,.0f} s" if wait <= DAY_S else "more than a day"
+            return f"The teacher asks to wait {told}; type the same command then."
+        if not found.slower:
+            return ""
+        self._pace.too_much(entered, found.retry_after)
+        now = time.monotonic()
+        waited, self._since = now - self._since, max(self._since, now + wait)
+        if waited <= PATIENCE_S:
+            return ""
+        return hopeless(found, f"No answer came for {PATIENCE_S:.0f} s")
+
+    def left(self, found: Trouble) -> str:
+        """A question is left without an answer; returns why to ask no more, "" to go on."""
+        self._in_vain += 1
+        return hopeless(found) if self._in_vain >= HOPELESS else ""
 
 
 class _Bucket:

@@ -3,6 +3,7 @@
 import msgspec
 
 from stepdown.errors import InputError, UpstreamError
+from stepdown.wire.retry_after import PASSING, TIMED_OUT
 
 __all__ = ["HOPELESS", "PATIENCE_S", "Trouble", "hopeless", "trouble"]
 
@@ -18,9 +19,6 @@ _KEY = {
     403: "does not let the key do this",
     404: "has no such model or address",
 }
-_PASSING = frozenset((408, 409, 425, 429, 500, 502, 503, 529))
-_TIMED_OUT = frozenset((504, 524))
-"""Somebody on the way gave up waiting: the model may have answered all the same."""
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -53,9 +51,9 @@ def trouble(error: UpstreamError | InputError | TimeoutError) -> Trouble:
         return Trouble(why, ends=_ending(f"{_KEY[status]} (status {status})"))
     if status == 429 and "insufficient_quota" in told:
         return Trouble("refused key", ends=_ending("says that the key's quota is used up"))
-    if status in _TIMED_OUT:
+    if status in TIMED_OUT:
         return Trouble("no answer in time", None, again=True, told=told)
-    if status in _PASSING:
+    if status in PASSING:
         why = "rate limited" if status == 429 else "overloaded"
         return Trouble(why, False, True, True, error.retry_after, told=told)
     return Trouble("refused request", told=told)

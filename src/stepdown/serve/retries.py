@@ -7,12 +7,10 @@ trouble from being asked much more often than before.
 import random
 from collections.abc import Mapping
 
-from stepdown.wire.retry_after import told_s
+from stepdown.wire.retry_after import PASSING, told_s
 
 __all__ = ["RetryBudget", "pause_s"]
 
-_PASSING = frozenset((408, 409, 429, 500, 502, 503, 504, 529))
-"""Statuses that may be others in a moment."""
 _FIRST_S = 0.25
 _LONGEST_S = 2.0
 _MOST_SAVED = 100.0
@@ -48,7 +46,7 @@ def pause_s(status: int, headers: Mapping[str, str], attempt: int) -> float | No
     The upstream's own word counts: `x-should-retry`, `retry-after-ms` and `retry-after` (seconds or
     a date). One who says to wait for more than two seconds is better asked by a later request.
     """
-    if status not in _PASSING or headers.get("x-should-retry", "").lower() == "false":
+    if status not in PASSING or headers.get("x-should-retry", "").lower() == "false":
         return None
     told = told_s(headers)
     if told is None:

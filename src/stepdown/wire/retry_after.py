@@ -1,11 +1,17 @@
-"""When an API says to try again: the headers that OpenAI's and Anthropic's clients obey."""
+"""When to ask an API again: by the statuses and headers that the makers' own clients obey."""
 
 import math
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from time import time
 
-__all__ = ["told_s"]
+__all__ = ["PASSING", "TIMED_OUT", "told_s"]
+
+TIMED_OUT = frozenset((504, 524))
+"""Somebody on the way gave up waiting: the model may have answered all the same, and bill it."""
+
+PASSING = frozenset((408, 409, 425, 429, 500, 502, 503, 529)) | TIMED_OUT
+"""Statuses that may be others in a moment; all but those of TIMED_OUT cost nothing."""
 
 
 def told_s(headers: Mapping[str, str]) -> float | None:
