@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from tests.audit.prompts import WORDS, calls_of
 
 from stepdown.audit import grouping
 from stepdown.audit.grouping import Grouper
-from stepdown.core.calls import Answer, Call, Message, Request, Toolset
+from stepdown.core.calls import Answer, Call, Message, OutputFormat, Request, Toolset
 from stepdown.core.tasks import texts
 
 LAYOUTS = [
@@ -211,3 +212,53 @@ def test_any_texts_fit_their_group_batch_after_batch(said, kind):
     signatures = grouper.groups()
     for call in calls:
         assert signatures[found[call.id]].match(*texts(call.request)) is not None
+
+
+ITEMS = ("rain jacket", "coffee grinder", "office chair", "bike light", "usb hub")
+ORDERS = (
+    "Extract order id, item and quantity as JSON.",
+    [
+        "I would like {id} of the new lamps (ref {id}). Thank you.",
+        *(f"Order {{id}}: {{id}} x {item}, please ship soon." for item in ITEMS),
+    ],
+)
+JSON = OutputFormat("json_schema", {"properties": {"n": {"type": "integer"}}}, hash="one")
+
+
+def ordered(system=ORDERS[0], **more):
+    made = calls_of([(system, user) for user in ORDERS[1]], 60)
+    request = {key: more.pop(key) for key in ("output_format",) if key in more}
+    return [
+        msgspec.structs.replace(
+            call, **more, request=msgspec.structs.replace(call.request, **request)
+        )
+        for call, _ in made
+    ]
+
+
+def test_user_texts_under_one_prompt_and_one_format_are_one_task():
+    calls = ordered(output_format=JSON)
+    found, grouper = grouped(calls)
+    assert len(set(found.values())) == 1
+    (signature,) = grouper.groups().values()
+    assert all(signature.match(*texts(call.request)) is not None for call in calls)
+    assert signature.match("Extract order id, item and price as JSON.", "", "x") is None
+
+
+def test_calls_that_state_their_task_are_one_task_whatever_the_user_writes():
+    assert len(set(grouped(ordered(system="", task="orders"))[0].values())) == 1
+    assert len(set(grouped(ordered(system=""))[0].values())) > 1
+
+
+def test_two_prompts_stay_two_though_format_and_name_are_one():
+    calls = [
+        *ordered(output_format=JSON, task="orders"),
+        *(
+            msgspec.structs.replace(call, id=f"other-{call.id}")
+            for call in ordered(
+                "Extract the price in cents as JSON.", output_format=JSON, task="orders"
+            )
+        ),
+    ]
+    found, _ = grouped(calls)
+    assert partition(found) == partition({call.id: call.id[:5] == "other" for call in calls})

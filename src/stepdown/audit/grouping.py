@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from stepdown.audit.merging import Group, Templates, join, merge_alike
+from stepdown.audit.merging import Group, Templates, join, merge_alike, unite
 from stepdown.audit.mining import Texts, mine
 from stepdown.audit.recurrence import Recurrence
 from stepdown.core.calls import Call
@@ -253,7 +253,12 @@ class Grouper:
 
     def _settle(self, key: Key, here: Bin) -> None:
         merged = merge_alike(here.groups)
+        groups = [*here.groups, *([here.rest] if here.rest else [])]
+        stated = key[2] is not None
+        if stated or key[1]:
+            left = [group for group in groups if group.number not in merged]
+            merged |= unite(left, stated=stated)
         self._merged.update(merged)
-        for group in (*here.groups, *([here.rest] if here.rest else [])):
+        for group in groups:
             if group.number not in merged:
                 self._final[group.number] = Signature(key[0], key[1], *group.closed())

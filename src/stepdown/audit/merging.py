@@ -8,10 +8,11 @@ from stepdown.audit.alignment import generalise, hole_heads
 from stepdown.audit.mining import Texts, binding, is_telling, mine
 from stepdown.audit.seen import ANY, Seen, carried, closed, meet, seen
 from stepdown.audit.slots import instruction
+from stepdown.audit.tokens import date_spans
 from stepdown.core.tasks import Signature
 from stepdown.core.templates import ANYTHING, Template, match
 
-__all__ = ["KEPT", "Group", "Seens", "Templates", "join", "merge_alike"]
+__all__ = ["KEPT", "Group", "Seens", "Templates", "join", "merge_alike", "unite"]
 
 KEPT = 60
 """Sample calls kept of each group."""
@@ -20,6 +21,7 @@ _FEWEST = 8  # of these at least are looked at, however small the group
 _MOST = 4000  # sample calls that are mined together
 _LONG = 6000  # characters of a text that a sample keeps
 _BINDING = 3  # telling words that a merged template keeps
+_HOLE = "\x00"  # stands for a hole where a template is treated as a text
 _SURE = 40  # so many texts do not begin alike by chance
 _RARE = 0.3  # a group so much smaller than another may be a part of it
 
@@ -140,6 +142,32 @@ def merge_alike(groups: Sequence[Group]) -> dict[int, int]:
     return {old: _survivor(new, merged) for old, new in merged.items()}
 
 
+def unite(groups: Sequence[Group], *, stated: bool) -> dict[int, int]:
+    """Make one task of groups whose calls have one answer format and one system prompt.
+
+    They differ in words of the user's text alone, which is the input where the system prompt says
+    what to do, or where the calls state that they are one task. Dates in it tell none apart.
+    """
+    alike: dict[str, list[Group]] = {}
+    for group in groups:
+        if group.count and (stated or binding(group.templates[0]) >= _BINDING):
+            alike.setdefault(_asked(group), []).append(group)
+    merged: dict[int, int] = {}
+    for family in alike.values():
+        if len(family) > 1:
+            _absorb(family, merged)
+    return merged
+
+
+def _asked(group: Group) -> str:
+    """Return the system prompt without its holes and dates, and the examples that follow it."""
+    system, history, _ = group.closed()
+    said = _HOLE.join(system.fragments)
+    for start, end in reversed(date_spans(said)):
+        said = said[:start] + _HOLE + said[end:]
+    return repr((said, history.fragments[0]))
+
+
 def _survivor(number: int, merged: dict[int, int]) -> int:
     while number in merged:
         number = merged[number]
@@ -173,13 +201,17 @@ def _merge(groups: list[Group], merged: dict[int, int]) -> list[Group]:
     largest = groups[0]
     alike = [g for g in groups if _agree(said[largest.number], said[g.number], g, largest)]
     if len(alike) > 1:
-        first = min(alike, key=lambda group: group.number)
-        first.become(
-            join([group.templates for group in alike]), *(g for g in alike if g is not first)
-        )
-        first.count = sum(group.count for group in alike)
-        merged.update((g.number, first.number) for g in alike if g is not first)
+        _absorb(alike, merged)
     return [group for group in groups if group not in alike]
+
+
+def _absorb(groups: Sequence[Group], merged: dict[int, int]) -> None:
+    """Make the first group one of all, and note what became of the others."""
+    first = min(groups, key=lambda group: group.number)
+    others = [group for group in groups if group is not first]
+    first.become(join([group.templates for group in groups]), *others)
+    first.count = sum(group.count for group in groups)
+    merged.update((group.number, first.number) for group in others)
 
 
 def _instructions(wide: Templates, narrow: Templates) -> list[str]:
