@@ -83,12 +83,11 @@ def _basic(found: re.Match[bytes]) -> bytes:
     return b"[redacted password]" if b":" in plain else found[0]
 
 
-def _assigned(name: bytes, value: bytes) -> Form:
+def _assigned(name: bytes, value: bytes, letters: bytes = b"") -> Form:
     """What is assigned to a name, in a shell, in code, in JSON or in JSON in JSON."""
     sign = rb"([\"'\\]{0,4})\s{0,3}[:=]\s{0,3}([\"'\\]{0,4})"
-    return Form(
-        "secret", name, re.compile(rb"(?<=" + name + rb")" + sign + rb"(" + value + rb")"), _kept
-    )
+    expression = re.compile(rb"(?<=" + name + rb")" + sign + rb"(" + value + rb")")
+    return Form("secret", letters or name, expression, _kept)
 
 
 def _kept(found: re.Match[bytes]) -> bytes:
@@ -107,7 +106,6 @@ _NAMES = (
     b"assword asswd assphrase ecret pi_key pi-key pi-Key pikey piKey ccess_key ccessKey "
     b"ASSWORD PASSWD PASSPHRASE SECRET API_KEY API-KEY APIKEY ACCESS_KEY"
 ).split()
-# Every log line counts tokens: a name of one has to be told from that at first sight.
 _TOKENS = b"ss_token sh_token th_token pi_token id_token ssToken shToken thToken TOKEN".split()
 _JWT = re.compile(
     # A word is gone through once, from its edge: trying at each "eyJ" in it would be quadratic.
@@ -152,7 +150,8 @@ _KEYS = (
     *(_assigned(name, rb"[^\s\"'\\,;&]{8,200}") for name in _NAMES),
     *(_assigned(name, rb"(?!/)[^\s\"'\\,;&]{8,200}") for name in (b"pwd", b"Pwd")),
     *(
-        _assigned(name, rb"(?=[A-Za-z_.~+/=-]{0,99}\d)[A-Za-z0-9_.~+/=-]{16,400}")
+        # Every line of a log counts tokens: names of one are looked for by how they begin.
+        _assigned(name, rb"(?=[A-Za-z_.~+/=-]{0,99}\d)[A-Za-z0-9_.~+/=-]{16,400}", name[:4])
         for name in _TOKENS
     ),
 )
