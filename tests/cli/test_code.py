@@ -70,3 +70,35 @@ def test_a_slip_in_what_to_scan_costs_no_audit(tmp_path, capsys):
         assert call("audit", log, *options, "--workspace", tmp_path / "w") == 2
         assert "reading" not in capsys.readouterr().err
         assert not (tmp_path / "w").exists()
+
+
+def test_a_prompt_that_moves_out_of_sight_is_no_saving(tmp_path, capsys):
+    items = list(easy(300))
+    log = write(tmp_path / "log.jsonl", items)
+    code = tmp_path / "code"
+    code.mkdir()
+    text = (
+        "from openai import OpenAI\n"
+        f"SYSTEM = {items[0]['request']['messages'][0]['content']!r}\n"
+        "def route(t):\n"
+        "    return OpenAI().chat.completions.create(model='gpt-4o', messages=["
+        "{'role': 'system', 'content': SYSTEM}, {'role': 'user', 'content': t}])\n"
+    )
+    (code / "route.py").write_text(text)
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "first")):
+        name = ("-c", "user.name=x", "-c", "user.email=x@x")
+        subprocess.run(["git", "-C", code, *name, *words], check=True, capture_output=True)
+    head, system, *rest = text.splitlines(keepends=True)
+    (code / "prompts.py").write_text(system)
+    changes = {}
+    for place in ("prompts", ".prompts", "elsewhere", "built"):
+        built = "".join(rest).replace("[{'role'", "build(t) or [{'role'")
+        moved = f"from {place} import SYSTEM, build\n"
+        (code / "route.py").write_text(
+            head + moved + (built if place == "built" else "".join(rest))
+        )
+        options = ("--code", code, "--workspace", tmp_path / "w", "--diff", "HEAD", "--json")
+        assert call("audit", log, *options) == 0
+        told = json.loads(capsys.readouterr().out)["code"]["changes"]
+        changes[place] = [one["usd_month"] for one in told]
+    assert changes == {"prompts": [], ".prompts": [], "elsewhere": [None], "built": [None]}

@@ -84,6 +84,10 @@ def test_a_site_that_moved_is_no_change_and_its_old_place_no_saving():
         (((WORDS, "Be brief."), None), ((WORDS,), None)),
         (((WORDS, "{} is all"), 0), (("{} is all",), 1)),
         (((WORDS,), 1), ((), 2)),
+        # Both messages are built by a function now, or were.
+        (((WORDS,), 1), ((), 1)),
+        (((), 1), ((WORDS,), 1)),
+        (((WORDS, "x" * 40), 1), ((WORDS,), 1)),
         (((), 2), ((WORDS,), 1)),
         (((WORDS + "{}",), 0), (("{}{} it is",), 0)),
     ],
@@ -98,10 +102,12 @@ def test_a_text_that_can_no_longer_be_seen_is_no_saving(old, new):
     assert "elsewhere" in found.why
 
 
-def test_a_text_that_is_taken_out_is_a_saving():
-    before = msgspec.structs.replace(site(3), prompts=(WORDS, "x" * 40), unseen=1)
-    found = only([before], [msgspec.structs.replace(before, prompts=(WORDS,))])
-    assert found.usd_month == pytest.approx(-1_000 * 10 * 10e-6)
+def test_a_shorter_text_is_a_saving_and_one_more_a_cost():
+    short = msgspec.structs.replace(site(3), unseen=1)
+    long = msgspec.structs.replace(short, prompts=(WORDS + "x" * 40,))
+    more = msgspec.structs.replace(short, prompts=(WORDS, "y" * 40))
+    assert only([long], [short]).usd_month == pytest.approx(-1_000 * 10 * 10e-6)
+    assert only([short], [more]).usd_month == pytest.approx(1_000 * 10 * 10e-6)
 
 
 def test_a_model_that_can_no_longer_be_seen_is_no_saving():

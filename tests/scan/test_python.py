@@ -465,9 +465,10 @@ def test_messages_that_are_added_up_and_what_is_loaded_is_no_text():
         from openai import OpenAI
         HEAD = [{"role": "system", "content": "Be brief."}]
         OpenAI().chat.completions.create(
-            model="m", messages=HEAD + [{"role": "user", "content": load("prompts/user.txt")}])
+            model="m", messages=HEAD + [
+                {"role": "user", "content": load("prompts/user.txt")}, {"content": q}])
         """)
-    assert (found.prompts, found.unseen) == (("Be brief.",), 1)
+    assert (found.prompts, found.unseen) == (("Be brief.",), 2)
 
 
 def test_names_that_stand_for_each_other_end():

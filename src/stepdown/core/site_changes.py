@@ -109,7 +109,11 @@ def _unknown(
         return f"its calls may be those of {heir.place} now" if heir else ""
     if (before.model is None) != (after.model is None):
         return "its model is set elsewhere before or after, so its price is unknown"
-    if before.prompts != after.prompts and _hidden(before) != _hidden(after):
+    if before.prompts == after.prompts:
+        return ""
+    # What builds a text elsewhere may stand where another text was sent before.
+    fewer = len(after.prompts) < len(before.prompts) or not before.prompts
+    if fewer or _hidden(before) != _hidden(after):
         return "texts of it stand elsewhere before or after, so its length is unknown"
     return ""
 

@@ -92,7 +92,7 @@ class _Reader:
             return None
         client, method = known
         told = ((keywords_of(call), scope), *((keywords_of(one), at) for one, at in client.made))
-        texts = [*dict.fromkeys(self._prompts(call, client, scope))]
+        texts = [*self._prompts(call, client, scope)]
         prompts = [one for one in texts if len(one.replace(HOLE, "").strip()) >= _LEAST_TEXT]
         return CallSite(
             file=self._file,
@@ -101,7 +101,7 @@ class _Reader:
             method=method or "call",
             function=scope.name,
             model=self._model(client, told),
-            prompts=tuple(prompts),
+            prompts=tuple(dict.fromkeys(prompts)),
             tools=self._tools(told),
             schema=_schema(told, client),
             unseen=sum(one.count(HOLE) for one in texts if one not in prompts),
