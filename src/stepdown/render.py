@@ -5,11 +5,10 @@ nothing themselves. Text from a log is never read as markup and carries no contr
 """
 
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich import progress as drawing
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -30,6 +29,7 @@ from stepdown.core.summaries import (
     unpriced_lines,
 )
 from stepdown.core.tasks import Task
+from stepdown.tables import Cell, bare, fitted, one_line, shown, table
 
 __all__ = [
     "DETAIL",
@@ -44,9 +44,6 @@ __all__ = [
     "show",
     "table",
 ]
-
-Cell = str | int | float | None
-"""A table's cell: text as it is, a number with separators, None as "unknown"."""
 
 DETAIL = " · "
 """Between a stage's name and what changes about it."""
@@ -79,7 +76,7 @@ def show(what: RenderableType, to: Console | None = None) -> None:
 
 def say(text: str, to: Console | None = None, *, style: str = "") -> None:
     """Print one line for the reader, on stderr unless told otherwise; it is never hard-wrapped."""
-    (to or console(stderr=True)).print(_text(text, style), soft_wrap=True)
+    (to or console(stderr=True)).print(shown(text, style), soft_wrap=True)
 
 
 def next_step(command: str, to: Console | None = None) -> None:
@@ -88,89 +85,48 @@ def next_step(command: str, to: Console | None = None) -> None:
     (to or console(stderr=True)).print(line, soft_wrap=True)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Table:
-    """Return a table; a column whose heading starts with `>` is set flush right.
-
-    Where the terminal is too narrow the first column is cut with an ellipsis, and other columns
-    that are not flush right wrap; figures are never cut.
-    """
-    made = _bare(title)
-    for heading in columns:
-        right = heading.startswith(">")
-        made.add_column(
-            _text(heading.removeprefix(">")),
-            justify="right" if right else "left",
-            no_wrap=right,
-            overflow="fold",
-        )
-    for first, *others in rows:
-        made.add_row(_one_line(_cell(first)), *map(_cell, others))
-    return made
-
-
-def _bare(title: str = "") -> Table:
-    return Table(
-        box=SIMPLE_HEAD,
-        title=_text(title) if title else None,
-        title_justify="left",
-        title_style="bold",
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-
-
-def _one_line(text: Text) -> Text:
-    # Set on the text, not on its column: rich narrows only columns that may wrap.
-    text.no_wrap, text.overflow = True, "ellipsis"
-    return text
-
-
-def _text(text: str, style: str = "") -> Text:
-    return Text(display.visible(text), style=style)
-
-
-def _cell(value: Cell) -> Text:
-    if value is None:
-        return Text(display.UNKNOWN, style="dim")
-    if isinstance(value, int):
-        return Text(display.count(value))
-    return _text(value) if isinstance(value, str) else Text(f"{value:,.4g}")
-
-
 def audit_table(report: AuditReport) -> RenderableType:
     """Return the audit for a terminal: headline, tasks ranked by money, reasons, what was read."""
-    shown = report.tasks[:_SHOWN_TASKS]
-    parts: list[RenderableType] = [_text(audit_headline(report), "bold")]
-    if shown:
-        parts += [_tasks(shown), _reasons(shown), *_options(shown)]
-    left_out = len(report.tasks) - len(shown)
+    tasks = report.tasks[:_SHOWN_TASKS]
+    parts: list[RenderableType] = [shown(audit_headline(report), "bold")]
+    if tasks:
+        parts += [_tasks(tasks), _reasons(tasks), *_options(tasks)]
+    left_out = len(report.tasks) - len(tasks)
     if left_out:
         parts.append(Text(f"… and {display.plural(left_out, 'task')} more, smaller ones."))
     told = (*spending_lines(report), *reading_lines(report), *unpriced_lines(report))
-    parts += [_text(line, "dim") for line in told]
+    parts += [shown(line, "dim") for line in told]
     return Group(*parts)
 
 
+_FIGURES: Mapping[str, Callable[[Task], str]] = {
+    "Calls": lambda task: display.count(task.calls),
+    "Spend": lambda task: display.money(task.spend_usd),
+    "A month": lambda task: display.money(task.spend_usd_month),
+    "Non-free": lambda task: display.share(task.anatomy.bound_calls),
+}
+
+
 def _tasks(tasks: Sequence[Task]) -> RenderableType:
-    made = _bare()
-    made.add_column("#", justify="right", no_wrap=True)
-    made.add_column("Task")
-    made.add_column("Verdict", no_wrap=True)
-    for heading in ("Calls", "Spend", "A month", "Non-free"):
-        made.add_column(heading, justify="right", no_wrap=True)
-    for rank, task in enumerate(tasks, 1):
-        decision = task.verdict.decision
-        made.add_row(
-            str(rank),
-            _one_line(_text(task.name)),
-            Text(decision, style=_VERDICT_STYLE[decision]),
-            display.count(task.calls),
-            _unless_unknown(display.money(task.spend_usd)),
-            _unless_unknown(display.money(task.spend_usd_month)),
-            display.share(task.anatomy.bound_calls),
-        )
-    return Padding(made, (1, 0))
+    def make(without: Sequence[str]) -> Table:
+        made = bare()
+        made.add_column("#", justify="right", no_wrap=True)
+        made.add_column("Task")
+        made.add_column("Verdict", no_wrap=True)
+        figures = [heading for heading in _FIGURES if heading not in without]
+        for heading in figures:
+            made.add_column(heading, justify="right", no_wrap=True)
+        for rank, task in enumerate(tasks, 1):
+            decision = task.verdict.decision
+            made.add_row(
+                str(rank),
+                one_line(shown(task.name)),
+                Text(decision, style=_VERDICT_STYLE[decision]),
+                *(_unless_unknown(_FIGURES[heading](task)) for heading in figures),
+            )
+        return made
+
+    return Padding(fitted(make, ("Non-free",)), (1, 0))
 
 
 def _options(tasks: Sequence[Task]) -> Iterator[RenderableType]:
@@ -183,7 +139,7 @@ def _options(tasks: Sequence[Task]) -> Iterator[RenderableType]:
     ]
     if not rows:
         return
-    made = _bare()
+    made = bare()
     made.add_column("#", justify="right", no_wrap=True)
     made.add_column("Ways to pay less", no_wrap=True)
     made.add_column("A month", justify="right", no_wrap=True)
@@ -206,7 +162,7 @@ def _reasons(tasks: Sequence[Task]) -> RenderableType:
     grid.add_column(overflow="fold")
     for rank, task in enumerate(tasks, 1):
         if task.verdict.reasons:
-            grid.add_row(str(rank), _text(" ".join(task.verdict.reasons)))
+            grid.add_row(str(rank), shown(" ".join(task.verdict.reasons)))
     return Padding(grid, (0, 0, 1, 0)) if grid.row_count else Text()
 
 
@@ -236,7 +192,7 @@ def reading_lines(report: AuditReport) -> Iterator[str]:
 def proof_summary(proof: Proof) -> RenderableType:
     """Return a proof for a terminal: the verdict, the promise, and the figures behind both."""
     style = "bold green" if proof.passed else "bold yellow"
-    parts: list[RenderableType] = [_text(proof_headline(proof), style), _text(promise(proof))]
+    parts: list[RenderableType] = [shown(proof_headline(proof), style), shown(promise(proof))]
     if not proof.passed:
         parts += [
             Text.assemble((heading, "bold"), display.visible(line))
@@ -250,7 +206,7 @@ def proof_summary(proof: Proof) -> RenderableType:
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
     for name, value in (*_quality(proof), *_trust(proof), *_money_and_time(proof)):
-        grid.add_row(name, _text(value))
+        grid.add_row(name, shown(value))
     parts.append(Padding(grid, (1, 0)))
     if proof.economics.rows:
         parts.append(_cost_table(proof.economics))
@@ -295,9 +251,9 @@ def _quality(proof: Proof) -> Iterator[tuple[str, str]]:
         yield "test part", f"{display.plural(test.rows, 'row')}, opened {times} so far"
     yield "coverage (test)", interval_text(test.coverage)
     yield "agreement (test)", interval_text(test.agreement) + ", if it answered all"
-    shown = _mean_loss if certificate.graded else interval_text
-    yield "joint risk", shown(test.joint_risk)
-    yield "selective risk", shown(test.selective_risk)
+    told = _mean_loss if certificate.graded else interval_text
+    yield "joint risk", told(test.joint_risk)
+    yield "selective risk", told(test.selective_risk)
 
 
 def _trust(proof: Proof) -> Iterator[tuple[str, str]]:
@@ -341,7 +297,7 @@ def _money_and_time(proof: Proof) -> Iterator[tuple[str, str]]:
         yield "money", economics.note
 
 
-def _cost_table(economics: Economics) -> Table:
+def _cost_table(economics: Economics) -> RenderableType:
     rows = [
         (row.name, display.money(row.usd_per_1000), display.share(row.quality), row.note)
         for row in economics.rows
@@ -381,7 +337,7 @@ def _sparse(out: Console) -> Progress:
             return
         seen.add(stage)
         size = f" ({display.count(total)})" if total else ""
-        out.print(_text(f"{stage}{size} …"), soft_wrap=True)
+        out.print(shown(f"{stage}{size} …"), soft_wrap=True)
 
     return report
 

@@ -35,7 +35,7 @@ def tell_savings(savings: Savings) -> None:
     rows = [_cells(task) for task in savings.tasks[:_SHOWN]]
     if len(savings.tasks) > 1:
         rows.append(_cells(total))
-    show(table("Savings", _COLUMNS, rows))
+    show(table("Savings", _COLUMNS, rows, ("made", "audits", "mid")))
     for line in _notes(savings, account):
         say(line)
 

@@ -41,14 +41,16 @@ def models(session: Session) -> None:
         return
     say(f"Families: {', '.join(families)}.")
     _tell_known()
-    show(table("Students", _STUDENT_COLUMNS, [_student_row(row) for row in rows]))
+    show(table("Students", _STUDENT_COLUMNS, [_student_row(row) for row in rows], ("size", "made")))
     for line in refused:
         say(line)
     next_step(session.typed("stepdown status"))
 
 
 def _tell_known() -> None:
-    show(table("Models", _MODEL_COLUMNS, [_model_row(entry) for entry in catalogue()]))
+    show(
+        table("Models", _MODEL_COLUMNS, [_model_row(entry) for entry in catalogue()], ("context",))
+    )
     say("Any other model: `stepdown train TASK --family FAMILY:NAME`, a hub's name or a folder.")
     for entry in catalogue():
         if entry.figures:

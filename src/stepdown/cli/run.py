@@ -169,7 +169,7 @@ def show_outcomes(outcomes: list[Outcome]) -> None:
             ]
         )
     columns = ["task", ">calls", "result", ">agreement", ">answered", ">p50", ">saving/month"]
-    show(table("What became of each task", columns, rows))
+    show(table("What became of each task", columns, rows, ("p50", "agreement")))
     for outcome in outcomes:
         if outcome.result != "promoted" and outcome.why:
             say(f"{outcome.name}: {outcome.why}")

@@ -136,7 +136,7 @@ def _problem(session: Session, route: Route | None) -> str:
 
 def _tell_tasks(rows: list[TaskStatus]) -> None:
     columns = ["task", "verdict", "dataset", "student", "certified", "route", ">answered"]
-    show(table("Tasks", columns, [_cells(row) for row in rows]))
+    show(table("Tasks", columns, [_cells(row) for row in rows], ("dataset", "student")))
     for row in rows:
         if row.problem:
             say(f"{row.name} goes upstream: {row.problem}")

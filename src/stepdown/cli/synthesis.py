@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from rich.table import Table
+from rich.console import RenderableType
 
 from stepdown.cli.options import Session
 from stepdown.cli.sources import calls_of
@@ -128,7 +128,7 @@ def made_up(session: Session, task: Task, labels: Mapping[str, Sequence[Label]])
             yield Call(item, request, Answer(), "", task.first_time, tier="synthetic")
 
 
-def synthetic_table(counts: Mapping[Any, Mapping[str, int]]) -> Table:
+def synthetic_table(counts: Mapping[Any, Mapping[str, int]]) -> RenderableType:
     """Return what became of the inputs of each kind."""
     names = ("asked", "kept", "duplicate", "ungrounded", "unfit", "missing")
     rows: list[list[Any]] = [

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from rich.table import Table
+from rich.console import RenderableType
 
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.core import display
@@ -131,7 +131,7 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
-def paid_table(paid: Paid) -> Table:
+def paid_table(paid: Paid) -> RenderableType:
     """Return what a sitting brought and what the run has spent."""
     sitting, spend = paid.sitting, paid.spend
     rows = [(name, count, TOLD[name]) for name, count in sitting.outcomes.most_common()]
