@@ -47,7 +47,7 @@ def asked(system, user, seed=7):
 
 
 def edited(text, number, other):
-    """Put another word in place of the how-manieth constant word or number of a template."""
+    """Put another word in place of that constant word or number of a template, by its number."""
     places = [at for at in re.finditer(r"[^\s{}]*\w[^\s{}]*(?=\s|$)", text)]
     if not places:
         return None

@@ -2,7 +2,10 @@
 
 import asyncio
 
-from stepdown.label.pacing import Pace, with_those_ahead
+import msgspec
+
+from stepdown.label.pacing import LONGEST_WAIT_S, Pace, Patience, with_those_ahead
+from stepdown.label.trouble import HOPELESS, Trouble
 
 
 def free():
@@ -171,3 +174,15 @@ def test_closed_nobody_gets_in():
         assert await waiting is None
 
     asyncio.run(go())
+
+
+def test_patience_ends_by_what_is_said_and_by_how_often_nothing_is():
+    patience = Patience(Pace(8))
+    busy = Trouble("rate limited", False, again=True, slower=True)
+    assert patience.tried(busy, 0) == ""
+    assert patience.tried(msgspec.structs.replace(busy, ends="No key."), 0) == "No key."
+    late = msgspec.structs.replace(busy, retry_after=LONGEST_WAIT_S + 1)
+    assert patience.tried(late, 0).startswith("The teacher asks to wait 601 s")
+    assert not any(patience.left(busy) for _ in range(HOPELESS - 1))
+    patience.answered()
+    assert [bool(patience.left(busy)) for _ in range(HOPELESS)] == [False] * 19 + [True]

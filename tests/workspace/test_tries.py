@@ -8,7 +8,7 @@ import pytest
 from stepdown.core.stats import cp_upper
 from stepdown.errors import ArtefactError
 from stepdown.prove import ProofTerms
-from stepdown.workspace.tries import REMOVED, move_openings, next_try, note_opening, try_of
+from stepdown.workspace.tries import REMOVED, next_try, note_opening, try_of
 
 
 def test_every_training_is_a_try_and_the_same_one_is_no_new_try(tmp_path):
@@ -46,7 +46,7 @@ def test_c2_openings_of_the_test_part_are_counted_by_dataset(tmp_path):
     assert [note_opening(tmp_path, "d"), note_opening(tmp_path, "d")] == [1, 2]
     assert note_opening(tmp_path, "e") == 1
     # What is left of a dataset has been looked at as often.
-    move_openings(tmp_path, "d", "f")
+    assert note_opening(tmp_path, "f", was="d") == 2
     assert note_opening(tmp_path, "f") == 3
     assert note_opening(tmp_path, "d") == 3
 

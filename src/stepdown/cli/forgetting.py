@@ -23,7 +23,7 @@ from stepdown.label import load_dataset, save_dataset, without
 from stepdown.prove import load_proof
 from stepdown.workspace.artefacts import read_manifest
 from stepdown.workspace.files import publish_file
-from stepdown.workspace.tries import REMOVED, move_openings
+from stepdown.workspace.tries import REMOVED, note_opening
 
 __all__ = ["TaskForgotten", "forget_in_task"]
 
@@ -90,7 +90,7 @@ def _renewed(folder: Path, path: Path, dataset: Dataset, ids: set[str]) -> str:
         _without_lines(
             folder / f"{kind}-{dataset.id}.jsonl", folder / f"{kind}-{left.id}.jsonl", ids
         )
-    move_openings(folder, dataset.id, left.id)
+    note_opening(folder, left.id, was=dataset.id)
     path.unlink()
     return left.id
 

@@ -38,6 +38,8 @@ _AT_ONCE = 8
 _BAD_REQUEST = 400
 _TIMEOUT_S = 120.0
 
+_Failure = UpstreamError | InputError | TimeoutError
+
 
 class Hosted(msgspec.Struct, frozen=True):
     """A hosted model's answers to the calibration rows, as a student.
@@ -230,9 +232,7 @@ async def _ask_all(
                     asking.keep(msgspec.json.encode(reply) + b"\n")
                 asking.progress(f"asking {asking.model.name}", len(replies), len(requests))
 
-        async with asyncio.TaskGroup() as owner:
-            for _ in range(_AT_ONCE):
-                owner.create_task(work())
+        await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
     if asker.ended:
         raise Refusal(asking.clean(asker.ended.replace("The teacher", asking.model.name, 1)))
     return replies
@@ -267,7 +267,8 @@ class _Asker:
                 continue
             left -= 1
             if not self._again(found, entered, left):
-                return self._reply(row, *_failed(found), took)
+                failed = Prediction({}, None, 0.0, abstained=str(found))
+                return self._reply(row, failed, None, took)
         return None
 
     async def _turn(self) -> int | None:
@@ -278,9 +279,7 @@ class _Asker:
             self._pace.leave(sent=False)
         return entered
 
-    def _again(
-        self, found: UpstreamError | InputError | TimeoutError, entered: int, left: int
-    ) -> bool:
+    def _again(self, found: _Failure, entered: int, left: int) -> bool:
         told = trouble(found)
         self._end(self._patience.tried(told, entered))
         # What came was paid for, and would be no other the next time.
@@ -289,9 +288,7 @@ class _Asker:
             self._end(self._patience.left(told))
         return again and left > 0
 
-    async def _tried(
-        self, body: bytes
-    ) -> tuple[Prediction, Usage | None] | UpstreamError | InputError | TimeoutError:
+    async def _tried(self, body: bytes) -> tuple[Prediction, Usage | None] | _Failure:
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 return said(self._asking.inquiry, await self._complete(body))
@@ -307,10 +304,6 @@ class _Asker:
         why = self._asking.clean(prediction.abstained)
         prediction = msgspec.structs.replace(prediction, abstained=why)
         return _Reply(row, self._asking.model, prediction, took, usage, time.time())
-
-
-def _failed(why: object) -> tuple[Prediction, None]:
-    return Prediction({}, None, 0.0, abstained=str(why)), None
 
 
 def _usd(tier: TierConfig, model: str, replies: Sequence[_Reply]) -> float | None:

@@ -5,7 +5,7 @@ them. So each training is a try, proved or not, and its number never changes. Ea
 test part of its dataset.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,7 @@ from stepdown.errors import ArtefactError
 from stepdown.workspace.artefacts import read_manifest
 from stepdown.workspace.files import locked, publish_file, read_file
 
-__all__ = ["REMOVED", "move_openings", "next_try", "note_opening", "try_of"]
+__all__ = ["REMOVED", "next_try", "note_opening", "try_of"]
 
 REMOVED = ".removed"
 """How the name ends of what is left of a proof that was taken out."""
@@ -48,40 +48,29 @@ def try_of(folder: Path, students: Collection[str]) -> int:
     """
     with locked(folder / ".tries.lock"):
         kept = _kept(folder)
-        first = [_first(kept, student) for student in students]
-        if None not in first:
-            return max(number for number in first if number is not None)
+        # A student keeps the number that it was weighed with first.
+        known = {one: at for at in range(len(kept.tries), 0, -1) for one in kept.tries[at - 1]}
+        if known.keys() >= set(students):
+            return max(known[student] for student in students)
         tries = (*kept.tries, tuple(sorted(students)))
         _publish(folder, msgspec.structs.replace(kept, tries=tries))
         return len(tries)
 
 
-def note_opening(folder: Path, dataset: str) -> int:
-    """Note that a dataset's test part is opened, and return how often it was, this time too."""
+def note_opening(folder: Path, dataset: str, was: str = "") -> int:
+    """Note that a dataset's test part is opened, and return how often it was, this time too.
+
+    With `was` it is not opened, but is what became of that dataset, and counts as often opened.
+    """
     with locked(folder / ".tries.lock"):
         kept = _kept(folder)
-        times = kept.opened.get(dataset, 0) + 1
+        times = max(kept.opened.get(dataset, 0), kept.opened.get(was, 0)) + (not was)
         _publish(folder, msgspec.structs.replace(kept, opened={**kept.opened, dataset: times}))
         return times
 
 
-def move_openings(folder: Path, dataset: str, to: str) -> None:
-    """Count what a dataset's test part was opened for the one that it became."""
-    with locked(folder / ".tries.lock"):
-        kept = _kept(folder)
-        times = max(kept.opened.get(dataset, 0), kept.opened.get(to, 0))
-        if not times:
-            return
-        _publish(folder, msgspec.structs.replace(kept, opened={**kept.opened, to: times}))
-
-
 def _publish(folder: Path, tries: _Tries) -> None:
     publish_file(folder / "tries.json", canonical_json(tries))
-
-
-def _first(kept: _Tries, student: str) -> int | None:
-    found = (number for number, students in enumerate(kept.tries, 1) if student in students)
-    return next(found, None)
 
 
 def _kept(folder: Path) -> _Tries:
@@ -107,21 +96,14 @@ def _before(folder: Path) -> _Tries:
         made.setdefault((one.made_at, one.dataset, one.candidates), set()).add(one.id)
     opened: dict[str, int] = {}
     there = set[str]().union(*made.values())
-    for proof in _proofs(folder):
+    # Those that were taken out too: their rows have been looked at.
+    for path in (*folder.glob("proofs/*.json"), *folder.glob(f"proofs/*{REMOVED}")):
+        proof = read_file(path, _Proved, "remove it, and prove again")
+        if proof is None:
+            continue
         opened[proof.dataset] = opened.get(proof.dataset, 0) + 1
         if proof.student not in there:
             there.add(proof.student)
             made[proof.made_at, proof.student, 0] = {proof.student}
     tries = tuple(tuple(sorted(made[key])) for key in sorted(made))
     return _Tries(tries, opened)
-
-
-def _proofs(folder: Path) -> Iterator[_Proved]:
-    """Yield all proofs, those that were taken out too: their rows have been looked at."""
-    for path in (*folder.glob("proofs/*.json"), *folder.glob(f"proofs/*{REMOVED}")):
-        try:
-            yield msgspec.json.decode(path.read_bytes(), type=_Proved)
-        except msgspec.MsgspecError as error:
-            raise ArtefactError(
-                f"{path.name} can't be read ({error}); remove it, and prove again."
-            ) from error
