@@ -91,7 +91,9 @@ EMBEDDING = {"object": "list", "data": [{"embedding": [0.1]}]}
         ({"status": "429"}, reasons.ERROR_ANSWER),
         ({"status": "failed"}, reasons.ERROR_ANSWER),
         ({"request": {"input": "x"}, "response": EMBEDDING}, reasons.NOT_CHAT),
-        ({"response": {"content": [], "type": "message"}}, reasons.NOT_CHAT),
+        ({"response": {"content": [], "type": "message"}}, reasons.NO_ANSWER),
+        ({"response": {"content": [5], "type": "message"}}, reasons.MALFORMED_ANSWER),
+        ({"response": {"output": [], "model": 5}}, reasons.MALFORMED_ANSWER),
         ({"request": "text"}, reasons.NOT_CHAT),
         ({"response": "text"}, reasons.NOT_CHAT),
         ({"request": {"messages": [{"content": "no role"}]}}, reasons.MALFORMED_REQUEST),
@@ -138,4 +140,4 @@ def test_the_raw_text_of_a_stream_is_an_answer(log):
     ]
     text = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
     assert read(log.line("a", response=text + "data: [DONE]\n\n")).answer.text == "yes"
-    assert read(log.line("a", response=text[:60])) == reasons.NOT_CHAT
+    assert read(log.line("a", response=text[:60])) == reasons.MALFORMED_ANSWER

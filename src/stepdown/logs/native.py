@@ -77,7 +77,12 @@ def _read(line: Line) -> Call | str:
     try:
         return _call(line)
     except (InputError, ValueError, RecursionError):
-        return _of_another_dialect(line) or _why(line)
+        found = _of_another_dialect(line)
+        if isinstance(found, Call):
+            return found
+        why = _why(line)
+        # Why it is no call of another dialect says more than that it is none of this one.
+        return found if found and why == reasons.NOT_CHAT else why
 
 
 def _call(line: Line) -> Call:
@@ -104,19 +109,20 @@ def _call(line: Line) -> Call:
     )
 
 
-def _of_another_dialect(line: Line) -> Call | None:
-    """Return the call of a line whose bodies are messages or responses, as they were sent."""
+def _of_another_dialect(line: Line) -> Call | str | None:
+    """Return the call of a line whose bodies are messages or responses, as they were sent, or why
+    there is none; None where they are of neither."""
     try:
         told = _loose(line.data)
     except (ValueError, RecursionError):
         return None
     if told.status is not None and not _succeeded(told.status):
         return None
-    if not unwrapped(told.response).startswith((b"{", b'"data:', b'"event:')):
+    bodies = unwrapped(told.response).startswith((b"{", b'"data:', b'"event:'))
+    if not bodies or not unwrapped(told.request).startswith(b"{"):
         # A line holds bodies, or the text of a stream: words alone are a slip.
         return None
-    found = call_of(line, _export(told))
-    return None if isinstance(found, str) else found
+    return call_of(line, _export(told))
 
 
 def _export(told: _LooseLine) -> Export:
