@@ -152,10 +152,13 @@ def needs(*programs):
 
 
 def strace(*injections):
-    """Return the command that runs another with faults in its system calls."""
+    """Return the command that runs another with faults in its system calls.
+
+    Not with `--seccomp-bpf`, though it is quicker: strace 6.1 then kills at no call but the first.
+    """
     calls = ",".join(sorted({one.split(":")[0] for one in injections}))
     inject = [f"--inject={one}" for one in injections]
-    return ("strace", "-f", "--seccomp-bpf", "-o", "/dev/null", f"--trace={calls}", *inject)
+    return ("strace", "-f", "-o", "/dev/null", f"--trace={calls}", *inject)
 
 
 def in_threads(work, count):
