@@ -123,6 +123,40 @@ def test_r10_hanging_students_do_not_pile_up():
     ] * 3
 
 
+def test_r10_students_that_hang_take_no_thread_from_others():
+    release = threading.Event()
+    hangs = Student(lambda: release.wait(20) and GOOD)
+    slow = Student(lambda: time.sleep(0.005) or GOOD)
+    hangs.id, slow.id = "hangs", "slow"
+    runner = StudentRunner(0.2, 8)
+
+    async def ask():
+        await asyncio.gather(*(runner.predict(hangs, INPUT) for _ in range(2)))
+        answers = [await runner.predict(slow, INPUT) for _ in range(4)]
+        release.set()
+        return answers
+
+    assert asyncio.run(ask()) == [GOOD] * 4
+    assert runner.switched_off() == []
+
+
+def test_r10_who_found_no_thread_is_not_at_fault():
+    release = threading.Event()
+    hangs = Student(lambda: release.wait(20) and GOOD)
+    waits = Student(lambda: GOOD)
+    hangs.id, waits.id = "hangs", "waits"
+    runner = StudentRunner(0.1, 8)
+
+    async def ask():
+        asked = [hangs, hangs, waits]
+        found = await asyncio.gather(*(runner.predict(student, INPUT) for student in asked))
+        release.set()
+        return found
+
+    found = asyncio.run(ask())
+    assert [one.counted for one in found] == [True, True, False]
+
+
 def test_r10_three_faults_a_minute_switch_a_student_off_for_a_while():
     clock = Clock()
     runner = StudentRunner(0.2, 8, clock)

@@ -34,6 +34,7 @@ _FAULTS = 3
 _FAULT_WINDOW_S = 60.0
 _OFF_S = 300.0
 _THREADS = 2
+_MOST_THREADS = 8
 _WARM_UPS = 3
 _ANY_INPUT: Input = (Segment("user", "warm up"),)
 
@@ -48,9 +49,15 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class _Job(msgspec.Struct):
+    """One prediction for a thread; `late`: nobody waits for it any more, and if it had begun
+    then, its thread is `stuck`. `told` hears of the job, what came of it, and its seconds."""
+
     student: Student
     given: Input
-    tell: Callable[[Prediction | Fault, float, float], None]
+    told: "Callable[[_Job, Prediction | Fault, float, float], None]"
+    begun: float | None = None
+    late: bool = False
+    stuck: bool = False
 
 
 _Timed = tuple[Prediction | Fault, float, float]
@@ -108,6 +115,7 @@ class StudentRunner:
         self._records: dict[str, _Record] = {}
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._stuck = 0
 
     def switched_off(self) -> list[str]:
         """Return the ids of the students that are off, for their faults or by an operator."""
@@ -151,36 +159,57 @@ class StudentRunner:
     async def _in_thread(self, student: Student, given: Input) -> _Timed:
         if self._under_way >= self._waiting:
             return Fault("Too many predictions are under way.", counted=False), 0.0, 0.0
-        if len(self._threads) < _THREADS:
-            thread = threading.Thread(target=self._work, name="student", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._staff()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_Timed] = loop.create_future()
 
-        def tell(result: Prediction | Fault, seconds: float, cpu_s: float) -> None:
+        def tell(job: _Job, result: Prediction | Fault, seconds: float, cpu_s: float) -> None:
             # The loop is closed when a student outlives the gateway.
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._arrived, future, (result, seconds, cpu_s))
+                timed = result, seconds, cpu_s
+                loop.call_soon_threadsafe(self._arrived, job, future, timed)
 
+        job = _Job(student, given, tell)
         self._under_way += 1
-        self._jobs.put(_Job(student, given, tell))
+        self._jobs.put(job)
         try:
             async with asyncio.timeout(self._deadline_s):
                 return await future
         except TimeoutError:
+            job.late = True
+            if job.begun is not None:
+                job.stuck = True
+                self._stuck += 1
+                self._staff()
+            if job.begun is None or time.monotonic() - job.begun < self._deadline_s / 2:
+                return Fault("All threads are taken by others.", counted=False), 0.0, 0.0
             return Fault(f"The student took more than {self._deadline_s} s."), self._deadline_s, 0.0
 
-    def _arrived(self, future: "asyncio.Future[_Timed]", timed: _Timed) -> None:
+    def _staff(self) -> None:
+        """See that there are threads enough beside those that are stuck in a student."""
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        if len(self._threads) < min(_THREADS + self._stuck, _MOST_THREADS):
+            thread = threading.Thread(target=self._work, name="student", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _arrived(self, job: _Job, future: "asyncio.Future[_Timed]", timed: _Timed) -> None:
         self._under_way -= 1
+        self._stuck -= job.stuck
         if not future.done():
             future.set_result(timed)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
+            if job.late:
+                job.told(job, Fault("It came too late.", counted=False), 0.0, 0.0)
+                continue
+            job.begun = time.monotonic()
             started = time.thread_time()
             result, seconds = _run(job.student, job.given)
-            job.tell(result, seconds, time.thread_time() - started)
+            job.told(job, result, seconds, time.thread_time() - started)
+            if job.late:
+                return  # another has this one's place
             del job, result  # while it waits for the next, it would keep the last one's student
 
 
