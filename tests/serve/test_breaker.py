@@ -1,5 +1,6 @@
 """R-6: the breaker against a clock of our own."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,6 +75,20 @@ def test_a_probe_that_was_abandoned_frees_the_place():
     assert breaker.wait_s() is None
     breaker.abandoned()
     assert breaker.wait_s() is None
+
+
+@pytest.mark.parametrize("end", ["abandoned", "failed"])
+def test_r6_a_call_from_before_it_opened_is_not_the_probe(end):
+    clock = Clock()
+    breaker = opened(clock)
+    before = breaker.turn
+    clock.now += 30
+    assert breaker.wait_s() is None
+    probe = breaker.turn
+    getattr(breaker, end)(before)
+    assert breaker.wait_s() == 1.0
+    breaker.failed(probe)
+    assert breaker.wait_s() == 60.0
 
 
 def test_late_failures_do_not_prolong_the_pause():

@@ -34,11 +34,14 @@ class Breaker:
         self._opened = 0
         self._open_until: float | None = None
         self._probing = False
+        self.turn = 0
+        """Changes with each probe: what a call got leave in says later whether it is the probe."""
 
     def wait_s(self) -> float | None:
         """Take leave to call: None, or the seconds until it is worth trying again.
 
-        Whoever got leave has to report `answered`, `failed` or `abandoned`.
+        Whoever got leave has to report `answered`, `failed` or `abandoned`, the latter two with
+        the `turn` that it was when they got it.
         """
         if self._open_until is None:
             return None
@@ -48,6 +51,7 @@ class Breaker:
         if self._probing:
             return 1.0
         self._probing = True
+        self.turn += 1
         return None
 
     @property
@@ -65,9 +69,10 @@ class Breaker:
         self._open_until = None
         self._probing = False
 
-    def failed(self) -> None:
+    def failed(self, turn: int | None = None) -> None:
         """Count a failure to connect or to answer in time."""
-        self._failed(opens=True)
+        if turn in (None, self.turn):
+            self._failed(opens=True)
 
     def _failed(self, opens: bool) -> None:
         if self.open and not self._probing:
@@ -80,6 +85,7 @@ class Breaker:
             self._in_a_row = 0
         self._probing = False
 
-    def abandoned(self) -> None:
+    def abandoned(self, turn: int | None = None) -> None:
         """Give leave back: the caller went away before there was an outcome."""
-        self._probing = False
+        if turn in (None, self.turn):
+            self._probing = False

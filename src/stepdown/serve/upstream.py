@@ -226,13 +226,14 @@ class Upstream:
         wait = self.breaker.wait_s()
         if wait is not None:
             raise _down(self._root, "it failed several times in a row", int(wait) + 1)
+        turn = self.breaker.turn
         try:
             return await self._respond(question)
         except Unanswered:
-            self.breaker.failed()
+            self.breaker.failed(turn)
             raise
         except BaseException:  # cancelled above all: no outcome, and the leave goes back
-            self.breaker.abandoned()
+            self.breaker.abandoned(turn)
             raise
 
     async def _respond(self, question: _Question) -> aiohttp.ClientResponse:
