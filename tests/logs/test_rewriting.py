@@ -22,6 +22,7 @@ CALLS = [call("ann" if n % 3 == 0 else "bob", f"text {n}") for n in range(9)]
 FORMS = {
     "lines": "\n".join(map(json.dumps, CALLS)).encode() + b"\n",
     "one document": json.dumps(CALLS).encode(),
+    "printed prettily": json.dumps(CALLS, indent=1).encode(),
 }
 
 

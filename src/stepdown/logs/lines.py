@@ -66,10 +66,11 @@ def line_id(line: Line) -> str:
     """Name a line that carries no id: by content, file name and place.
 
     Equal lines at different places stay different calls, since repeats are what an audit measures.
+    A record of several lines is named as it is on one, which it becomes where others are taken out.
     """
     name = line.source.replace("\\", "/").rpartition("/")[2]
     place = f"{name}:{line.number}:".encode()
-    return UNNAMED + hashlib.sha256(place + line.data).hexdigest()[:20]
+    return UNNAMED + hashlib.sha256(place + line.data.replace(b"\n", b" ")).hexdigest()[:20]
 
 
 def _broken() -> Iterator[bytes]:
