@@ -49,8 +49,8 @@ def decided(loaded, request, hint=None):
 def asked(task_of, body):
     """Decide on a request of a routed task: asked(prediction, **route)."""
 
-    def go(prediction, hint=None, request=None, **route):
-        task = task_of("intents", body())
+    def go(prediction, hint=None, request=None, counted=None, **route):
+        task = msgspec.structs.replace(task_of("intents", body()), **counted or {})
         live = LiveRoute(
             msgspec.structs.replace(Route(task.id, "s", "p", 0.8), **route),
             Fixed(prediction),
@@ -118,6 +118,15 @@ def test_every_verdict_explains_itself(asked):
         assert bool(verdict.detail) == (kind != "answered")
         assert (verdict.decision.tier == "small") == (kind == "answered")
         assert (verdict.answer is not None) == (kind == "answered")
+
+
+def test_c4_an_answer_fits_no_limit_that_the_logs_answers_did_not(asked, body):
+    counted = {"calls": 10, "input_tokens": 500, "output_tokens": 80}
+    prediction = Prediction({}, Answer('{"mood": "pos"}'), 0.9)
+    for limit, kind in ((4, "escalated"), (7, "escalated"), (8, "answered")):
+        request = parse_request(json.dumps(body(max_tokens=limit)).encode())
+        assert asked(prediction, request=request, counted=counted).decision.kind == kind
+        assert asked(prediction, request=request).decision.kind == "answered"
 
 
 @given(st.floats(0, 1), st.integers(0, 10**6))

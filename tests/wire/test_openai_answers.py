@@ -2,12 +2,22 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from stepdown.core.calls import Answer, Message, Request, ToolCall, Usage
+from stepdown.core.calls import (
+    Answer,
+    Message,
+    OutputFormat,
+    Request,
+    Tool,
+    ToolCall,
+    Toolset,
+    Usage,
+)
 from stepdown.wire.openai import parse_answer
 from stepdown.wire.openai_answers import (
     DONE,
@@ -110,3 +120,15 @@ def test_errors_have_openais_shape():
     }
     assert json.loads(datas(error_frame("why"))[0])["error"]["message"] == "why"
     assert DONE == b"data: [DONE]\n\n"
+
+
+def test_an_estimate_counts_tools_and_schema():
+    tool = Tool("book", "Book a table.", {"properties": {"seats": {"type": "integer"}}})
+    plain = Request("m", (Message("user", "a table for two"),))
+    tooled = msgspec.structs.replace(plain, tools=Toolset((tool,), hash="t"))
+    shaped = msgspec.structs.replace(
+        plain, output_format=OutputFormat("json_schema", {"type": "object"}, hash="s")
+    )
+    counts = [estimated_usage(r, Answer("x")).input_tokens for r in (plain, tooled, shaped)]
+    assert counts[1] - counts[0] >= 20
+    assert counts[2] - counts[0] == 4

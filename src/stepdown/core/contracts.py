@@ -10,7 +10,7 @@ can't honour to the letter goes to the teacher; nothing that the caller asked fo
 | `temperature` | at most the largest in the log, or 1.0 when the log names none |
 | `top_p`, `frequency_penalty`, `presence_penalty` | in the API's own range |
 | `seed`, `user`, `metadata`, `service_tier`, `reasoning_effort` and the like | always |
-| `max_tokens`, `max_completion_tokens` | the answer fits (checked on the answer) |
+| `max_tokens`, `max_completion_tokens` | the answer fits, and most of the log's did |
 | `tool_choice` | absent, `auto`, or as in the log; `required` or a named tool: the answer obeys |
 | `stop` | as in the log, and the answer holds none of the sequences |
 | `n` 1, `logprobs` false, `store` false, `modalities` ["text"] | as if they were absent |
@@ -76,14 +76,20 @@ def violation(contract: Contract, request: Request) -> Violation | None:
     return None
 
 
-def answer_violation(contract: Contract, request: Request, answer: Answer) -> Violation | None:
-    """Say what `answer` breaks of what `request` asked for, or None when it keeps everything."""
+def answer_violation(
+    contract: Contract, request: Request, answer: Answer, usual: float = 0.0
+) -> Violation | None:
+    """Say what `answer` breaks of what `request` asked for, or None when it keeps everything.
+
+    `usual` is how many tokens the teacher's answers took on average: its own would not have fitted
+    into fewer, whatever a quarter of the characters says.
+    """
     limits = [
         limit
         for name in ("max_tokens", "max_completion_tokens")
         if isinstance(limit := request.params.get(name), int)
     ]
-    if limits and answer_tokens(answer) > min(limits):
+    if limits and max(answer_tokens(answer), int(usual)) > min(limits):
         return "unsupported_param", "The answer would not fit into max_tokens."
     if any(sequence in (answer.text or "") for sequence in _stops(request.params.get("stop"))):
         return "unsupported_param", "The answer holds a stop sequence."

@@ -14,7 +14,7 @@ from stepdown.core.contracts import answer_violation, violation
 from stepdown.core.ports import Prediction
 from stepdown.core.redaction import DEFAULT, holds_placeholder
 from stepdown.core.routes import Decision, DecisionKind, Reason
-from stepdown.core.tasks import Input, Task
+from stepdown.core.tasks import Input, Task, tokens_a_call
 from stepdown.serve.live import LiveRoute, Loaded, same_words
 from stepdown.serve.shapes import Shapes
 from stepdown.serve.students import Fault, StudentRunner
@@ -119,7 +119,8 @@ def _gated(
     if holds_placeholder(answer):
         why = "The answer would tell what stands in place of what was taken out."
         return _unsure("low_confidence", task, live, why, prediction)
-    broken = answer_violation(live.contract, request, answer)
+    usual = tokens_a_call(task)
+    broken = answer_violation(live.contract, request, answer, usual[1] if usual else 0.0)
     if broken is not None:
         return _upstream("escalated", broken[0], task, live, broken[1], prediction)
     decision = Decision(

@@ -39,8 +39,12 @@ class Stamp(msgspec.Struct, frozen=True):
 
 
 def estimated_usage(request: Request, answer: Answer) -> Usage:
-    """Estimate the tokens of an exchange from its characters; tools and schema are not counted."""
-    chars = 0
+    """Estimate the tokens of an exchange from its characters, those of tools and schema too."""
+    chars = sum(
+        len(_encoder.encode(part))
+        for part in (request.tools.tools, request.output_format.schema)
+        if part
+    )
     for message in request.messages:
         chars += len(message.text) + _CALL_CHARS
         for call in message.tool_calls:
