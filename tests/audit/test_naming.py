@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepdown.audit.naming import name_of, slug, task_id, unique
+from stepdown.audit.naming import name_of, names_beside, slug, task_id, unique
 from stepdown.core.calls import NO_TOOLS, PLAIN_TEXT, OutputFormat, Tool, Toolset
 from stepdown.core.tasks import Signature
 from stepdown.core.templates import Template
@@ -73,3 +73,10 @@ def test_the_id_is_the_signature_s_and_the_hint_s():
     assert len(ids) == 3
     assert task_id(Signature(tools="1"), None) in ids
     assert all(re.fullmatch(r"t-[0-9a-f]{10}", name) for name in ids)
+
+
+def test_a_task_keeps_its_name_and_no_other_takes_it():
+    earlier = {"t-1": "sort", "t-2": "sort-2"}
+    found = {"t-3": "sort", "t-2": "sort", "t-4": "sort", "t-5": "read"}
+    assert names_beside(found, earlier) == ["sort-3", "sort-2", "sort-4", "read"]
+    assert names_beside({"t-1": "other"}, {}) == ["other"]

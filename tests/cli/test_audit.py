@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.cli.story import call, easy, write
 
@@ -99,6 +100,19 @@ def test_the_same_log_in_another_order_has_the_same_tasks(tmp_path, capsys):
         call("audit", log, "--workspace", tmp_path / "w", "--json")
         ids.append([task["id"] for task in json.loads(capsys.readouterr().out)["tasks"]])
     assert ids[0] == ids[1]
+
+
+def test_a_task_of_another_log_does_not_take_an_earlier_ones_name(tmp_path, capsys):
+    other = [msgspec.json.decode(msgspec.json.encode(one)) for one in easy(400)]
+    for one in other:
+        one["request"]["messages"][0]["content"] += " Be quick."
+    names = []
+    for number, lines in enumerate((easy(400), other, easy(400))):
+        log = write(tmp_path / f"{number}.jsonl", lines)
+        call("audit", log, "--workspace", tmp_path / "w", "--json")
+        names += [task["name"] for task in json.loads(capsys.readouterr().out)["tasks"]]
+    first, second, third = names
+    assert (second, third) == (f"{first}-2", first)
 
 
 def test_the_next_command_names_every_log_and_the_workspace(tmp_path, capsys, monkeypatch):

@@ -65,6 +65,8 @@ def test_all_that_is_held_is_written_and_can_be_audited(held, tmp_path, capsys):
     assert told["datasets"] > 600
     assert out.stat().st_mode & 0o777 == 0o600
     assert len({one["id"] for one in lines}) == len(lines)
+    # Who answered goes with an answer: a student's must not teach again as the teacher's.
+    assert [one["stepdown"] for one in lines if "stepdown" in one] == [{"tier": "frontier"}] * 2
     assert call("audit", out, "--workspace", tmp_path / "again", "--json") == 0
     report = json.loads(capsys.readouterr().out)
     # A label of a call that no file holds has no request.

@@ -6,7 +6,7 @@ fingerprint of the signature, is what files and routes hold on to.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from stepdown.core.fingerprint import fingerprint
 from stepdown.core.tasks import Signature
 from stepdown.core.templates import Template
 
-__all__ = ["name_of", "slug", "task_id", "unique"]
+__all__ = ["name_of", "names_beside", "slug", "task_id", "unique"]
 
 _ID_DIGITS = 10
 _LONGEST = 48
@@ -63,9 +63,18 @@ def name_of(
     return next((name for name in candidates if name), "task")
 
 
-def unique(names: Iterable[str]) -> list[str]:
-    """Return the names with "-2", "-3"… added to those that stand there already."""
-    taken: set[str] = set()
+def names_beside(found: Mapping[str, str], earlier: Mapping[str, str]) -> list[str]:
+    """Return the names of the `found` tasks, by id, beside those of `earlier` ones.
+
+    A task that was there keeps the name that it had, and no other takes it.
+    """
+    new = iter(unique((found[id] for id in found if id not in earlier), earlier.values()))
+    return [earlier[id] if id in earlier else next(new) for id in found]
+
+
+def unique(names: Iterable[str], others: Iterable[str] = ()) -> list[str]:
+    """Return the names with "-2", "-3"… added to those that stand there, or in `others`."""
+    taken = set(others)
     result: list[str] = []
     for name in names:
         found, count = name, 1

@@ -193,5 +193,11 @@ def _line(call: Call, held: str) -> bytes:
         else msgspec.Raw(completion_body(call.answer, stamp, call.usage)),
         "metadata": {name: value for name, value in metadata.items() if value},
     }
-    told = {"time": call.time, "latency_ms": call.latency_ms, "cost_usd": call.cost_usd}
+    tier = {"tier": call.tier} if call.tier and call.tier != UNANSWERED else None
+    told = {
+        "time": call.time,
+        "latency_ms": call.latency_ms,
+        "cost_usd": call.cost_usd,
+        "stepdown": tier,
+    }
     return msgspec.json.encode(line | {k: v for k, v in told.items() if v is not None}) + b"\n"

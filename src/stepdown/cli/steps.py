@@ -17,6 +17,7 @@ import msgspec
 
 from stepdown import __version__
 from stepdown.audit import AuditTerms, Counting, report_on
+from stepdown.audit.naming import names_beside
 from stepdown.cli.ceilings import asked_ceiling
 from stepdown.cli.engine_jobs import answering
 from stepdown.cli.making import labelling_usd
@@ -115,7 +116,13 @@ def audit_log(
         ),
         progress,
     )
-    tasks = tuple(msgspec.structs.replace(task, sources=tuple(sources)) for task in report.tasks)
+    names = names_beside(
+        {task.id: task.name for task in report.tasks}, session.workspace.task_names()
+    )
+    tasks = tuple(
+        msgspec.structs.replace(task, sources=tuple(sources), name=name)
+        for task, name in zip(report.tasks, names, strict=True)
+    )
     for task in tasks:
         session.workspace.write_task(task)
     return msgspec.structs.replace(report, tasks=tasks)

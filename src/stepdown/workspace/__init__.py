@@ -8,6 +8,7 @@ tasks/<id>/{task.json, dataset-<id>.jsonl, doubts-<id>.jsonl, gold.jsonl, studen
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -102,6 +103,15 @@ class Workspace(msgspec.Struct, frozen=True):
         """
         found = [_read_task(path) for path in self.root.glob("tasks/*/task.json")]
         return sorted(found, key=lambda task: task.name)
+
+    def task_names(self) -> dict[str, str]:
+        """Return the tasks' names by id, without those that can't be read."""
+        found = dict[str, str]()
+        for path in self.root.glob("tasks/*/task.json"):
+            with suppress(ArtefactError):
+                task = _read_task(path)
+                found[task.id] = task.name
+        return found
 
     def unknown(self, names: Iterable[str]) -> list[str]:
         """Return those of the names that no task has."""
