@@ -207,6 +207,20 @@ def to_student(student):
     return lambda route: msgspec.structs.replace(route, student=student, previous=route)
 
 
+def test_c4_a_task_of_an_earlier_audit_is_told_where_its_prompt_has_holes(space):
+    load = loader(Workspace(space))
+    assert load(None).notes == {}
+    (path,) = space.glob("tasks/*/task.json")
+    task = json.loads(path.read_bytes())
+    assert task.pop("seen") is True
+    path.write_text(json.dumps(task))
+    assert load(None).notes == {}, "a prompt without a hole hides nothing"
+    task["signature"]["system"]["fragments"] = ["Above ", " ask."]
+    path.write_text(json.dumps(task))
+    (note,) = loader(Workspace(space))(None).notes.values()
+    assert "audit its log again" in note
+
+
 def test_m1_where_a_new_student_is_damaged_the_old_one_answers_on(space):
     load = loader(Workspace(space))
     first = load(None)

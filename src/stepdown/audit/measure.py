@@ -145,6 +145,7 @@ def _task(group: _Group, days: float | None, terms: AuditTerms) -> Task:
         options=ways,
         spend_by=tally.ledger.spend_by(),
         daily=tally.ledger.days(),
+        seen=True,
     )
 
 

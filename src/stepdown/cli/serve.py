@@ -260,10 +260,22 @@ def loader(
         kept.clear()
         kept.update(found)
         routes = {name: one.live for name, one in found.items()}
-        notes = {name: one.note for name, one in found.items() if one.note} | notes
+        known = {name: f"{one.note}{_left_open(one.task)}" for name, one in found.items()}
+        notes = {name: note for name, note in known.items() if note} | notes
         return Loaded(TaskIndex(tasks.values()), routes, policy.generation, problems, notes)
 
     return load
+
+
+def _left_open(task: Task) -> str:
+    """Say what to do where an earlier version's audit may have left rules of a prompt open."""
+    signature = task.signature
+    if task.seen or (len(signature.system.fragments) == 1 and len(signature.user.fragments) <= 2):
+        return ""
+    return (
+        "Its audit left amounts and dates of its prompt open; audit its log again, promote the "
+        "new task and roll this one back."
+    )
 
 
 class _Kept(msgspec.Struct, frozen=True):

@@ -148,6 +148,8 @@ class Task(msgspec.Struct, frozen=True):
     distinct values seen (at most 8), or `{"max": x}` for numbers. `options` are ways to pay less.
     `spend_by` has what was spent by each team, key, service and place in the code that the log
     tells of, in US dollars; `daily` each day (since the epoch, UTC) with its calls and spend.
+    `seen` says that its signature leaves open only what was seen to vary: earlier versions of the
+    audit left open whatever looked like a date, an amount or an id.
     """
 
     id: str
@@ -179,6 +181,7 @@ class Task(msgspec.Struct, frozen=True):
     options: tuple[Option, ...] = ()
     spend_by: dict[str, dict[str, float]] = {}
     daily: tuple[tuple[int, int, float], ...] = ()
+    seen: bool = False
 
 
 def teacher_usd(task: Task) -> float | None:
