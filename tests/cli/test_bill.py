@@ -3,8 +3,8 @@
 import json
 
 from stepdown.cli.bill import savings_json, tell_savings
-from stepdown.cli.making import Made
 from stepdown.cli.savings import Savings, TaskSavings
+from stepdown.cli.student_costs import Made
 from stepdown.core.savings import Account
 
 CENT = 10**16

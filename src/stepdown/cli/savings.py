@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 
 from stepdown.audit.prices import ATTODOLLARS, cost_of, prices_as_of
-from stepdown.cli.making import Made, made_for
 from stepdown.cli.options import Session
 from stepdown.cli.pricing import flat_rates
 from stepdown.cli.stores import following
+from stepdown.cli.student_costs import Made, made_for
 from stepdown.config import Config
 from stepdown.core.calls import Answer, Call, Request, Usage
 from stepdown.core.fingerprint import fingerprint

@@ -20,11 +20,11 @@ from stepdown.audit import AuditTerms, Counting, report_on
 from stepdown.audit.naming import names_beside
 from stepdown.cli.ceilings import asked_ceiling
 from stepdown.cli.engine_jobs import answering
-from stepdown.cli.making import labelling_usd
 from stepdown.cli.opening import open_student
 from stepdown.cli.options import Session
 from stepdown.cli.privacy import cleaner
 from stepdown.cli.sources import all_calls, calls_of_tasks, count_calls
+from stepdown.cli.student_costs import labelling_usd
 from stepdown.cli.synthesis import made_up
 from stepdown.core.audits import AuditReport, SourceCoverage
 from stepdown.core.calls import UNANSWERED, Call

@@ -6,8 +6,8 @@ import pytest
 
 from stepdown.audit.prices import ATTODOLLARS
 from stepdown.cli import steps
-from stepdown.cli.making import labelling_usd, made_for
 from stepdown.cli.options import Session
+from stepdown.cli.student_costs import labelling_usd, made_for
 from stepdown.config import Config, Defaults
 from stepdown.core.labels import Reserved, Sent, Stored
 from stepdown.store.ledger import Ledger
