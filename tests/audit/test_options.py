@@ -85,6 +85,10 @@ def test_repeats_batches_and_closed_choices():
     assert found["batch price"].saving_usd_month == pytest.approx(50.0)
     assert found["a decisions endpoint"].saving_usd_month is None
     assert "batch price" not in named(Bill("our-own-model", 100.0, 3e4))
+    # Half of the calls are in batches: they are a third of the spend, which nothing is saved of.
+    half = named(Bill("gpt-4o", 75.0, 3e4, batched=0.5))
+    assert half["batch price"].saving_usd_month == pytest.approx(25.0)
+    assert "batch price" not in named(Bill("gpt-4o", 50.0, 3e4, batched=1.0))
 
 
 def test_what_is_unknown_is_no_saving():

@@ -45,6 +45,7 @@ def test_a_request_and_its_answer_are_one_call(order):
     assert joined == reasons.JOINED
     assert isinstance(call, Call)
     assert (call.id, call.model, call.time) == ("b-x-yes", "m-1", 1793534400.0)
+    assert call.batched
     assert (call.request.messages[0].text, call.answer.text) == ("hi", "yes")
 
 

@@ -191,6 +191,7 @@ def _bill(group: _Group, evidence: Evidence) -> Bill:
         repeats=evidence.repeats,
         self_agreement=evidence.self_agreement,
         mix=tally.ledger.mix(),
+        batched=tally.batched_calls / tally.calls if tally.calls else 0.0,
         closed=bool(fields) and all(field.kind in ("choice", "constant") for field in fields),
     )
 

@@ -10,7 +10,7 @@ import re
 import msgspec
 
 from stepdown.audit.ledger import ModelSpend
-from stepdown.audit.prices import UnitPrices, unit_prices
+from stepdown.audit.prices import UnitPrices, has_batch_price, unit_prices
 from stepdown.audit.verdicts import YEAR_DAYS, AuditTerms, break_even_days
 from stepdown.core import display
 from stepdown.core.tasks import MONTH_DAYS, Option, Signature, Verdict
@@ -22,7 +22,6 @@ _CACHED_FROM = 1_024
 _CACHED_MINUTES = 5.0
 _CHARS_PER_TOKEN = 4.0
 _BATCH_SHARE = 0.5
-_BATCHED = re.compile(r"^(?:[\w-]+/)?(?:gpt|o\d|chatgpt|claude|gemini|mistral|ministral|codestral)")
 _DATED = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8})$")
 _SMALLER = (
     *(("-pro", "-flash"), ("-flash", "-flash-lite")),
@@ -35,7 +34,7 @@ class Bill(msgspec.Struct, frozen=True):
 
     Tokens are means of a call: `read`, of which `cached`, and `written`. `prefix` is how many of
     them always begin a request. `closed` says that every answer is one of a closed set, `mix` what
-    each model's calls cost.
+    each model's calls cost, `batched` which share of the calls came in batches.
     """
 
     model: str
@@ -49,6 +48,7 @@ class Bill(msgspec.Struct, frozen=True):
     self_agreement: float | None = None
     closed: bool = False
     mix: tuple[ModelSpend, ...] = ()
+    batched: float = 0.0
 
 
 def options(bill: Bill, verdict: Verdict, terms: AuditTerms) -> tuple[Option, ...]:
@@ -176,11 +176,13 @@ def _repeats(bill: Bill) -> Option | None:
 
 
 def _batch(bill: Bill) -> Option | None:
-    if bill.usd_month is None or not _BATCHED.match(bill.model):
+    if bill.usd_month is None or not has_batch_price(bill.model) or bill.batched >= 1.0:
         return None
+    # Those in batches cost half already: of what is spent the others have the larger part.
+    dear = (1.0 - bill.batched) / (1.0 - bill.batched * _BATCH_SHARE)
     return Option(
         "batch price",
-        bill.usd_month * _BATCH_SHARE,
+        bill.usd_month * dear * _BATCH_SHARE,
         "answers may take up to 24 hours",
         "half price in the provider's batch API",
     )

@@ -7,6 +7,7 @@ sums are exact, and the same in whatever order a log is read.
 """
 
 import math
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
@@ -18,11 +19,20 @@ from genai_prices.types import ModelPrice, PriceCalculation, TieredPrices
 
 from stepdown.core.calls import Call, Usage
 
-__all__ = ["ATTODOLLARS", "UnitPrices", "cost_of", "plausible", "prices_as_of", "unit_prices"]
+__all__ = [
+    "ATTODOLLARS",
+    "UnitPrices",
+    "cost_of",
+    "has_batch_price",
+    "plausible",
+    "prices_as_of",
+    "unit_prices",
+]
 
 ATTODOLLARS = 10**18
 """Attodollars in one US dollar."""
 
+_BATCHED = re.compile(r"^(?:[\w-]+/)?(?:gpt|o\d|chatgpt|claude|gemini|mistral|ministral|codestral)")
 _SLOT_SECONDS = 1800  # prices that depend on the time of day change on the half hour
 _LAST_SECOND = 253_402_300_799  # of the year 9999, the last that datetime knows
 _UNPRICED = (LookupError, ValueError)
@@ -68,7 +78,7 @@ def cost_of(call: Call) -> int | None:
     """Return what `call` cost in attodollars, or None when that is unknown.
 
     The log's own cost wins. A call that one of our own students answered cost no tokens. Prices
-    are those of the call's own time, or today's where it has none.
+    are those of the call's own time, or today's where it has none, and half of that in a batch.
     """
     stated = call.cost_usd
     if stated is not None:
@@ -78,6 +88,16 @@ def cost_of(call: Call) -> int | None:
     usage = call.usage
     if usage is None or not plausible(usage):
         return None
+    cost = _listed(call, usage)
+    return -(-cost // 2) if cost and call.batched and has_batch_price(call.model) else cost
+
+
+def has_batch_price(model: str) -> bool:
+    """Say whether the model's maker has a batch API, which takes half the price."""
+    return _BATCHED.match(model) is not None
+
+
+def _listed(call: Call, usage: Usage) -> int | None:
     slot = _slot(call.time)
     rates = _rates(call.model, slot)
     if rates is None or usage.input_tokens > rates.ceiling:

@@ -176,7 +176,7 @@ class Tally:
         self.input_tokens = 0
         self.output_tokens = 0
         self.cached_tokens = 0
-        self.counted_calls = 0
+        self.counted_calls = self.batched_calls = 0
         self.first_time = math.inf
         self.last_time = -math.inf
         self.latencies = Latencies()
@@ -188,6 +188,7 @@ class Tally:
     def add(self, call: Call) -> None:
         """Count one call."""
         self.calls += 1
+        self.batched_calls += call.batched
         self.models[call.model or call.request.model] += 1
         self._add_money(call)
         if call.time is not None and math.isfinite(call.time):
@@ -237,6 +238,7 @@ class Tally:
         self.output_tokens += other.output_tokens
         self.cached_tokens += other.cached_tokens
         self.counted_calls += other.counted_calls
+        self.batched_calls += other.batched_calls
         self.first_time = min(self.first_time, other.first_time)
         self.last_time = max(self.last_time, other.last_time)
         self.latencies.merge(other.latencies)

@@ -139,6 +139,7 @@ class Call(msgspec.Struct, frozen=True):
     dollars as the log itself states it. `task` and `group` are the caller's own hints. `tier` says
     who answered when the call was captured by our own gateway ("" elsewhere). `by` says whose call
     it was, as far as the log tells: by "user", "team", "key", "service" or "code" (file:line).
+    `batched`: it was asked through the provider's batch API.
     """
 
     id: str
@@ -153,3 +154,4 @@ class Call(msgspec.Struct, frozen=True):
     group: str | None = None
     tier: str = ""
     by: dict[str, str] = {}
+    batched: bool = False

@@ -210,6 +210,7 @@ def _joined(asked: bytes, answered: bytes, line: Line) -> Call | str:
         usage=said.usage,
         task=task,
         group=group,
+        batched=True,
     )
 
 
