@@ -30,8 +30,16 @@ def test_id_model_tokens_and_reasons():
             },
             Usage(9, 2, 0, 2, 3),
         ),
-        ({"cached_tokens": 5, "cache_write_tokens": 5}, None),
-        ({"cache_creation_token_details": {"ephemeral_1h_input_tokens": 3}}, None),
+        # Odd counts of what is written leave the others as they are.
+        ({"cached_tokens": 5, "cache_write_tokens": 5}, Usage(9, 2, 5)),
+        ({"cached_tokens": 5, "cache_creation_tokens": -1}, Usage(9, 2, 5)),
+        ({"cached_tokens": 5, "cache_write_tokens": "many"}, Usage(9, 2, 5)),
+        ({"cached_tokens": 5, "cache_creation_token_details": []}, Usage(9, 2, 5)),
+        (
+            {"cache_creation_token_details": {"ephemeral_1h_input_tokens": 3}},
+            Usage(9, 2, 0, 0, 3),
+        ),
+        ({"cached_tokens": 10}, None),
     ],
 )
 def test_c13_tokens_put_into_a_cache(details, usage):

@@ -1,6 +1,6 @@
 """What an answer tells beside its text: its id, tokens, and why it ended."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -39,17 +39,13 @@ class _Used(msgspec.Struct, gc=False):
     usage: msgspec.Raw = _NULL
 
 
-class _Written(msgspec.Struct, gc=False):
-    ephemeral_1h_input_tokens: int | None = None
-
-
 class _Cached(msgspec.Struct, gc=False):
     """OpenAI's names, and those that gateways to Anthropic have for what is written."""
 
     cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    cache_creation_tokens: int | None = None
-    cache_creation_token_details: _Written | None = None
+    cache_write_tokens: Any = None
+    cache_creation_tokens: Any = None
+    cache_creation_token_details: Any = None
 
 
 class _Usage(msgspec.Struct, gc=False):
@@ -105,10 +101,23 @@ def usage_told(raw: bytes | msgspec.Raw, made: int | None = None) -> Usage | Non
     told = found.prompt_tokens_details
     if told is None:
         return known_usage(given, made)
-    hour = told.cache_creation_token_details
-    written = told.cache_write_tokens or told.cache_creation_tokens
-    lasting = hour and hour.ephemeral_1h_input_tokens
-    return known_usage(given, made, told.cached_tokens or 0, written or 0, lasting or 0)
+    cached = told.cached_tokens or 0
+    written = _count(told.cache_write_tokens) or _count(told.cache_creation_tokens)
+    hour = _lasting(told.cache_creation_token_details)
+    whole = known_usage(given, made, cached, max(written, hour), hour)
+    # Gateways' own counts: where they can't be, OpenAI's beside them are as good as without.
+    return whole or known_usage(given, made, cached)
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and value > 0 else 0
+
+
+def _lasting(details: Any) -> int:
+    """Return how many of the tokens written to the cache are for an hour."""
+    if not isinstance(details, dict):
+        return 0
+    return _count(cast("dict[str, Any]", details).get("ephemeral_1h_input_tokens"))
 
 
 def known_usage(
