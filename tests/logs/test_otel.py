@@ -1,6 +1,7 @@
 """OTLP spans."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -158,3 +159,58 @@ def test_what_was_put_into_the_cache_is_among_the_tokens_read(name):
     (call,) = FORMAT.read([Line(json.dumps({"attributes": pairs}).encode(), "x", 1)])
     assert not isinstance(call, str)
     assert call.usage == Usage(3_010, 3, 2_000, 1_000)
+
+
+def line_of(told, **ids):
+    kinds = {str: "stringValue", int: "intValue"}
+    pairs = [{"key": key, "value": {kinds[type(v)]: v}} for key, v in told.items()]
+    return Line(json.dumps({"attributes": pairs, "startTimeUnixNano": 1, **ids}).encode(), "x", 1)
+
+
+CONVENTIONS = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.request.model": "m",
+    "gen_ai.request.seed": 7,
+    "gen_ai.prompt.0.content": "hi",
+    "gen_ai.completion.0.content": "yes",
+    "gen_ai.usage.input_tokens": 5,
+    "gen_ai.usage.output_tokens": 1,
+    "gen_ai.prompt.name": "greet",
+}
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {},
+        {"langfuse.observation.input": "hi", "langfuse.observation.output": "yes"},
+        {
+            "langfuse.observation.model.name": "m",
+            "langfuse.observation.usage_details": '{"input": 5, "output": 1}',
+        },
+    ],
+)
+def test_what_langfuse_does_not_tell_is_told_by_the_conventions(own):
+    told = {**CONVENTIONS, "langfuse.observation.type": "generation", **own}
+    (call,) = FORMAT.read([line_of(told)])
+    assert not isinstance(call, str)
+    assert (call.request.messages[0].text, call.answer.text) == ("hi", "yes")
+    assert (call.model, call.task, call.usage) == ("m", "greet", Usage(5, 1))
+    assert call.request.params == {"seed": 7}
+
+
+def test_spans_without_any_log_records_are_not_held_in_memory():
+    joined = FORMAT.suited([{"name": "chat", "attributes": [{"key": "gen_ai.system"}]}])
+    told = {"gen_ai.operation.name": "chat"}
+    count = 5_000
+    lines = (line_of(told, traceId=f"{i:032}", spanId=f"{i:016}") for i in range(count))
+    tracemalloc.start()
+    try:
+        read = list(joined.read(lines))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert read == [reasons.NO_CONTENT] * count
+    # The spans themselves wait in a file, which the system's memory holds while it is small.
+    length = len(line_of(told, traceId="0" * 32, spanId="0" * 16).data)
+    assert peak < count * (length * 1.5 + 150)

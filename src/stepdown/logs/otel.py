@@ -9,7 +9,7 @@ its own (`resourceLogs`), they are joined with the spans that they name.
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -17,7 +17,7 @@ from stepdown.core.calls import Call, Usage
 from stepdown.core.ports import Line, LogFormat
 from stepdown.logs import langfuse, otlp, reasons
 from stepdown.logs.each import each_call
-from stepdown.logs.exports import Export, amount, call_of, told_by, usage_of
+from stepdown.logs.exports import Export, amount, call_of, mapping, told_by, usage_of
 from stepdown.wire import genai, openinference, span_names
 
 __all__ = ["FORMAT", "OtelSpans"]
@@ -29,10 +29,13 @@ Attributes = Mapping[str, Any]
 _OPERATIONS = frozenset(("chat", "generate_content", "text_completion", "completion"))
 _ERRORS = frozenset(("2", "STATUS_CODE_ERROR"))
 _IN_MEMORY = 256 * 1024 * 1024
+_LENGTH = 8
+"""Bytes that tell how long a line is that waits."""
 _SPOKEN = (
     *(b'"gen_ai.input.messages"', b'"gen_ai.output.messages"', b'"gen_ai.prompt'),
     *(b'"gen_ai.completion', b'"gen_ai.user.message"', b'"gen_ai.choice"', b'"request_data"'),
     *(b'"gen_ai.client.inference.operation.details"', b'"ai.prompt', b'"key":"events"'),
+    *(b'"langfuse.observation.input"', b'"langfuse.observation.output"'),
 )
 """What stands in spans that tell of content themselves."""
 
@@ -47,6 +50,8 @@ _OBSERVED = {
     "promptName": "langfuse.observation.prompt.name",
     "sessionId": "session.id",
 }
+_KIND = "langfuse.observation.type"
+_TOLD_TWICE = ("request", "response", "model", "usage", "cost_usd", "metadata", "task", "group")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -89,36 +94,53 @@ class _Joined(OtelSpans):
         return self
 
     def read(self, lines: Iterable[Line]) -> Iterator[Call | str]:
-        """Yield a call for each span with its records, and why the others gave none."""
-        held: dict[str, list[tuple[int, int]]] = {}
+        """Yield a call for each span with its records, and why the others gave none.
+
+        They wait in a file; where each stands is kept in memory only if there are any records.
+        """
+        some = False
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as store:
             for line in lines:
-                key = _joins_by(line)
+                key, is_span = _joins_by(line)
                 if not key:
                     yield from super().read([line])
                     continue
-                held.setdefault(key, []).append((store.seek(0, 2), len(line.data)))
-                store.write(line.data)
+                some = some or not is_span
+                store.write(len(line.data).to_bytes(_LENGTH) + line.data)
+            if not some:
+                yield from super().read(_stored(store))
+                return
+            held: dict[str, list[int]] = {}
+            at = 0
+            for line in _stored(store):
+                held.setdefault(_joins_by(line)[0], []).append(at)
+                at += _LENGTH + len(line.data)
             for places in held.values():
                 yield from [reasons.JOINED] * (len(places) - 1)
-                parts: list[bytes] = []
-                for at, length in places:
-                    store.seek(at)
-                    parts.append(store.read(length))
+                parts = [next(_stored(store, place)).data for place in places]
                 whole = Line(parts[0], "", 0)
                 yield from each_call([whole], lambda line, parts=parts: _call(line, _whole(parts)))
 
 
-def _joins_by(line: Line) -> str:
-    """Return the ids that a span of a model call and its records share; "" for all others."""
+def _stored(store: IO[bytes], at: int = 0) -> Iterator[Line]:
+    """Yield the lines that wait, from that place on."""
+    store.seek(at)
+    while length := store.read(_LENGTH):
+        yield Line(store.read(int.from_bytes(length)), "", 0)
+
+
+def _joins_by(line: Line) -> tuple[str, bool]:
+    """Return the ids that a span of a model call and its records share, "" for all others, and
+    whether it is the span."""
     try:
         record = otlp.read_record(line.data)
         event = record.event()
         told = {} if event else otlp.told(record.attributes)
     except (ValueError, RecursionError):
-        return ""
+        return "", False
     ours = genai.is_event(event.name) if event else _is_model_call(told)
-    return (_id(record) or "") if ours and "openinference.span.kind" not in told else ""
+    ours = ours and "openinference.span.kind" not in told
+    return (_id(record) or "") if ours else "", event is None
 
 
 def _whole(parts: Sequence[bytes]) -> otlp.Record:
@@ -165,8 +187,26 @@ def _call(line: Line, span: otlp.Record) -> Call | str:
 
 def _exchange(span: otlp.Record, told: Attributes, events: Sequence[otlp.Event]) -> Export | None:
     """Return what a span tells of a model call; None where it is of other work."""
-    if told.get("langfuse.observation.type") == "generation":
-        return langfuse.export_of({name: told.get(key) for name, key in _OBSERVED.items()})
+    found = _named(told, events)
+    return _observed(told, found) if told.get(_KIND) == "generation" else found
+
+
+def _observed(told: Attributes, rest: Export | None) -> Export:
+    """Return what Langfuse's names tell, and the `rest` where they don't: its SDK also passes on
+    the spans of other instrumentations."""
+    row: dict[str, Any] = {name: told.get(key) for name, key in _OBSERVED.items()}
+    asked = {field: told[name] for name, field in genai.PARAMETERS.items() if name in told}
+    row["modelParameters"] = {**asked, **mapping(row["modelParameters"])}
+    row["model"] = row["model"] or (rest and rest.model)
+    own = langfuse.export_of(row)
+    if rest is None:
+        return own
+    lacking = (name for name in _TOLD_TWICE if not getattr(own, name))
+    return msgspec.structs.replace(own, **{name: getattr(rest, name) for name in lacking})
+
+
+def _named(told: Attributes, events: Sequence[otlp.Event]) -> Export | None:
+    """Return what OpenInference's names or the conventions' tell of a model call."""
     if "openinference.span.kind" in told:
         if not openinference.is_chat(told):
             return None
