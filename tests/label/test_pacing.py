@@ -1,9 +1,11 @@
 """How many are let through: one first, then all, half after each overload, one more a round."""
 
 import asyncio
+from types import SimpleNamespace
 
 import msgspec
 
+from stepdown.label import pacing
 from stepdown.label.pacing import LONGEST_WAIT_S, Pace, Patience, with_those_ahead
 from stepdown.label.trouble import HOPELESS, Trouble
 
@@ -186,3 +188,24 @@ def test_patience_ends_by_what_is_said_and_by_how_often_nothing_is():
     assert not any(patience.left(busy) for _ in range(HOPELESS - 1))
     patience.answered()
     assert [bool(patience.left(busy)) for _ in range(HOPELESS)] == [False] * 19 + [True]
+
+
+def fails(patience, clock, found, seconds=10.0):
+    clock[0] += seconds
+    return patience.tried(found, 0)
+
+
+def test_patience_ends_a_minute_after_the_last_answer_however_often_it_is_tried(monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(pacing, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    patience = Patience(Pace(8))
+    busy = Trouble("rate limited", False, again=True, slower=True)
+    assert [fails(patience, clock, busy) for _ in range(3)] == [""] * 3
+    patience.answered()
+    assert [fails(patience, clock, busy) for _ in range(6)] == [""] * 6
+    assert "No answer came for 60 s" in fails(patience, clock, busy)
+    # A wait that was asked for is no silence: the minute begins at its end.
+    patience.answered()
+    assert fails(patience, clock, msgspec.structs.replace(busy, retry_after=90.0)) == ""
+    assert [fails(patience, clock, busy) for _ in range(15)] == [""] * 15
+    assert "No answer came" in fails(patience, clock, busy)

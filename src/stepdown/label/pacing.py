@@ -178,7 +178,9 @@ class Patience:
             return ""
         self._pace.too_much(entered, found.retry_after)
         now = time.monotonic()
-        waited, self._since = now - self._since, max(self._since, now + wait)
+        waited = now - self._since
+        if wait:
+            self._since = max(self._since, now + wait)
         if waited <= PATIENCE_S:
             return ""
         return hopeless(found, f"No answer came for {PATIENCE_S:.0f} s")
