@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.cli.story import call
 
 from stepdown import plugins
 from stepdown.cli import ladder, steps
@@ -20,6 +21,7 @@ from stepdown.students.linear import LinearFamily
 from stepdown.train import Estimate, Prices, Rung
 from stepdown.workspace import Workspace
 from stepdown.workspace.artefacts import verify_student
+from stepdown.workspace.tries import next_try
 
 
 def test_the_climb_ends_when_what_is_left_is_worth_little():
@@ -115,3 +117,27 @@ def test_a_published_chain_opens_proves_and_is_refused_when_a_link_is_gone(space
     shutil.rmtree(session.workspace.students(task.id) / opened.first.id)
     with pytest.raises(ArtefactError):
         steps.open_student(session.workspace, task, chain.student)
+
+
+def test_c2_trainings_count_whose_students_are_removed(space, ran, two_rungs, monkeypatch):
+    """By the command, where nothing was proved and all is made within one second."""
+    name, task = (ran.printed["tasks"][0][key] for key in ("name", "task"))
+    folder = Workspace(space).folder(task)
+    for kept in ("students", "proofs"):
+        shutil.rmtree(folder / kept)
+    (folder / "tries.json").unlink()
+    monkeypatch.setattr(steps, "now", lambda: "2026-01-01T00:00:00Z")
+
+    def train(family):
+        assert call("train", name, "--family", family, "--workspace", space) == 0
+
+    train("linear")
+    assert next_try(folder) == 2
+    shutil.rmtree(folder / "students")
+    train("larger")
+    assert next_try(folder) == 3
+    train("linear")  # the same student made again
+    assert next_try(folder) == 3
+    # What is made anew of them tells trainings of one second apart.
+    (folder / "tries.json").unlink()
+    assert next_try(folder) == 3

@@ -1,6 +1,7 @@
 """Looks at held-out rows are counted, and stay counted (C-2)."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from stepdown.core.stats import cp_upper
 from stepdown.errors import ArtefactError
 from stepdown.prove import ProofTerms
+from stepdown.workspace.artefacts import publish_student
 from stepdown.workspace.tries import REMOVED, next_try, note_opening, try_of
 
 
@@ -20,6 +22,38 @@ def test_every_training_is_a_try_and_the_same_one_is_no_new_try(tmp_path):
     # A student keeps the number that it was weighed with first.
     assert [try_of(tmp_path, [one]) for one in ("a", "c", "b", "d")] == [1, 2, 2, 3]
     assert try_of(tmp_path, ["a", "d"]) == 3
+
+
+class Bytes:
+    """What saves a student that is its bytes."""
+
+    name = "bytes"
+
+    def save(self, student, folder):
+        (folder / "data.bin").write_bytes(student)
+
+
+def trained(folder, data):
+    """Train as the ladder does: the students are there before it is said that they are a try."""
+    number = next_try(folder)
+    draft = {"task": "t", "dataset": "d", "contract": {}, "made_at": "2026-01-01T00:00:00Z"}
+    draft["training"] = {"try": number}
+    _, manifest = publish_student(folder / "students", Bytes(), data, draft)
+    return number, try_of(folder, [manifest.id]), manifest.id
+
+
+def test_c2_trainings_of_one_second_are_as_many_tries_and_stay_so(tmp_path):
+    found = [trained(tmp_path, b"student %d" % at) for at in range(5)]
+    assert [one[:2] for one in found] == [(at, at) for at in range(1, 6)]
+    noted = (tmp_path / "tries.json").read_bytes()
+    # The same is made of the students alone.
+    (tmp_path / "tries.json").unlink()
+    assert next_try(tmp_path) == 6
+    assert (tmp_path / "tries.json").read_bytes() == noted
+    for *_, loser in found[:4]:
+        shutil.rmtree(tmp_path / "students" / loser)
+    assert try_of(tmp_path, [found[4][2]]) == 5
+    assert next_try(tmp_path) == 6
 
 
 def test_what_an_older_version_proved_is_counted_removed_or_not(tmp_path):

@@ -297,7 +297,7 @@ def _publish(
 
     def publish(name: str, family: Saver, student: Any, training: dict[str, Any]) -> Made:
         noted = training | ({"cheaper": msgspec.to_builtins(cheaper)} if cheaper else {})
-        noted["redacted"] = scale.redacted
+        noted |= {"redacted": scale.redacted, "try": scale.number}
         golden = golden_outputs(family.name, student)
         own = {"training": noted, "share": scale.shares[len(made)], "golden": golden}
         own |= {"golden_version": GOLDEN_VERSION} if golden else {}

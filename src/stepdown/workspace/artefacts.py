@@ -35,12 +35,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """What a student folder holds and what it was trained under.
 
     `id` is the fingerprint of everything else but `made_at`, `training`, `seal` and `golden`: the
-    same files under the same contract are the same student. `training` records rows, seconds and
-    peak memory; `seal` is the hash of the whole manifest without it ("" before there were seals).
-    `candidates` is how many students were weighed on the same calibration rows, this one among
-    them: they share the probability with which a certificate may be wrong, and `share` is its part
-    (0: all have the same). `golden` is what the student said where it was published, in the form of
-    `golden_version` (0: one before there were versions).
+    same files under the same contract are the same student. `training` records rows, seconds, peak
+    memory and which `try` it was; `seal` is the hash of the whole manifest without it ("" before
+    there were seals). `candidates` is how many students were weighed on the same calibration rows,
+    this one among them: they share the probability with which a certificate may be wrong, and
+    `share` is its part (0: all have the same). `golden` is what the student said where it was
+    published, in the form of `golden_version` (0: one before there were versions).
     """
 
     id: str

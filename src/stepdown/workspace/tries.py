@@ -37,8 +37,16 @@ class _Proved(msgspec.Struct):
 
 
 def next_try(folder: Path) -> int:
-    """Return which try the next training of the task is whose folder it is."""
-    return len(_kept(folder).tries) + 1
+    """Return which try the next training of the task is whose folder it is.
+
+    What was before is written down first: else the students that it publishes would be taken for
+    some of an older version, and none would count once it is removed.
+    """
+    with locked(folder / ".tries.lock"):
+        kept = _kept(folder)
+        if not (folder / "tries.json").exists():
+            _publish(folder, kept)
+        return len(kept.tries) + 1
 
 
 def try_of(folder: Path, students: Collection[str]) -> int:
@@ -84,16 +92,18 @@ def _kept(folder: Path) -> _Tries:
 
 
 def _before(folder: Path) -> _Tries:
-    """Return the tries that students and proofs of an older version tell of, by time."""
-    made: dict[tuple[str, str, int], set[str]] = {}
+    """Return the tries that students and proofs tell of where none are noted, by time."""
+    made: dict[tuple[str, int, str, int], set[str]] = {}
     for student in folder.glob("students/[!.]*"):
         try:
             one = read_manifest(student)
         except ArtefactError:
-            made.setdefault(("", student.name, 0), set()).add(student.name)
+            made.setdefault(("", 0, student.name, 0), set()).add(student.name)
             continue
-        # What was trained together was weighed together.
-        made.setdefault((one.made_at, one.dataset, one.candidates), set()).add(one.id)
+        # What was trained together was weighed together; a second may hold several trainings.
+        number = one.training.get("try")
+        at = number if isinstance(number, int) else 0  # of an older version
+        made.setdefault((one.made_at, at, one.dataset, one.candidates), set()).add(one.id)
     opened: dict[str, int] = {}
     there = set[str]().union(*made.values())
     # Those that were taken out too: their rows have been looked at.
@@ -104,6 +114,6 @@ def _before(folder: Path) -> _Tries:
         opened[proof.dataset] = opened.get(proof.dataset, 0) + 1
         if proof.student not in there:
             there.add(proof.student)
-            made[proof.made_at, proof.student, 0] = {proof.student}
+            made[proof.made_at, 0, proof.student, 0] = {proof.student}
     tries = tuple(tuple(sorted(made[key])) for key in sorted(made))
     return _Tries(tries, opened)
