@@ -74,7 +74,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):
             name = report.nodeid.rpartition("::")[2]
-            figures = [str(text) for key, text in report.user_properties if key == "figure"]
+            noted = getattr(report, "user_properties", ())  # a module that is skipped has none
+            figures = [str(text) for key, text in noted if key == "figure"]
             measured += [f"{name}: {text}" for text in figures if report.when == "call"]
             if promise := promise_of(name):
                 results.append((promise, outcome, figures))

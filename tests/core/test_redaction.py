@@ -161,6 +161,39 @@ def test_p1_what_is_assigned_in_json_leaves_json(value, times):
     assert set(found) == {"password", "n"}
 
 
+SIGNS = ["password:", "Password = ", 'api_key":', "secret=\\", "pwd :", "access_token:", "x"]
+
+
+@given(
+    st.lists(
+        st.sampled_from([*SIGNS, ASSIGNED, ASSIGNED * 2, "\n", "\t", '"', "'", "\\", "\u201c", " "])
+        | st.text(max_size=12),
+        max_size=8,
+    ).map("".join),
+    st.booleans(),
+    st.integers(1, 3),
+)
+def test_what_was_cleaned_is_json_and_stays_as_it_is(text, plain, times):
+    line = {"text": text, "password": text}
+    for _ in range(times):
+        line = json.dumps(line, ensure_ascii=plain)
+    clean = redactor(["credentials"]).clean
+    found = clean(line.encode())
+    assert clean(found) == found
+    inner = json.loads(found)
+    for _ in range(times - 1):
+        inner = json.loads(inner)
+    assert set(inner) == {"text", "password"}
+
+
+def test_p1_a_password_on_the_next_line():
+    found = redactor(["credentials"]).clean(json.dumps(f"password:\n{ASSIGNED} \u201d").encode())
+    assert json.loads(found) == "password:\n[redacted secret] \u201d"
+    said = json.dumps("I forgot my password:\n\u201cInstructions\u201d never came").encode()
+    assert ASSIGNED.encode() not in redactor(["credentials"]).clean(said)
+    json.loads(redactor(["credentials"]).clean(said))
+
+
 def test_p1_basic_authentication_is_known_by_what_it_says():
     known = base64.b64encode(b"user:hunter2hunter2").decode()
     clean = redactor(["credentials"]).clean

@@ -85,7 +85,10 @@ def _basic(found: re.Match[bytes]) -> bytes:
 
 def _assigned(name: bytes, value: bytes, letters: bytes = b"") -> Form:
     """What is assigned to a name, in a shell, in code, in JSON or in JSON in JSON."""
-    sign = rb"([\"'\\]{0,4})\s{0,3}[:=]\s{0,3}([\"'\\]{0,4})"
+    # A backslash alone belongs to what follows it, and what was taken out once is let be.
+    quote = rb"((?:\\{0,15}[\"']|\\{1,15}u(?:0022|201[89cd]))?)"
+    blank = rb"(?:\s|\\{1,15}[nrt]){0,3}"
+    sign = quote + blank + rb"[:=]" + blank + quote + rb"(?!\[redacted )"
     expression = re.compile(rb"(?<=" + name + rb")" + sign + rb"(" + value + rb")")
     return Form("secret", letters or name, expression, _kept)
 

@@ -205,8 +205,10 @@ async def _decided(gateway: Gateway, turn: Turn, request: Request) -> Verdict | 
     if not gateway.may_be_answered(turn):
         detail = "The upstream has not accepted this key lately; it is asked first."
         verdict = Verdict(Decision("relayed", "forced", "frontier"), detail=detail)
+    elif (seen := await _seen(gateway, turn, request)) is None:
+        detail = "What is to be taken out of the request can't be: no student may see it."
+        verdict = Verdict(Decision("relayed", "forced", "frontier"), detail=detail)
     else:
-        seen = await _seen(gateway, turn, request)
         verdict = await decide(
             loaded,
             seen,
@@ -223,16 +225,22 @@ async def _decided(gateway: Gateway, turn: Turn, request: Request) -> Verdict | 
     return verdict
 
 
-async def _seen(gateway: Gateway, turn: Turn, request: Request) -> Request:
+async def _seen(gateway: Gateway, turn: Turn, request: Request) -> Request | None:
     """Return the request as students learn to see it, where that has to be known already.
 
-    Else it is told by what is captured: there the same is searched for.
+    Else it is told by what is captured: there the same is searched for. None: what is left without
+    that is no request any more.
     """
     turn.redacted = turn.redacted or gateway.loaded.tasks.redacted
     if not (turn.redacted and gateway.loaded.routes):
         return request
     body = gateway.capture.redacted(turn.chat)
-    return request if body == turn.chat else await _parsed(gateway, body, bypassed=False)
+    if body == turn.chat:
+        return request
+    try:
+        return await _parsed(gateway, body, bypassed=False)
+    except InputError:
+        return None
 
 
 def _hint(turn: Turn, request: Request) -> str | None:

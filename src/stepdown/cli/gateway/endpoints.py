@@ -61,7 +61,7 @@ def secret(variable: str) -> str:
     Raises:
         ConfigError: it is not set, or no variable can have that name.
     """
-    if not variable.isidentifier():
+    if variable not in os.environ and not variable.isidentifier():
         # What stands there instead may be the key itself, so it is not repeated.
         raise ConfigError(
             "The configuration takes a key from something that is no environment variable's name; "
