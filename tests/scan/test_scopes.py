@@ -2,6 +2,7 @@
 
 import ast
 import textwrap
+import time
 
 import pytest
 
@@ -103,3 +104,40 @@ def test_what_is_set_through_self_is_the_classes():
     assert [ast.unparse(one.value) for one in bound or () if one.value] == ["'f'"]
     assert inner["C.f"].bindings("A", (6, 20)) is None
     assert found.top.bindings("self.A", (99, 0)) is None
+
+
+def test_below_in_a_loop_is_above_only_where_nothing_was_set_since():
+    def read(code):
+        found = read_code(textwrap.dedent(code), "x.py")
+        ((call, scope),) = [(c, s) for c, s in found.calls if getattr(c.func, "id", "") == "show"]
+        bound = scope.bindings("A", place_of(call)) or ()
+        return [ast.unparse(one.value) for one in bound if one.value]
+
+    inner = "while x:\n    A = 1\n    for y in x:\n        show(A)\n        A = 2\n    A = 3"
+    assert read(inner) == ["1", "2"]
+    assert read(f"A = 0\n{inner}") == ["1", "2"]
+    assert read("while x:\n    for y in x:\n        show(A)\n        A = 2\n    A = 3") == [
+        "2",
+        "3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        ("", "x = f(x.a(1))"),
+        ("while y:\n", "    x = f(x.a(1))"),
+        ("", "for y in z:\n    x = f(x.a(1))"),
+        ("def f():\n", "    if y:\n        x = f(x.a(1))\n        return"),
+    ],
+)
+def test_a_name_set_many_times_is_looked_up_in_the_same_time(before, line):
+    def seconds(times):
+        found = read_code(before + f"{line}\n" * times, "x.py")
+        began = time.process_time()
+        for call, scope in found.calls:
+            scope.bindings("x", place_of(call))
+        return time.process_time() - began
+
+    few, many = (min(seconds(times) for _ in range(3)) for times in (500, 2000))
+    assert many < 8 * few

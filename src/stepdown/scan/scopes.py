@@ -7,6 +7,7 @@ are given; one that must have run hides those before it.
 
 import ast
 import sys
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, cast
 
@@ -30,6 +31,7 @@ Place = tuple[int, int]
 _Span = tuple[Place, Place]
 _START: Place = (0, 0)
 END: Place = (sys.maxsize, 0)
+_MOST = 200  # bindings looked at above a place, and below: a file may have thousands
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -79,6 +81,7 @@ class Scope:
         self.file = outer.file if outer else file
         self.runs_in: Scope = outer.runs_in if outer and kind == "inline" else self
         self.bound: dict[str, list[Binding]] = {}
+        self._sorted: dict[str, _Bound] = {}
         self.elsewhere: dict[str, Scope] = {}
         self.returned: list[ast.expr] = []
 
@@ -90,6 +93,7 @@ class Scope:
         elif holder.is_class:
             name = f"self.{name}"
         holder.bound.setdefault(name, []).append(binding)
+        holder._sorted.pop(name, None)
 
     def bindings(self, name: str, place: Place) -> list[Binding] | None:
         """Return what the dotted name may be bound to, read from here at that place; None where it
@@ -102,7 +106,9 @@ class Scope:
             prefix = "self." if scope.is_class and not own else ""
             found = scope.bound.get(prefix + name)
             if found is not None:
-                return _reaching(found, name, place, self.runs_in)
+                if prefix + name not in scope._sorted:
+                    scope._sorted[prefix + name] = _Bound(found, name)
+                return scope._sorted[prefix + name].reaching(place, self.runs_in)
             if (own and scope.is_class) or (not own and prefix + first in scope.bound):
                 return None
         return None
@@ -115,33 +121,65 @@ class Scope:
             scope = scope.outer
 
 
-def _reaching(bound: list[Binding], name: str, place: Place, reader: Scope) -> list[Binding]:
-    if len(bound) == 1 and (bound[0].place <= place or bound[0].scope.runs_in is not reader):
-        return bound
-    here = [one for one in bound if one.scope.runs_in is reader]
-    found: list[Binding] = []
-    since: Place | None = None
-    for one in reversed(here):
-        within = _holds(one.block.arm, place)
-        if one.place <= place and (within or not one.block.leaves):
-            found.append(one)
+class _Bound:
+    """The bindings of one name, in an order in which those that reach a place are soon found."""
+
+    def __init__(self, bound: list[Binding], name: str) -> None:
+        self._all = bound
+        self._own: dict[Scope, list[Binding]] = {}
+        self._inside: dict[Scope, list[Binding]] = {}
+        for one in sorted(bound, key=_place):
+            runs_in = one.scope.runs_in
+            self._own.setdefault(runs_in, []).append(one)
+            for around in one.scope.outwards():
+                if around is not runs_in:
+                    self._inside.setdefault(around, []).append(one)
+        self._loops = {
+            scope: sorted({loop for one in here for loop in one.block.loops})
+            for scope, here in self._own.items()
+        }
+        self._last = {o for o in bound if _holds(o.block.arm, END) and mentions(o.value, name)}
+
+    def reaching(self, place: Place, reader: Scope) -> list[Binding]:
+        """Return what the name may be bound to at a place of a function."""
+        bound = self._all
+        if len(bound) == 1 and (bound[0].place <= place or bound[0].scope.runs_in is not reader):
+            return bound
+        here = self._own.get(reader, [])
+        found: list[Binding] = []
+        since: Place | None = None
+        above = bisect_right(here, place, key=_place)
+        for at in range(above - 1, max(above - _MOST, 0) - 1, -1):
+            one = here[at]
+            within = _holds(one.block.arm, place)
+            if within or not one.block.leaves:
+                found.append(one)
             if within:
                 since = one.place
                 break
-    for one in here:
-        # Round a loop, what stands below is above.
-        around = [loop for loop in one.block.loops if _holds(loop, place)]
-        if one.place > place and any(since is None or not _holds(loop, since) for loop in around):
-            found.append(one)
-    others = [one for one in bound if one.scope.runs_in is not reader]
-    if since is not None:
-        # Between the assignment and here, functions inside may have run.
-        return found + [one for one in others if reader in one.scope.outwards()]
-    for one in reversed(others):
-        found.append(one)
-        if _holds(one.block.arm, END) and mentions(one.value, name):
-            break
-    return found
+        if (loop := self._loop(place, since, reader)) is not None:
+            # Round a loop, what stands below is above.
+            found += [one for one in here[above : above + _MOST] if loop in one.block.loops]
+        if since is not None:
+            # Between the assignment and here, functions inside may have run.
+            return found + self._inside.get(reader, [])
+        for one in reversed(bound):
+            if one.scope.runs_in is not reader:
+                found.append(one)
+                if one in self._last:
+                    break
+        return found
+
+    def _loop(self, place: Place, since: Place | None, reader: Scope) -> _Span | None:
+        """Return the outermost loop around a place that has begun since."""
+        loops = self._loops.get(reader, [])
+        upto = bisect_right(loops, (place, END))
+        first = max(upto - _MOST, 0 if since is None else bisect_right(loops, (since, END)))
+        return next((loop for loop in loops[first:upto] if place <= loop[1]), None)
+
+
+def _place(one: Binding) -> Place:
+    return one.place
 
 
 def _holds(span: _Span, place: Place) -> bool:
@@ -325,11 +363,7 @@ def _in_arms(node: ast.stmt | ast.match_case, scope: Scope, block: Block) -> Ite
         yield from ((one, scope, around) for one in inside if isinstance(one, ast.AST))
 
 
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_BRANCHES = (
-    *(ast.If, ast.While, ast.For, ast.AsyncFor, ast.Try, ast.TryStar, ast.ExceptHandler),
-    ast.match_case,
-)
+_BRANCHES = (ast.If, ast.While, ast.For, ast.AsyncFor, ast.Try, ast.TryStar, ast.ExceptHandler)
 
 _Assigned = Iterable[tuple[ast.expr | None, ast.expr | None, ast.expr | None, Any]]
 
@@ -359,6 +393,6 @@ _BINDERS: Mapping[type[ast.AST], Callable[..., None]] = {
 _INSIDE: Mapping[type[ast.AST], Callable[..., _Inside]] = {
     **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef), _in_definition),
     ast.Lambda: _in_lambda,
-    **dict.fromkeys(_COMPREHENSIONS, _in_comprehension),
-    **dict.fromkeys(_BRANCHES, _in_arms),
+    **dict.fromkeys((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp), _in_comprehension),
+    **dict.fromkeys((*_BRANCHES, ast.match_case), _in_arms),
 }
