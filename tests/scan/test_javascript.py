@@ -282,3 +282,17 @@ def test_names_that_stand_for_themselves(code):
         )
     )
     assert (site.model, site.prompts) == (None, ())
+
+
+def test_a_text_put_together_of_itself_ends():
+    def prompts(times, wide):
+        code = "import OpenAI from 'openai';\nconst c = new OpenAI();\nconst p0 = 'hello';\n"
+        for i in range(times):
+            code += f"const p{i + 1} = `{f'${{p{i}}}' * wide}`;\n"
+        code += f"c.responses.create({{model: 'm', input: p{times}}});\n"
+        (site,) = javascript_sites(code.encode(), "a.js", "javascript")
+        return site.prompts
+
+    assert prompts(6, 2) == ("hello" * 64,)
+    assert prompts(3, 20) == ("hello" * 8000,)
+    assert prompts(8, 60) == ()

@@ -483,3 +483,12 @@ def test_names_that_stand_for_each_other_end():
                 OpenAI().responses.create(model="m", input=self.one)
         """
     assert only(code).prompts == ()
+
+
+def test_messages_put_together_of_themselves_end():
+    head = "import openai\nc = openai.OpenAI()\np = [{'role': 'user', 'content': 'hello there'}]\n"
+    for line in ("p = p + p", "p = [*p, *p, *p, *p]"):
+        site = only(head + f"{line}\n" * 9 + "c.responses.create(model='m', input=p)\n")
+        assert site.prompts == ("hello there",)
+    site = only(head + "p = p + p\n" * 40 + "c.responses.create(model='m', input=p)\n")
+    assert site.unseen == 1000

@@ -35,3 +35,25 @@ def lookup(node):
 )
 def test_what_the_code_alone_says(code, text):
     assert static_text(ast.parse(code, mode="eval").body, lookup) == text
+
+
+def doubling(times, line):
+    names = {f"p{i + 1}": line.replace("p", f"p{i}") for i in range(times)} | {"p0": "'x'"}
+    nodes = {name: ast.parse(code, mode="eval").body for name, code in names.items()}
+    asked = []
+
+    def lookup(node):
+        asked.append(node)
+        return nodes[node.id], lookup
+
+    return static_text(nodes[f"p{times}"], lookup), len(asked)
+
+
+def test_what_is_put_together_of_itself_is_read_once():
+    assert doubling(9, "p + p") == ("x" * 512, 18)
+    assert doubling(5, "f'{p}{p}{p}{p}'") == ("x" * 1024, 20)
+
+
+def test_a_text_far_too_long_is_unknown():
+    text, _ = doubling(6, f"''.join([{'p, ' * 99}])")
+    assert text is None

@@ -68,6 +68,7 @@ _LAST = frozenset(path.rpartition(".")[2] for paths in _METHODS.values() for pat
 _OTHER_TYPES = frozenset(("function_type", "object_type", "type_query", "literal_type"))
 _SIDES = ("left", "right", "consequence", "alternative")
 _DEFAULTS = ("||", "??")
+_LONGEST = 100_000
 _PROMPTS = (
     *("messages", "input", "contents", "prompt", "system", "instructions", "systemInstruction"),
     *("systemPrompt", "stateModifier", "messageModifier"),
@@ -107,6 +108,7 @@ class Reader:
         self._names = Names(root)
         self._elsewhere = elsewhere
         self._clients: dict[int, _Client | None] = {}
+        self._known_texts: dict[tuple[int, int], str | None] = {}
         self._exports: dict[str, tuple[_Client | None, str | None]] = {}
 
     def sites(self) -> Iterator[CallSite]:
@@ -269,9 +271,16 @@ class Reader:
         return pairs(self._names.meant(first)) if first is not None else {}
 
     def _said(self, node: Node | None, depth: int = 0) -> str | None:
-        """Return the text of a literal, `{}` where it is filled in."""
+        """Return the text of a literal, `{}` where it is filled in; None of one far too long."""
         if node is None or depth > 9:
             return None
+        # Read once, as `p + p` of such a text doubles each time.
+        if (node.id, depth) not in self._known_texts:
+            text = self._read(node, depth)
+            self._known_texts[node.id, depth] = text if len(text or "") <= _LONGEST else None
+        return self._known_texts[node.id, depth]
+
+    def _read(self, node: Node, depth: int) -> str | None:
         inner = self._names.meant(node)
         if inner.type == "binary_expression":
             sides = [inner.child_by_field_name(name) for name in ("left", "right")]

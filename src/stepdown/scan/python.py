@@ -26,6 +26,7 @@ _PARTIAL = "functools.partial"
 _CONTENTS = ("content", "text", "parts", "template")
 _MESSAGE_MAKERS = frozenset(("dict", "from_text", *_PROMPT_MAKERS))
 _DEEPEST = 20
+_MOST_TEXTS = 1000
 _COMPOUND = (ast.List, ast.Tuple, ast.Dict, ast.BinOp, ast.Call)
 
 # A receiver that nobody can tell is taken for a client where the call looks like no other's.
@@ -68,6 +69,8 @@ class _Reader:
     def __init__(self, names: Names, file: str) -> None:
         self._names = names
         self._file = file
+        self._lookups: dict[Scope, Lookup] = {}
+        self._known_texts: dict[tuple[ast.expr, Scope, bool, int], list[str]] = {}
 
     def calls(self, call: ast.Call, scope: Scope) -> Iterator[ast.Call]:
         """Yield a call, and those of the partials that it gives away to be called."""
@@ -168,7 +171,7 @@ class _Reader:
             found = self._names.value(node, scope)
             return found and (found[0], self._lookup(found[1]))
 
-        return lookup
+        return self._lookups.setdefault(scope, lookup)
 
     def _text(self, node: ast.expr | None, scope: Scope) -> str | None:
         return None if node is None else static_text(node, self._lookup(scope))
@@ -210,6 +213,13 @@ class _Reader:
                 yield from self._texts(one.args[0], at)
 
     def _texts(self, node: ast.expr, scope: Scope, item: bool = False, depth: int = 0) -> list[str]:
+        """Return the texts of messages, read once: `[*p, *p]` of such a list doubles each time."""
+        key = (node, scope, item, depth)
+        if key not in self._known_texts:
+            self._known_texts[key] = self._read(*key)[:_MOST_TEXTS]
+        return self._known_texts[key]
+
+    def _read(self, node: ast.expr, scope: Scope, item: bool, depth: int) -> list[str]:
         """Return the texts of messages: dicts with content, (role, text) pairs, message objects."""
         items: list[ast.expr] | None = None
         match node:

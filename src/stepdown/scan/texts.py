@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 __all__ = ["HOLE", "Lookup", "static_text"]
@@ -16,71 +17,91 @@ class Lookup(Protocol):
         ...
 
 
+_Read = Callable[[ast.expr], str | None]
+_Known = dict[tuple[ast.expr, Lookup, int], str | None]
+
 HOLE = "{}"
 _DEEPEST = 20
+_LONGEST = 1_000_000
+"""Of a text put together; no prompt is so long, but `p = p + p` soon is."""
 _FIELD = re.compile(r"\{[^{}]*\}|%\(\w+\)[sdrf]|%[sdrf]")
 _TRIMMED = frozenset(("strip", "lstrip", "rstrip"))
 _DEDENT = frozenset(("dedent", "cleandoc"))
 
 
-def static_text(node: ast.expr, lookup: Lookup, depth: int = 0) -> str | None:
-    """Return the text, or None where nothing of it stands in the code."""
+def static_text(node: ast.expr, lookup: Lookup) -> str | None:
+    """Return the text, or None where nothing of it stands in the code or it is far too long."""
+    return _text(node, lookup, 0, {})
+
+
+def _text(node: ast.expr, lookup: Lookup, depth: int, known: _Known) -> str | None:
+    """Return the text of what stands so deep; each is read once, as `p = p + p` doubles."""
     if depth > _DEEPEST:
         return None
+    key = (node, lookup, depth)
+    if key not in known:
+        if isinstance(node, ast.Name | ast.Attribute):
+            found = lookup(node)
+            known[key] = None if found is None else _text(*found, depth + 1, known)
+        else:
+            known[key] = _said(node, lambda one: _text(one, lookup, depth + 1, known))
+    return known[key]
+
+
+def _said(node: ast.expr, read: _Read) -> str | None:
     match node:
         case ast.Constant(value=str(text)):
             return text
         case ast.JoinedStr(values=parts):
-            return "".join(_part(part, lookup, depth) for part in parts)
+            return _whole("", [_part(part, read) for part in parts])
         case ast.BinOp(op=ast.Add(), left=left, right=right):
-            sides = [static_text(side, lookup, depth + 1) for side in (left, right)]
-            known = any(side is not None for side in sides)
-            return "".join(HOLE if side is None else side for side in sides) if known else None
+            sides = [read(left), read(right)]
+            return _whole("", sides) if any(side is not None for side in sides) else None
         case ast.BinOp(op=ast.Mod(), left=left):
-            return _with_holes(static_text(left, lookup, depth + 1))
+            return _with_holes(read(left))
         case ast.Call():
-            return _called(node, lookup, depth)
-        case ast.Name() | ast.Attribute():
-            found = lookup(node)
-            return None if found is None else static_text(*found, depth + 1)
+            return _called(node, read)
         case _:
             return None
 
 
-def _part(part: ast.expr, lookup: Lookup, depth: int) -> str:
+def _part(part: ast.expr, read: _Read) -> str | None:
     if isinstance(part, ast.Constant):
         return str(part.value)
-    if isinstance(part, ast.FormattedValue):
-        return static_text(part.value, lookup, depth + 1) or HOLE
-    return HOLE
+    return (read(part.value) or None) if isinstance(part, ast.FormattedValue) else None
 
 
-def _called(node: ast.Call, lookup: Lookup, depth: int) -> str | None:
+def _called(node: ast.Call, read: _Read) -> str | None:
     """Return the text of `"…".strip()`, `"…".format(…)`, `dedent("…")`, `"…".join([…])`."""
     function = node.func
     if isinstance(function, ast.Attribute):
         if function.attr == "join" and len(node.args) == 1:
-            return _joined(function.value, node.args[0], lookup, depth)
-        text = static_text(function.value, lookup, depth + 1)
+            return _joined(function.value, node.args[0], read)
+        text = read(function.value)
         if text is not None and function.attr in _TRIMMED and not node.args:
             return str(getattr(text, function.attr)())
         if function.attr == "format":
             return _with_holes(text)
     name = ast.unparse(function).rpartition(".")[2]
     if name in _DEDENT and len(node.args) == 1:
-        text = static_text(node.args[0], lookup, depth + 1)
+        text = read(node.args[0])
         return None if text is None else inspect.cleandoc(text)
     return None
 
 
-def _joined(separator: ast.expr, items: ast.expr, lookup: Lookup, depth: int) -> str | None:
-    between = static_text(separator, lookup, depth + 1)
+def _joined(separator: ast.expr, items: ast.expr, read: _Read) -> str | None:
+    between = read(separator)
     if between is None or not isinstance(items, ast.List | ast.Tuple):
         return None
-    texts = [static_text(item, lookup, depth + 1) for item in items.elts]
-    if all(text is None for text in texts):
-        return None
-    return between.join(HOLE if text is None else text for text in texts)
+    texts = [read(item) for item in items.elts]
+    return None if all(text is None for text in texts) else _whole(between, texts)
+
+
+def _whole(between: str, parts: Sequence[str | None]) -> str | None:
+    """Return the parts as one text, with holes for the unknown, unless that is far too long."""
+    length = sum(len(part or HOLE) + len(between) for part in parts)
+    told = (HOLE if part is None else part for part in parts)
+    return None if length > _LONGEST else between.join(told)
 
 
 def _with_holes(text: str | None) -> str | None:
