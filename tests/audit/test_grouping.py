@@ -236,8 +236,8 @@ def ordered(system=ORDERS[0], **more):
     ]
 
 
-def test_user_texts_under_one_prompt_and_one_format_are_one_task():
-    calls = ordered(output_format=JSON)
+def test_calls_that_state_their_task_are_one_task_in_any_wording():
+    calls = ordered(task="orders")
     found, grouper = grouped(calls)
     assert len(set(found.values())) == 1
     (signature,) = grouper.groups().values()
@@ -245,9 +245,44 @@ def test_user_texts_under_one_prompt_and_one_format_are_one_task():
     assert signature.match("Extract order id, item and price as JSON.", "", "x") is None
 
 
-def test_calls_that_state_their_task_are_one_task_whatever_the_user_writes():
-    assert len(set(grouped(ordered(system="", task="orders"))[0].values())) == 1
-    assert len(set(grouped(ordered(system=""))[0].values())) > 1
+def test_a_name_alone_opens_no_contract_to_any_text():
+    _, grouper = grouped(ordered(system="", task="orders"))
+    assert all(
+        one.match("", "", "Write a poem about the sea.") is None
+        for one in grouper.groups().values()
+    )
+
+
+GENERAL = "You are a helpful assistant that always answers in JSON."
+ASKED = [
+    ("Classify the sentiment of this review: {text}", "Say which department handles this: {text}"),
+    ("Extract the name from this message: {text}", "Extract the city from this message: {text}"),
+    ("{text}\nTranslate this text to German.", "{text}\nSummarise it in one short sentence."),
+]
+
+
+@pytest.mark.parametrize("users", ASKED)
+@pytest.mark.parametrize("task", [None, "reviews"])
+@pytest.mark.parametrize("form", [OutputFormat("json_object", hash="any"), JSON])
+def test_instructions_in_the_users_text_stay_apart_under_one_format(users, task, form):
+    made = calls_of([(GENERAL, user) for user in users], 150)
+    calls = [
+        msgspec.structs.replace(
+            call, task=task, request=msgspec.structs.replace(call.request, output_format=form)
+        )
+        for call, _ in made
+    ]
+    found, grouper = grouped(calls)
+    assert partition(found) == partition({call.id: kind for call, kind in made})
+    for signature in grouper.groups().values():
+        assert signature.match(GENERAL, "", "Translate this review into German: good") is None
+
+
+@pytest.mark.parametrize("form", [OutputFormat("json_object", hash="any"), JSON])
+def test_wordings_that_no_name_calls_one_task_open_no_contract(form):
+    _, grouper = grouped(ordered(output_format=form))
+    for signature in grouper.groups().values():
+        assert signature.match(ORDERS[0], "", "Translate this review into German: good") is None
 
 
 def test_two_prompts_stay_two_though_format_and_name_are_one():

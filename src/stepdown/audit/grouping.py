@@ -52,6 +52,7 @@ class Bin:
         self._possible: dict[tuple[str, str], list[Group]] = {}
         self.mined = 0
         self.seen = 0
+        self.has_schema = False
 
     def find(self, said: Texts) -> Group | None:
         """Return the most specific group whose templates fit."""
@@ -131,6 +132,7 @@ class Grouper:
         What is due may find groups; until it is called, every call finds what it found before.
         """
         here = self._bins[key]
+        here.has_schema = bool(call.request.output_format.schema)
         if here.is_spent:
             return self._spare(key, here, call, said)
         here.waiting.append((call, said))
@@ -255,7 +257,8 @@ class Grouper:
         merged = merge_alike(here.groups)
         groups = [*here.groups, *([here.rest] if here.rest else [])]
         stated = key[2] is not None
-        if stated or key[1]:
+        # A format without a schema says as little of the task as plain text does.
+        if stated or here.has_schema:
             left = [group for group in groups if group.number not in merged]
             merged |= unite(left, stated=stated)
         self._merged.update(merged)

@@ -1,5 +1,6 @@
 """Groups that turned out to be one task: their kept samples, mined together, say so."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -24,6 +25,10 @@ _BINDING = 3  # telling words that a merged template keeps
 _HOLE = "\x00"  # stands for a hole where a template is treated as a text
 _SURE = 40  # so many texts do not begin alike by chance
 _RARE = 0.3  # a group so much smaller than another may be a part of it
+
+# Three words that end as a sentence or a label does: "Classify this review: {text}".
+_OPENING = re.compile(r"(?:[^\W\d_]+[ ,'’-]+){2,}[^\W\d_]+\W*?[.!?:\n]")
+_CLOSING = re.compile(r"\n\W*(?:[^\W\d_]+\W+){2,}[^\W\d_]+")
 
 Templates = tuple[Template, Template, Template]
 """Templates of a request's system, history and user text."""
@@ -143,15 +148,16 @@ def merge_alike(groups: Sequence[Group]) -> dict[int, int]:
 
 
 def unite(groups: Sequence[Group], *, stated: bool) -> dict[int, int]:
-    """Make one task of groups whose calls have one answer format and one system prompt.
+    """Make one task of groups whose calls are asked the same in every part but for dates.
 
-    They differ in words of the user's text alone, which is the input where the system prompt says
-    what to do, or where the calls state that they are one task. Dates in it tell none apart.
+    Where the calls state that they are one task and the system prompt says what to do, the user's
+    text is its input in any wording, unless it begins or ends with an instruction of its own.
     """
     alike: dict[str, list[Group]] = {}
     for group in groups:
-        if group.count and (stated or binding(group.templates[0]) >= _BINDING):
-            alike.setdefault(_asked(group), []).append(group)
+        telling = binding(group.templates[0]) >= _BINDING
+        if group.count and (stated or telling):
+            alike.setdefault(_asked(group, worded=stated and telling), []).append(group)
     merged: dict[int, int] = {}
     for family in alike.values():
         if len(family) > 1:
@@ -159,13 +165,25 @@ def unite(groups: Sequence[Group], *, stated: bool) -> dict[int, int]:
     return merged
 
 
-def _asked(group: Group) -> str:
-    """Return the system prompt without its holes and dates, and the examples that follow it."""
-    system, history, _ = group.closed()
-    said = _HOLE.join(system.fragments)
+def _asked(group: Group, *, worded: bool) -> str:
+    """Return what the calls are asked: the system prompt, the examples and the user's constants.
+
+    Holes and dates are left out; of a user's text that is `worded` freely, only what instructs at
+    its beginning and end is kept.
+    """
+    system, history, user = group.closed()
+    said = user.fragments
+    if worded:
+        edges = (_OPENING, said[0]), (_CLOSING, said[-1])
+        said = tuple(edge if orders.search(edge) else "" for orders, edge in edges)
+    return repr((_undated(system.fragments), history.fragments[0], _undated(said)))
+
+
+def _undated(fragments: Sequence[str]) -> str:
+    said = _HOLE.join(fragments)
     for start, end in reversed(date_spans(said)):
         said = said[:start] + _HOLE + said[end:]
-    return repr((said, history.fragments[0]))
+    return said
 
 
 def _survivor(number: int, merged: dict[int, int]) -> int:
