@@ -9,6 +9,7 @@ import ast
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Literal, cast
 
 import msgspec
@@ -128,6 +129,7 @@ class _Bound:
         self._all = bound
         self._own: dict[Scope, list[Binding]] = {}
         self._inside: dict[Scope, list[Binding]] = {}
+        self._others: dict[Scope, list[Binding]] = {}
         for one in sorted(bound, key=_place):
             runs_in = one.scope.runs_in
             self._own.setdefault(runs_in, []).append(one)
@@ -163,12 +165,12 @@ class _Bound:
         if since is not None:
             # Between the assignment and here, functions inside may have run.
             return found + self._inside.get(reader, [])
-        for one in reversed(bound):
-            if one.scope.runs_in is not reader:
-                found.append(one)
-                if one in self._last:
-                    break
-        return found
+        if reader not in self._others:
+            others = (one for one in reversed(bound) if one.scope.runs_in is not reader)
+            some = [*islice(others, _MOST)]
+            last = next((at for at, one in enumerate(some) if one in self._last), _MOST)
+            self._others[reader] = some[: last + 1]
+        return found + self._others[reader]
 
     def _loop(self, place: Place, since: Place | None, reader: Scope) -> _Span | None:
         """Return the outermost loop around a place that has begun since."""
