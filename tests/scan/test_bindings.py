@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import itertools
 
 import pytest
 
@@ -97,3 +98,23 @@ def test_values(code, expected):
     names, scope, last = read(code)
     found = names.value(last, scope)
     assert (found and ast.unparse(found[0])) == expected
+
+
+def test_names_in_a_circle_are_the_same_in_whichever_order_they_are_asked():
+    circle = {"a": "x or b", "b": "a or c or d", "c": "b or g()", "d": "c or OpenAI()"}
+    code = "from openai import OpenAI\n"
+    for name, value in circle.items():
+        code += f"def set_{name}(x):\n    global {name}\n    {name} = {value}\n"
+    for name, value in {"g": "a or h()", "h": "g()", "no": "none()", "none": "no()"}.items():
+        code += f"def {name}():\n    return {value}\n"
+    _, scope, _ = read(code + "0")
+    # On a line below all of it.
+    asked = [
+        ast.parse("\n" * 99 + f"({one})", mode="eval").body
+        for one in (*circle, "g()", "h()", "none()")
+    ]
+    for order in itertools.permutations(asked):
+        names = Names(lambda module, file: None)
+        known = {ast.unparse(one): names.client(one, scope) for one in order}
+        assert known.pop("none()") is None
+        assert {one and one.library for one in known.values()} == {"openai"}

@@ -6,7 +6,9 @@ value where all of them agree.
 """
 
 import ast
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -20,6 +22,7 @@ Modules = Callable[[str, str], Scope | None]
 begins with dots is relative to the file."""
 
 _DEEPEST = 30
+_UNCUT = sys.maxsize
 _TRANSPARENT = frozenset(
     (
         *("Optional", "Union", "Annotated", "Final", "ClassVar", "Awaitable", "Coroutine"),
@@ -42,6 +45,11 @@ class Names:
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._clients: dict[Binding | Scope, Bound | None] = {}
+        # Who is being asked and how deep inside, the first of them that ended a circle since, and
+        # whose answers lack what that one will say.
+        self._asked: dict[Binding | Scope, int] = {}
+        self._cut = _UNCUT
+        self._unsure: dict[Binding | Scope, int] = {}
         self._exports: dict[tuple[Scope, str], list[Binding]] = {}
 
     def full(self, node: ast.expr, scope: Scope) -> str:
@@ -141,10 +149,39 @@ class Names:
             case _:
                 return None
 
+    def _once(self, key: Binding | Scope, find: Callable[[], Bound | None]) -> Bound | None:
+        """Return what was found before, or find it.
+
+        Names may stand for each other in a circle, which ends at the one that is asked already.
+        Who was asked inside of it, and so may have missed something, is asked again later.
+        """
+        if key in self._asked:
+            self._cut = min(self._cut, self._asked[key])
+            return None
+        if key in self._clients:
+            self._cut = min(self._cut, self._unsure.get(key, _UNCUT))
+            return self._clients[key]
+        before, self._cut = self._cut, _UNCUT
+        place, mark = len(self._asked), len(self._unsure)
+        self._asked[key] = place
+        self._clients[key] = known = find()
+        del self._asked[key]
+        if self._cut < place:
+            self._unsure[key] = self._cut
+            for one in islice(reversed(self._unsure), len(self._unsure) - mark):
+                self._unsure[one] = self._cut
+        else:
+            self._cut = _UNCUT
+            while len(self._unsure) > mark:
+                one, _ = self._unsure.popitem()
+                # Where nothing was found all around the circle, there is none on it.
+                if known is not None and self._clients[one] is None:
+                    del self._clients[one]
+        self._cut = min(before, self._cut)
+        return known
+
     def _client_of(self, one: Binding, depth: int) -> Bound | None:
-        if one not in self._clients:
-            # Names may stand for each other in a circle, which ends here.
-            self._clients[one] = None
+        def find() -> Bound | None:
             known = None
             if one.value is not None:
                 known = self.client(one.value, one.around, depth + 1)
@@ -153,8 +190,9 @@ class Names:
             if known is None and one.inner is None:
                 library = self._library_of(one.annotation, one.around)
                 known = Bound(library) if library else None
-            self._clients[one] = known
-        return self._clients[one]
+            return known
+
+        return self._once(one, find)
 
     def _library_of(self, annotation: ast.expr | None, scope: Scope) -> str | None:
         """Return whose client a name with this annotation is; what may also be a function is none
@@ -211,12 +249,12 @@ class Names:
         return same and Bound(same.library, ((node, scope), *same.made))
 
     def _returned(self, binding: Binding, function: Scope, depth: int) -> Bound | None:
-        if function not in self._clients:
-            self._clients[function] = None
+        def find() -> Bound | None:
             library = self._library_of(binding.annotation, binding.scope)
             returned = (self.client(one, function, depth + 1) for one in function.returned)
-            self._clients[function] = Bound(library) if library else _either(returned)
-        return self._clients[function]
+            return Bound(library) if library else _either(returned)
+
+        return self._once(function, find)
 
     def _piped(self, node: ast.BinOp, scope: Scope, depth: int) -> Bound | None:
         """Return LangChain's chain of a prompt, a model and a parser."""
