@@ -111,7 +111,7 @@ class Group:
             for at, value in enumerate(match(self.templates[part], text) or ()):
                 one = seens[at]
                 if not one.is_open and (one.varied or one.head != value):
-                    seens[at] = meet(one, seen(value, inner=part == 0))
+                    seens[at] = meet(one, seen(value, inner=bool(one.inner)))
 
 
 def _both(one: Seens, other: Seens) -> Seens:

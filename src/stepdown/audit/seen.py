@@ -66,8 +66,8 @@ def meet(one: Seen, other: Seen) -> Seen:
         return one
     head = _shared(one.head, other.head)
     tail = _shared(one.tail[::-1], other.tail[::-1])
-    heads = _heads(one, len(head)) & _heads(other, len(head))
-    tails = _tails(one, len(tail)) & _tails(other, len(tail))
+    heads = _heads(one, len(head)) & _heads(other, len(head)) if head else frozenset[int]()
+    tails = _tails(one, len(tail)) & _tails(other, len(tail)) if tail else frozenset[int]()
     return Seen(
         head[: max(heads, default=0)],
         tail[: max(tails, default=0)][::-1],
