@@ -20,8 +20,6 @@ from stepdown.wire.openai import parse_answer
 
 __all__ = ["Reply", "Row", "address_of", "gateway", "send_all", "summed"]
 
-_START_SECONDS = 30
-
 
 class Reply(msgspec.Struct, frozen=True):
     """What came back for one request: who answered and why, whether it agreed, and how long."""
